@@ -1,0 +1,110 @@
+"""The one tree of errors, and what each tells the caller to do next.
+
+    IsocenterError
+    ├── Refused                 the caller's fault; the same request will fail again
+    │   ├── InvalidRequest          malformed identifiers, query, body
+    │   ├── InvalidDataset          bytes that are not an instance that can be kept
+    │   │   └── LimitExceeded       beyond a limit on depth, count, length or expansion
+    │   ├── NotAcceptable           no representation fits what the caller accepts
+    │   ├── UnsupportedMediaType    a body in a form that is not taken
+    │   ├── TooLarge                a body above the limit
+    │   ├── Unauthenticated         no valid evidence of who calls
+    │   └── Forbidden               known, but not allowed
+    ├── NotFound                nothing there under that name
+    ├── Conflict                the state of the archive forbids it
+    │   └── InstanceExists          the same SOP instance with other bytes is stored
+    ├── Unavailable             try again later
+    │   ├── StorageFull             no room on the volume of packs or of the index
+    │   ├── StorageFailed           the volume answered with an I/O error
+    │   └── Overloaded              a bounded queue is full
+    └── Broken                  ours
+        └── CorruptInstance         stored bytes no longer match their checksum
+
+Only `Unavailable` is worth a retry. A message never holds the value of an attribute.
+"""
+
+from __future__ import annotations
+
+
+class IsocenterError(Exception):
+    """Something went wrong in isocenter."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__ or type(self).__name__)
+
+    @property
+    def message(self) -> str:
+        """Return the sentence for the caller."""
+        return str(self.args[0])
+
+
+class Refused(IsocenterError):
+    """The request cannot be carried out as it stands."""
+
+
+class InvalidRequest(Refused):
+    """The request is malformed."""
+
+
+class InvalidDataset(Refused):
+    """The bytes are not a DICOM instance that can be stored."""
+
+
+class LimitExceeded(InvalidDataset):
+    """The data set exceeds a limit of the parser."""
+
+
+class NotAcceptable(Refused):
+    """The request headers are not acceptable"""
+
+
+class UnsupportedMediaType(Refused):
+    """The media type of the body is not supported."""
+
+
+class TooLarge(Refused):
+    """The request exceeded the allowed limit of its size."""
+
+
+class Unauthenticated(Refused):
+    """Authentication is required."""
+
+
+class Forbidden(Refused):
+    """Authorization failed."""
+
+
+class NotFound(IsocenterError):
+    """The specified resource cannot be found."""
+
+
+class Conflict(IsocenterError):
+    """The state of the archive does not allow this."""
+
+
+class InstanceExists(Conflict):
+    """An instance with the same identifiers and other content exists."""
+
+
+class Unavailable(IsocenterError):
+    """The service cannot do this at the moment; try again later."""
+
+
+class StorageFull(Unavailable):
+    """There is no room left to store this; free space and send it again."""
+
+
+class StorageFailed(Unavailable):
+    """The storage answered with an I/O error; nothing was acknowledged."""
+
+
+class Overloaded(Unavailable):
+    """The server is currently unable to receive requests. Please retry your request."""
+
+
+class Broken(IsocenterError):
+    """The server encountered an internal error."""
+
+
+class CorruptInstance(Broken):
+    """The stored bytes no longer match their checksum; run `isocenter scrub`."""

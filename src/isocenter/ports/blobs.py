@@ -1,0 +1,123 @@
+"""Where the bytes of instances are kept: checksummed, durable, addressed opaquely.
+
+An address says where a blob lies and how to tell that it is intact; only the store that gave it
+can read it. Every read is verified; a mismatch raises CorruptInstance and no wrong byte leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from isocenter.domain.identifiers import InstanceIdentifier
+
+Buffer = bytes | bytearray | memoryview
+
+BLOCK_SIZE_BYTES = 64 * 1024
+"""One checksum for each such block: a small range is verified without reading a whole instance."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlobAddress:
+    """Where a blob lies: container, offset of its first byte there, length, digest of each block (8 bytes each)."""
+
+    container: int
+    offset: int
+    length: int
+    block_digests: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BlobLabel:
+    """What a blob says of itself, so that an index can be rebuilt from blobs alone."""
+
+    identifier: InstanceIdentifier
+    transfer_syntax_uid: str
+    received_at: float
+    """Seconds since the epoch, UTC."""
+    source: str
+    """The edge it came by, e.g. `stow`, `c-store`, `import`."""
+    supersedes: bool = False
+    """True where it was accepted as a new version of an instance that was there (replace or keep)."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRecord:
+    """A blob found by walking the store: its label, its address."""
+
+    label: BlobLabel
+    address: BlobAddress
+
+
+@dataclass(frozen=True, slots=True)
+class BlobPosition:
+    """How far a container is filled: bytes up to which every record is committed to the index."""
+
+    container: int
+    length: int
+
+
+class BlobSpool(Protocol):
+    """One large blob while it arrives; bytes go to disk, memory stays flat. Not visible until `seal`."""
+
+    def write(self, chunk: Buffer) -> None:
+        """Append a chunk."""
+        ...
+
+    def view(self) -> memoryview:
+        """Return what was written so far as a read-only mapping, for scanning; released by seal or discard."""
+        ...
+
+    def seal(self, label: BlobLabel) -> BlobAddress:
+        """Make the blob durable and return its address."""
+        ...
+
+    def discard(self) -> None:
+        """Drop what was written; harmless after `seal` or a second time."""
+        ...
+
+
+class BlobStore(Protocol):
+    """Keep blobs."""
+
+    def append(self, blobs: Sequence[tuple[BlobLabel, Buffer]]) -> list[BlobAddress]:
+        """Write blobs one behind the other and return when all are durable.
+
+        All or nothing: raises StorageFull or StorageFailed with none of them kept.
+        """
+        ...
+
+    def open_spool(self) -> BlobSpool:
+        """Begin a large blob."""
+        ...
+
+    def read(self, address: BlobAddress, *, start: int = 0, length: int | None = None) -> bytes:
+        """Return a range of a blob, verified."""
+        ...
+
+    def iter_chunks(
+        self, address: BlobAddress, *, start: int = 0, length: int | None = None, chunk_size_bytes: int = 1 << 20
+    ) -> Iterator[bytes]:
+        """Yield a range of a blob in chunks, each verified before it is yielded."""
+        ...
+
+    def erase(self, address: BlobAddress) -> None:
+        """Destroy a blob's bytes for good; harmless if done before."""
+        ...
+
+    def positions(self) -> list[BlobPosition]:
+        """Return how far each container is filled, in order of containers."""
+        ...
+
+    def iter_records(self, *, after: BlobPosition | None = None) -> Iterator[BlobRecord]:
+        """Walk the intact records in the order written, skipping erased and damaged ones."""
+        ...
+
+    def truncate(self, position: BlobPosition) -> None:
+        """Drop what lies behind a position of a container: a torn tail after a crash."""
+        ...
+
+    def verify(self, address: BlobAddress) -> bool:
+        """Tell whether all the bytes of a blob are intact."""
+        ...

@@ -1,0 +1,192 @@
+"""The index of what is stored, with the change feed and the deliveries that commit with it.
+
+One commit writes index rows, change-feed rows and delivery rows together, or none of them.
+Sequence numbers of the feed are taken inside the transaction: gap-free and in commit order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from isocenter.domain.identifiers import InstanceIdentifier, Scope
+from isocenter.domain.query import Query, SearchRow
+from isocenter.ports.blobs import BlobAddress, BlobPosition
+
+
+class ChangeAction(Enum):
+    """What happened to an instance."""
+
+    CREATE = "Create"
+    UPDATE = "Update"
+    DELETE = "Delete"
+
+
+class ChangeState(Enum):
+    """What a row of the feed means now (dicom-service 6.3)."""
+
+    CURRENT = "Current"
+    REPLACED = "Replaced"
+    DELETED = "Deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class NewInstance:
+    """An instance whose bytes are durable, ready to be committed."""
+
+    identifier: InstanceIdentifier
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    attributes: Mapping[int, str]
+    """Values of the indexed attributes by tag; absent or empty ones are left out."""
+    address: BlobAddress
+    header_length: int
+    """Bytes from the start of the blob that hold everything before the pixel data."""
+    frame_table: bytes
+    """Encoded by `isocenter.dicom.frames`; empty where there is no pixel data."""
+    received_at: float
+    source: str
+    keep_previous: bool = False
+    """Where an instance of that identity is there: keep it as the original version, else its bytes are to be erased."""
+    destinations: tuple[str, ...] = ()
+    """A delivery row is written for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRow:
+    """A stored instance, as retrieval needs it."""
+
+    instance_key: int
+    """Grows with every commit: the watermark (dicom-service 2.6)."""
+    identifier: InstanceIdentifier
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    instance_number: int | None
+    number_of_frames: int | None
+    address: BlobAddress
+    header_length: int
+    received_at: float
+    has_original: bool
+    """An earlier version is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row of the change feed."""
+
+    sequence: int
+    identifier: InstanceIdentifier
+    action: ChangeAction
+    state: ChangeState
+    timestamp: float
+    instance_key: int | None
+    """The current instance, where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """Bytes that a commit made unreachable and that are still to be destroyed."""
+
+    erasure_key: int
+    address: BlobAddress
+    due_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An instance on its way to a destination (the ledger's row)."""
+
+    delivery_key: int
+    instance_key: int
+    destination: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Counts over a partition or all of them."""
+
+    studies: int
+    series: int
+    instances: int
+    size_bytes: int
+
+
+class InstanceIndex(Protocol):
+    """Keep the index, the feed and the deliveries."""
+
+    def commit(
+        self, instances: Sequence[NewInstance], *, now: float, erase_due_at: float, position: BlobPosition | None = None
+    ) -> list[int]:
+        """Commit instances with their feed and delivery rows; return their instance keys.
+
+        An instance whose identity is stored becomes a new version of it (feed action Update); the caller decided that
+        before. `position` is recorded as the fill of its container: everything before it is in the index.
+        Raises StorageFull or StorageFailed with nothing committed.
+        """
+        ...
+
+    def find_stored(self, identifiers: Sequence[InstanceIdentifier]) -> dict[InstanceIdentifier, InstanceRow]:
+        """Return those of the identifiers that are stored, current versions."""
+        ...
+
+    def instances(self, scope: Scope, *, original: bool = False) -> list[InstanceRow]:
+        """Return the instances of a scope, by series, instance number, key; empty if nothing is there.
+
+        With `original`, the first version of those that have one.
+        """
+        ...
+
+    def instance(self, instance_key: int) -> InstanceRow | None:
+        """Return one current instance by key."""
+        ...
+
+    def frame_table(self, instance_key: int) -> bytes:
+        """Return the encoded frame table of an instance; empty if it has none."""
+        ...
+
+    def search(self, query: Query) -> list[SearchRow]:
+        """Return the rows that match, newest first; ties do not exist."""
+        ...
+
+    def count(self, query: Query) -> int:
+        """Return how many rows match, without regard to limit and offset."""
+        ...
+
+    def delete(self, scope: Scope, *, now: float, erase_due_at: float) -> int:
+        """Remove a scope, with feed rows and erasures in the same commit; return how many instances went."""
+        ...
+
+    def changes(self, *, after: int = 0, limit: int = 100) -> list[Change]:
+        """Return feed rows with a sequence above `after`, in order."""
+        ...
+
+    def latest_sequence(self) -> int:
+        """Return the highest sequence of the feed; 0 when it is empty."""
+        ...
+
+    def due_erasures(self, *, now: float, limit: int) -> list[Erasure]:
+        """Return erasures that are due, oldest first."""
+        ...
+
+    def forget_erasures(self, erasure_keys: Sequence[int]) -> None:
+        """Drop erasures that were carried out."""
+        ...
+
+    def deliveries(self, destination: str, *, limit: int = 100) -> list[Delivery]:
+        """Return the waiting deliveries of a destination, oldest first."""
+        ...
+
+    def positions(self) -> dict[int, int]:
+        """Return the recorded fill of each container."""
+        ...
+
+    def addresses(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, InstanceIdentifier, BlobAddress]]:
+        """Return key, identifier and address of every stored version in order of keys, for the scrubber."""
+        ...
+
+    def totals(self) -> Totals:
+        """Return what is stored, in counts that cost no scan."""
+        ...

@@ -1,0 +1,6 @@
+"""Adapters of the ports: SQLite index, local packs, memory.
+
+Holds: one drawer per technology.
+Never: decides what is stored; that is the archive's.
+Start reading at: `packs/record.py`.
+"""
