@@ -118,12 +118,12 @@ class InstanceIndex(Protocol):
     """Keep the index, the feed and the deliveries."""
 
     def commit(
-        self, instances: Sequence[NewInstance], *, now: float, erase_due_at: float, position: BlobPosition | None = None
+        self, instances: Sequence[NewInstance], *, now: float, erase_due_at: float, positions: Sequence[BlobPosition] = ()
     ) -> list[int]:
         """Commit instances with their feed and delivery rows; return their instance keys.
 
         An instance whose identity is stored becomes a new version of it (feed action Update); the caller decided that
-        before. `position` is recorded as the fill of its container: everything before it is in the index.
+        before. `positions` are recorded as the fill of their containers: everything before them is in the index.
         Raises StorageFull or StorageFailed with nothing committed.
         """
         ...
