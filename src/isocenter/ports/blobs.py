@@ -110,6 +110,10 @@ class BlobStore(Protocol):
         """Return how far each container is filled, in order of containers."""
         ...
 
+    def position(self, container: int) -> BlobPosition:
+        """Return how far one container is filled."""
+        ...
+
     def iter_records(self, *, after: BlobPosition | None = None) -> Iterator[BlobRecord]:
         """Walk the intact records in the order written, skipping erased and damaged ones."""
         ...
