@@ -1,0 +1,39 @@
+"""The archive as one value: the ports that every use case works on, and its settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from isocenter.archive.intake import Intake
+from isocenter.archive.metadata_cache import MetadataCache
+from isocenter.domain.outcome import DuplicatePolicy
+from isocenter.ports.blobs import BlobStore
+from isocenter.ports.clock import Clock
+from isocenter.ports.index import InstanceIndex
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveSettings:
+    """What an operator may change about the archive."""
+
+    duplicate_policy: DuplicatePolicy = DuplicatePolicy.REFUSE
+    instance_size_max_bytes: int = 4 * 1024**3
+    """The limit of Azure's managed service (dicom-service 2.1)."""
+    spool_threshold_bytes: int = 8 * 1024**2
+    """An instance above this goes to disk while it arrives, so that memory stays flat."""
+    erase_after_s: float = 60.0
+    """How long deleted bytes stay for readers that are in the middle of them."""
+    transcode_size_max_bytes: int = 100 * 1024**2
+    """Above this only the stored form is given (dicom-service 3.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Everything a use case of the archive needs."""
+
+    index: InstanceIndex
+    blobs: BlobStore
+    intake: Intake
+    clock: Clock
+    metadata_cache: MetadataCache
+    settings: ArchiveSettings = ArchiveSettings()

@@ -1,0 +1,38 @@
+"""Delete a study, series or instance, and destroy its bytes within a bounded time."""
+
+from __future__ import annotations
+
+from isocenter.archive.archive import Archive
+from isocenter.domain.errors import NotFound
+from isocenter.domain.identifiers import Scope
+from isocenter.domain.principal import DataAction, Principal
+
+ERASE_BATCH_MAX = 256
+"""How many erasures one round carries out, so that a big delete does not hold the disk for long."""
+
+
+def delete(archive: Archive, principal: Principal, scope: Scope) -> int:
+    """Remove a scope from the archive; return how many instances went.
+
+    The commit makes it unreachable at once; `erase_due` destroys the bytes after the grace for running readers.
+    Raises NotFound where there is nothing, Forbidden.
+    """
+    principal.require(DataAction.DELETE)
+    now = archive.clock.now().timestamp()
+    removed = archive.index.delete(scope, now=now, erase_due_at=now + archive.settings.erase_after_s)
+    if not removed:
+        raise NotFound(f"The specified {scope.level.name.lower()} cannot be found.")
+    return removed
+
+
+def erase_due(archive: Archive) -> int:
+    """Destroy the bytes whose time has come; return how many blobs were erased.
+
+    A crash in between erases some twice, which is harmless.
+    """
+    due = archive.index.due_erasures(now=archive.clock.now().timestamp(), limit=ERASE_BATCH_MAX)
+    for erasure in due:
+        archive.blobs.erase(erasure.address)
+    if due:
+        archive.index.forget_erasures([erasure.erasure_key for erasure in due])
+    return len(due)

@@ -1,0 +1,58 @@
+"""From a scanned instance to its identity: what must be there before bytes are kept (dicom-service 2.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from isocenter.dicom.model import ScannedInstance
+from isocenter.domain.attributes import BY_TAG
+from isocenter.domain.errors import InvalidDataset
+from isocenter.domain.identifiers import DEFAULT_PARTITION, InstanceIdentifier, is_uid
+
+SOP_CLASS_UID = 0x00080016
+SOP_INSTANCE_UID = 0x00080018
+STUDY_INSTANCE_UID = 0x0020000D
+SERIES_INSTANCE_UID = 0x0020000E
+NUMBER_OF_FRAMES = 0x00280008
+
+WANTED_TAGS = frozenset(BY_TAG)
+"""What the scanner is asked for on the way in: the indexed attributes, which include the identifying ones."""
+
+
+def identify(scanned: ScannedInstance, *, partition_name: str = DEFAULT_PARTITION) -> InstanceIdentifier:
+    """Return the identity of an instance.
+
+    Raises InvalidDataset, with a comment for each attribute, where an identifying attribute is missing or no UID.
+    """
+    required = (STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, SOP_INSTANCE_UID, SOP_CLASS_UID)
+    comments = [comment for tag in required if (comment := _objection(scanned.attributes, tag))]
+    if comments:
+        raise InvalidDataset("; ".join(comments))
+    return InstanceIdentifier(
+        study_instance_uid=scanned.attributes[STUDY_INSTANCE_UID],
+        series_instance_uid=scanned.attributes[SERIES_INSTANCE_UID],
+        sop_instance_uid=scanned.attributes[SOP_INSTANCE_UID],
+        partition_name=partition_name,
+    )
+
+
+def _objection(attributes: Mapping[int, str], tag: int) -> str | None:
+    label = f"({tag >> 16:04x},{tag & 0xFFFF:04x})"
+    value = attributes.get(tag)
+    if not value:
+        return f"DICOM100: {label} - The required tag '{label}' is missing."
+    if not is_uid(value):
+        return f"DICOM100: {label} - Dicom element '{BY_TAG[tag].keyword}' failed validation for VR 'UI': {_UID_RULE}"
+    return None
+
+
+_UID_RULE = (
+    "DICOM Identifier is invalid. Value length should not exceed the maximum length of 64 characters. "
+    "Value should contain characters in '0'-'9' and '.'. Each component must start with non-zero number."
+)
+
+
+def number_of_frames(scanned: ScannedInstance) -> int:
+    """Return NumberOfFrames, 1 where it is absent or no positive number."""
+    text = scanned.attributes.get(NUMBER_OF_FRAMES, "1").split("\\")[0].strip()
+    return max(1, int(text)) if text.isdigit() else 1

@@ -1,0 +1,319 @@
+"""Group commit: one thread through which every edge's instances become durable.
+
+    edge ── submit ──▶ queue ──▶ one batch: decide duplicates
+                                        append to the pack, one sync
+                                        commit index + feed + deliveries, one sync
+                                        answer every future of the batch
+
+While a batch waits for the disk, the next one gathers in the queue; that is where the speed comes
+from. Nothing is acknowledged before both syncs. If either fails, the whole batch is refused with
+the reason and the pack is cut back to where it was.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import structlog
+
+from isocenter.domain.errors import Broken, InstanceExists, IsocenterError, Overloaded, StorageFailed, Unavailable
+from isocenter.domain.identifiers import InstanceIdentifier
+from isocenter.domain.outcome import Disposition, DuplicatePolicy, StoreOutcome
+from isocenter.ports.blobs import BlobAddress, BlobLabel, BlobPosition, BlobSpool, BlobStore, Buffer
+from isocenter.ports.clock import Clock
+from isocenter.ports.failpoints import Failpoints
+from isocenter.ports.index import InstanceIndex, InstanceRow, NewInstance
+
+_log = structlog.get_logger()
+
+BATCH_COUNT_MAX = 512
+"""More instances a commit bring no speed (SQLite levels off at about a hundred rows) and delay the first."""
+BATCH_SIZE_MAX_BYTES = 16 * 1024**2
+"""About 0.1 s of a slow disk: the longest that one batch may hold up the next."""
+QUEUE_SIZE_MAX_BYTES = 256 * 1024**2
+"""Instances in memory that wait for the disk; beyond it new ones are refused, so memory stays bounded."""
+COMPARE_CHUNK_BYTES = 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An instance that was scanned and validated and waits to become durable.
+
+    Its bytes are in `content`, or already on disk in `spool`.
+    """
+
+    identifier: InstanceIdentifier
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    attributes: dict[int, str]
+    header_length: int
+    frame_table: bytes
+    source: str
+    policy: DuplicatePolicy
+    content: Buffer | None = None
+    spool: BlobSpool | None = None
+    size_bytes: int = 0
+    destinations: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Waiting:
+    arrival: Arrival
+    future: Future[StoreOutcome]
+
+
+@dataclass(slots=True)
+class _Accepted:
+    waiting: _Waiting
+    disposition: Disposition
+    address: BlobAddress | None = None
+
+
+class Intake:
+    """Take arrivals from any thread and make them durable in batches."""
+
+    def __init__(
+        self,
+        *,
+        index: InstanceIndex,
+        blobs: BlobStore,
+        clock: Clock,
+        failpoints: Failpoints,
+        erase_after_s: float,
+    ) -> None:
+        self._index = index
+        self._blobs = blobs
+        self._clock = clock
+        self._failpoint = failpoints.hit
+        self._erase_after_s = erase_after_s
+        self._queue: deque[_Waiting] = deque()
+        self._queued_bytes = 0
+        self._wake = threading.Condition()
+        self._closing = False
+        self._failure: Unavailable | None = None
+        self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
+        self._thread.start()
+
+    @property
+    def failure(self) -> Unavailable | None:
+        """Return why the intake no longer takes instances, or None while it does (R10)."""
+        return self._failure
+
+    def submit(self, arrival: Arrival) -> Future[StoreOutcome]:
+        """Queue an arrival; the future ends when it is durable, or with the reason why it is not.
+
+        Raises Overloaded when the queue is full, StorageFailed after an I/O error of the storage.
+        """
+        future: Future[StoreOutcome] = Future()
+        in_memory = len(arrival.content) if arrival.content is not None else 0
+        with self._wake:
+            if self._failure is not None:
+                raise self._failure
+            if self._closing or self._queued_bytes + in_memory > QUEUE_SIZE_MAX_BYTES:
+                raise Overloaded()
+            self._queue.append(_Waiting(arrival, future))
+            self._queued_bytes += in_memory
+            self._wake.notify()
+        return future
+
+    def close(self) -> None:
+        """Finish what is queued and stop."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while batch := self._take():
+            try:
+                self._settle(batch)
+            except IsocenterError as error:
+                _log.warning("intake.refused", reason=error.message, instances=len(batch))
+                _fail(batch, error)
+            except Exception:  # the outermost loop: the thread outlives any fault of one batch
+                _log.exception("intake.broken", instances=len(batch))
+                _fail(batch, Broken())
+
+    def _take(self) -> list[_Waiting]:
+        with self._wake:
+            while not self._queue and not self._closing:
+                self._wake.wait()
+            batch: list[_Waiting] = []
+            size_bytes = 0
+            while self._queue and len(batch) < BATCH_COUNT_MAX:
+                content = self._queue[0].arrival.content
+                length = len(content) if content is not None else 0
+                if batch and size_bytes + length > BATCH_SIZE_MAX_BYTES:
+                    break
+                batch.append(self._queue.popleft())
+                size_bytes += length
+            self._queued_bytes -= size_bytes
+            return batch
+
+    def _settle(self, batch: list[_Waiting]) -> None:
+        accepted = self._decide(batch)
+        fresh = [entry for entry in accepted if entry.disposition is not Disposition.IDENTICAL]
+        if fresh:
+            keys = self._make_durable(fresh)
+            self._failpoint("intake.before_acknowledge")
+            for entry, key in zip(fresh, keys, strict=True):
+                entry.waiting.future.set_result(_outcome(entry.waiting.arrival, entry.disposition, key))
+
+    def _decide(self, batch: list[_Waiting]) -> list[_Accepted]:
+        """Sort out duplicates: answer the identical and the refused, return what is to be written.
+
+        A second arrival of one identity within a batch waits for the next batch, when the first is stored.
+        """
+        stored = self._index.find_stored([waiting.arrival.identifier for waiting in batch])
+        accepted: list[_Accepted] = []
+        seen: set[InstanceIdentifier] = set()
+        again: list[_Waiting] = []
+        for waiting in batch:
+            identifier = waiting.arrival.identifier
+            if identifier in seen:
+                again.append(waiting)
+                continue
+            seen.add(identifier)
+            row = stored.get(identifier)
+            if row is None:
+                accepted.append(_Accepted(waiting, Disposition.STORED))
+            else:
+                accepted += self._decide_duplicate(waiting, row)
+        if again:
+            self._put_back(again)
+        return accepted
+
+    def _decide_duplicate(self, waiting: _Waiting, row: InstanceRow) -> list[_Accepted]:
+        arrival = waiting.arrival
+        if self._is_identical(arrival, row):
+            _discard(arrival)
+            waiting.future.set_result(_outcome(arrival, Disposition.IDENTICAL, row.instance_key))
+            return []
+        if arrival.policy is DuplicatePolicy.REFUSE:
+            _discard(arrival)
+            waiting.future.set_exception(InstanceExists())
+            return []
+        return [_Accepted(waiting, Disposition.REPLACED)]
+
+    def _is_identical(self, arrival: Arrival, row: InstanceRow) -> bool:
+        if row.address.length != arrival.size_bytes:
+            return False
+        content = memoryview(arrival.content) if arrival.content is not None else _view(arrival)
+        offset = 0
+        try:
+            for chunk in self._blobs.iter_chunks(row.address, chunk_size_bytes=COMPARE_CHUNK_BYTES):
+                if content[offset : offset + len(chunk)] != chunk:
+                    return False
+                offset += len(chunk)
+            return True
+        finally:
+            content.release()
+
+    def _put_back(self, again: Sequence[_Waiting]) -> None:
+        with self._wake:
+            self._queue.extendleft(reversed(again))
+            self._queued_bytes += sum(len(w.arrival.content) for w in again if w.arrival.content is not None)
+
+    def _make_durable(self, fresh: list[_Accepted]) -> list[int]:
+        now = self._clock.now().timestamp()
+        in_memory = [entry for entry in fresh if entry.waiting.arrival.content is not None]
+        before = self._blobs.positions()[-1:] if in_memory else []
+        try:
+            self._write(fresh, in_memory, now)
+            return self._commit(fresh, now)
+        except StorageFailed as error:
+            # Whether the commit took is unknown now, so the bytes stay; the next start adopts or drops them (R10).
+            self._failure = error
+            raise
+        except Unavailable:
+            self._roll_back(fresh, before)
+            raise
+
+    def _write(self, fresh: list[_Accepted], in_memory: list[_Accepted], now: float) -> None:
+        blobs = [(_label(entry, now), entry.waiting.arrival.content or b"") for entry in in_memory]
+        if blobs:
+            for entry, address in zip(in_memory, self._blobs.append(blobs), strict=True):
+                entry.address = address
+        for entry in fresh:
+            spool = entry.waiting.arrival.spool
+            if spool is not None:
+                entry.address = spool.seal(_label(entry, now))
+
+    def _commit(self, fresh: list[_Accepted], now: float) -> list[int]:
+        containers = sorted({entry.address.container for entry in fresh if entry.address is not None})
+        return self._index.commit(
+            [_new_instance(entry, now) for entry in fresh],
+            now=now,
+            erase_due_at=now + self._erase_after_s,
+            positions=[self._blobs.position(container) for container in containers],
+        )
+
+    def _roll_back(self, fresh: list[_Accepted], before: Sequence[BlobPosition]) -> None:
+        """Cut the pack back: what was written is in no index and was never acknowledged."""
+        for position in before:
+            self._blobs.truncate(position)
+        for entry in fresh:
+            spool = entry.waiting.arrival.spool
+            if spool is not None:
+                if entry.address is not None:
+                    self._blobs.erase(entry.address)
+                spool.discard()
+
+
+def _label(entry: _Accepted, now: float) -> BlobLabel:
+    arrival = entry.waiting.arrival
+    return BlobLabel(
+        identifier=arrival.identifier,
+        transfer_syntax_uid=arrival.transfer_syntax_uid,
+        received_at=now,
+        source=arrival.source,
+        supersedes=entry.disposition is Disposition.REPLACED,
+    )
+
+
+def _new_instance(entry: _Accepted, now: float) -> NewInstance:
+    arrival = entry.waiting.arrival
+    if entry.address is None:
+        raise StorageFailed()
+    return NewInstance(
+        identifier=arrival.identifier,
+        sop_class_uid=arrival.sop_class_uid,
+        transfer_syntax_uid=arrival.transfer_syntax_uid,
+        attributes=arrival.attributes,
+        address=entry.address,
+        header_length=arrival.header_length,
+        frame_table=arrival.frame_table,
+        received_at=now,
+        source=arrival.source,
+        keep_previous=arrival.policy is DuplicatePolicy.KEEP,
+        destinations=arrival.destinations,
+    )
+
+
+def _outcome(arrival: Arrival, disposition: Disposition, key: int) -> StoreOutcome:
+    return StoreOutcome(
+        identifier=arrival.identifier,
+        sop_class_uid=arrival.sop_class_uid,
+        transfer_syntax_uid=arrival.transfer_syntax_uid,
+        disposition=disposition,
+        instance_key=key,
+    )
+
+
+def _view(arrival: Arrival) -> memoryview:
+    return arrival.spool.view() if arrival.spool is not None else memoryview(b"")
+
+
+def _discard(arrival: Arrival) -> None:
+    if arrival.spool is not None:
+        arrival.spool.discard()
+
+
+def _fail(batch: Sequence[_Waiting], error: IsocenterError) -> None:
+    for waiting in batch:
+        if not waiting.future.done():
+            waiting.future.set_exception(error)

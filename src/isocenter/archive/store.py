@@ -1,0 +1,154 @@
+"""Store an instance: collect its bytes, scan, identify, and hand it to the group commit.
+
+    reception = begin_store(archive, principal, source="stow")
+    reception.write(chunk) …               memory up to a threshold, then a spool on disk
+    future = reception.finish()            scanned, identified, queued
+    future.result()                        a StoreOutcome: durable
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+from isocenter.archive.archive import Archive
+from isocenter.archive.identify import SOP_CLASS_UID, WANTED_TAGS, identify, number_of_frames
+from isocenter.archive.intake import Arrival
+from isocenter.dicom.frames import build_frame_table
+from isocenter.dicom.model import ScannedInstance
+from isocenter.dicom.scan import scan_instance
+from isocenter.domain.errors import InvalidDataset, TooLarge
+from isocenter.domain.identifiers import DEFAULT_PARTITION
+from isocenter.domain.outcome import DuplicatePolicy, StoreOutcome
+from isocenter.domain.principal import DataAction, Principal
+from isocenter.ports.blobs import BlobSpool, Buffer
+
+
+class Reception:
+    """One instance while its bytes come in."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        *,
+        source: str,
+        policy: DuplicatePolicy,
+        partition_name: str,
+        study_instance_uid: str | None,
+    ) -> None:
+        self._archive = archive
+        self._source = source
+        self._policy = policy
+        self._partition_name = partition_name
+        self._study_instance_uid = study_instance_uid
+        self._chunks: list[Buffer] = []
+        self._size_bytes = 0
+        self._spool: BlobSpool | None = None
+        self.scanned: ScannedInstance | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """Return how many bytes have come."""
+        return self._size_bytes
+
+    @property
+    def is_on_disk(self) -> bool:
+        """Tell whether the next write goes to disk and should not run where it would hold others up."""
+        return self._spool is not None
+
+    def write(self, chunk: Buffer) -> None:
+        """Take the next bytes.
+
+        Raises TooLarge beyond the archive's limit, StorageFull or StorageFailed from the spool.
+        """
+        self._size_bytes += len(chunk)
+        if self._size_bytes > self._archive.settings.instance_size_max_bytes:
+            self.abort()
+            limit = self._archive.settings.instance_size_max_bytes
+            raise TooLarge(f"The request exceeded the allowed limit of {limit} bytes.")
+        if self._spool is not None:
+            self._spool.write(chunk)
+            return
+        self._chunks.append(chunk)
+        if self._size_bytes > self._archive.settings.spool_threshold_bytes:
+            self._move_to_disk()
+
+    def _move_to_disk(self) -> None:
+        self._spool = self._archive.blobs.open_spool()
+        for chunk in self._chunks:
+            self._spool.write(chunk)
+        self._chunks.clear()
+
+    def finish(self) -> Future[StoreOutcome]:
+        """Scan, identify and queue the instance.
+
+        Raises InvalidDataset for bytes that are no instance that can be kept, Overloaded, StorageFailed.
+        """
+        try:
+            if self._spool is not None:
+                view = self._spool.view()
+                try:
+                    arrival = self._scan(view)
+                finally:
+                    view.release()
+            else:
+                arrival = self._scan(b"".join(self._chunks))
+            return self._archive.intake.submit(arrival)
+        except BaseException:
+            self.abort()
+            raise
+
+    def abort(self) -> None:
+        """Drop what came in; harmless at any time before `finish` and after a failed one."""
+        self._chunks.clear()
+        if self._spool is not None:
+            self._spool.discard()
+            self._spool = None
+
+    def _scan(self, content: Buffer) -> Arrival:
+        self.scanned = scanned = scan_instance(content, wanted=WANTED_TAGS)
+        identifier = identify(scanned, partition_name=self._partition_name)
+        expected = self._study_instance_uid
+        if expected is not None and identifier.study_instance_uid != expected:
+            raise InvalidDataset(_STUDY_MISMATCH)
+        table = build_frame_table(content, scanned, number_of_frames=number_of_frames(scanned))
+        return Arrival(
+            identifier=identifier,
+            sop_class_uid=scanned.attributes[SOP_CLASS_UID],
+            transfer_syntax_uid=scanned.encoding.transfer_syntax_uid,
+            attributes=dict(scanned.attributes),
+            header_length=scanned.header_length,
+            frame_table=table.encode() if table is not None else b"",
+            source=self._source,
+            policy=self._policy,
+            content=content if self._spool is None else None,
+            spool=self._spool,
+            size_bytes=self._size_bytes,
+        )
+
+
+_STUDY_MISMATCH = (
+    "DICOM100: (0020,000d) - The StudyInstanceUid in the payload does not match the specified StudyInstanceUid."
+)
+
+
+def begin_store(
+    archive: Archive,
+    principal: Principal,
+    *,
+    source: str,
+    policy: DuplicatePolicy | None = None,
+    partition_name: str = DEFAULT_PARTITION,
+    study_instance_uid: str | None = None,
+) -> Reception:
+    """Begin to take in one instance; with `study_instance_uid`, only one of that study.
+
+    Raises Forbidden where the principal may not write.
+    """
+    principal.require(DataAction.WRITE)
+    return Reception(
+        archive,
+        source=source,
+        policy=policy or archive.settings.duplicate_policy,
+        partition_name=partition_name,
+        study_instance_uid=study_instance_uid,
+    )
