@@ -1,0 +1,1 @@
+"""Tests: `unit` (pure), `conformance` (ports), `interop` (other people's programs), `e2e`, `tidy`, `support`."""

@@ -1,0 +1,1 @@
+"""Builders, real parts and processes that the tests share."""
