@@ -90,9 +90,8 @@ def _run(stages: Sequence[Stage]) -> int:
         print(f"\nAll {len(stages)} stages passed in {total:.1f} s.")
         return 0
     stage, finding = first
-    print(
-        f"\n{len(failed)} of {len(stages)} stages failed in {total:.1f} s: {', '.join(failed)}. The first, {stage.name}:"
-    )
+    print(f"\n{len(failed)} of {len(stages)} stages failed in {total:.1f} s: {', '.join(failed)}.")
+    print(f"The first, {stage.name}:")
     print(_indent(_tail(finding.output, REPEATED_LINES_MAX)))
     print(f"\nRun it alone:  {finding.rerun}")
     return 1
@@ -174,21 +173,23 @@ def check_wheel() -> Finding:
     lock = Path("requirements/run.lock")
     venv = Path("build") / f"venv-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
     if not (venv / "locked").exists():
-        for command in (
+        prepare: tuple[tuple[str | Path, ...], ...] = (
             (sys.executable, "-m", "venv", "--clear", venv),
             (venv / "bin/pip", "install", "--quiet", "--require-hashes", "-r", lock),
-        ):
+        )
+        for command in prepare:
             code, output = _call(*command)
             if code != 0:
                 return Finding(False, "the locked packages do not install", output, rerun)
         (venv / "locked").touch()
     size_kb = wheels[-1].stat().st_size // 1000
     looked_at = f"{wheels[-1].name} ({size_kb} kB) in a venv with the locked packages only"
-    for command in (
+    use: tuple[tuple[str | Path, ...], ...] = (
         (venv / "bin/pip", "install", "--quiet", "--force-reinstall", "--no-deps", wheels[-1]),
         (venv / "bin/python", "-I", "-c", _IMPORT_EVERYTHING),
         (venv / "bin/isocenter", "--help"),
-    ):
+    )
+    for command in use:
         code, output = _call(*command)
         if code != 0:
             return Finding(False, looked_at, output, rerun)
