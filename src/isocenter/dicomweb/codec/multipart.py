@@ -4,7 +4,7 @@ The decoder never holds more than one part header or one delimiter's length of t
 chunk that brought it. It looks at each byte a bounded number of times, however the stream is cut, so that its work is
 linear in the length of the body even where every byte nearly is a delimiter.
 
-    PREAMBLE --delimiter--> HEADER --blank line--> BODY --delimiter--> HEADER ...
+    START --> PREAMBLE --delimiter--> HEADER --blank line--> BODY --delimiter--> HEADER ...
         any state --closing delimiter--> EPILOGUE
 """
 
@@ -72,6 +72,7 @@ _END = End()
 
 
 class _State(Enum):
+    START = "start"
     PREAMBLE = "preamble"
     HEADER = "header"
     BODY = "body"
@@ -95,9 +96,8 @@ class MultipartDecoder:
             raise InvalidRequest(_UNREADABLE)
         self._delimiter = b"\r\n--" + boundary.encode("ascii")
         self._limits = limits
-        self._state = _State.PREAMBLE
-        # The first delimiter may stand at the very start; a line end put before it makes it like the others.
-        self._held = bytearray(b"\r\n")
+        self._state = _State.START
+        self._held = bytearray()
         self._preamble_bytes = 0
         self._known_header = b""
         self._known_headers = _NO_HEADERS
@@ -114,14 +114,16 @@ class MultipartDecoder:
     def feed(self, chunk: bytes) -> list[Event]:
         """Return the events that a chunk completes; views in them stay valid as long as they are kept."""
         events: list[Event] = []
+        position = 0
+        if self._state is _State.START and chunk:
+            position = self._read_start(chunk)
         if self._held:
             before = len(self._held)
-            self._held += chunk
-            if self._state is _State.HEADER and not self._may_end_header(before):
+            if self._state is _State.HEADER and not self._may_end_header(chunk):
                 return events
-            chunk = bytes(self._held)
+            chunk = bytes(self._held[:before]) + chunk
             self._held.clear()
-        position, length = 0, len(chunk)
+        length = len(chunk)
         while 0 <= position < length and self._state is not _State.EPILOGUE:
             read = self._read_header if self._state is _State.HEADER else self._read_content
             position = read(chunk, position, events)
@@ -131,6 +133,19 @@ class MultipartDecoder:
         """Raise InvalidRequest unless the closing delimiter was read."""
         if not self.is_complete:
             raise InvalidRequest(_UNREADABLE)
+
+    def _read_start(self, chunk: bytes) -> int:
+        """Read a first delimiter at the very start, as nearly all senders write it; return the position behind it."""
+        self._state = _State.PREAMBLE
+        opening = self._delimiter[2:]
+        if chunk.startswith(opening):
+            follows, after = _what_follows(chunk, len(opening))
+            if follows is _Follows.PART:
+                self._state = _State.HEADER
+                return after
+        # A line end put before the first delimiter makes it like the others.
+        self._held += b"\r\n"
+        return 0
 
     def _read_content(self, chunk: bytes, start: int, events: list[Event]) -> int:
         """Read preamble or body up to the next delimiter; return where to go on, or -1 where the rest is held."""
@@ -172,13 +187,15 @@ class MultipartDecoder:
             events.append(_END)
         self._state = _State.EPILOGUE if follows is _Follows.CLOSING else _State.HEADER
 
-    def _may_end_header(self, before: int) -> bool:
-        """Tell whether the held bytes decide a header, looking only at those that are new."""
-        held, resume = self._held, max(0, before - 3)
+    def _may_end_header(self, chunk: bytes) -> bool:
+        """Tell whether a header that began before a chunk is decided by it, looking only at new bytes."""
+        held, limit = self._held, self._limits.part_header_bytes
+        resume = max(0, len(held) - 3)
+        held += chunk[: limit + 1]
         if held[:1] == b"\r":
             return True
         self.bytes_scanned += len(held) - resume
-        return held.find(b"\r\n\r\n", resume) >= 0 or len(held) > self._limits.part_header_bytes
+        return held.find(b"\r\n\r\n", resume) >= 0 or len(held) > limit
 
     def _read_header(self, chunk: bytes, start: int, events: list[Event]) -> int:
         """Read a part header; return where its body begins, or -1 where the rest is held."""
