@@ -1,0 +1,1 @@
+"""The DICOMweb edge: a table of routes, each decoding, calling one use case, encoding."""

@@ -1,0 +1,77 @@
+"""What every handler of the edge works with, and the request as it sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+from starlette.requests import Request
+
+from isocenter.archive.archive import Archive
+from isocenter.dicomweb.codec.dialect import Dialect
+from isocenter.domain.identifiers import DEFAULT_PARTITION, Scope, parse_uid
+from isocenter.domain.principal import Principal
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The archive behind the edge, and the threads that may wait for its disk."""
+
+    archive: Archive
+    executor: Executor
+    authenticate: Callable[[Mapping[str, str]], Principal]
+    """From request headers (names in lower case) to who calls; raises Unauthenticated."""
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call something that waits for the disk, off the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.executor, partial(function, *args, **kwargs))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request on its way through a handler."""
+
+    service: Service
+    request: Request
+    parameters: Mapping[str, str]
+    """Parts of the path by name."""
+    principal: Principal
+    dialect: Dialect
+    root: str
+    """Address of the service as the caller sees it, up to and including `/dicom-web` or `/v2`."""
+
+    @property
+    def archive(self) -> Archive:
+        """Return the archive."""
+        return self.service.archive
+
+    @property
+    def accept(self) -> str | None:
+        """Return what the caller accepts: the query parameter `accept` before the header (PS3.18 8.3.3.1)."""
+        return self.request.query_params.get("accept") or self.request.headers.get("accept")
+
+    @property
+    def wants_original(self) -> bool:
+        """Tell whether the first version of updated instances is asked for (dicom-service 3.7)."""
+        return self.request.headers.get("msdicom-request-original", "").strip().lower() == "true"
+
+    def scope(self) -> Scope:
+        """Return what the path names.
+
+        Raises InvalidRequest for a malformed UID.
+        """
+        series = self.parameters.get("series")
+        instance = self.parameters.get("instance")
+        return Scope(
+            study_instance_uid=parse_uid(self.parameters["study"]),
+            series_instance_uid=None if series is None else parse_uid(series),
+            sop_instance_uid=None if instance is None else parse_uid(instance),
+            partition_name=DEFAULT_PARTITION,
+        )
