@@ -3,6 +3,7 @@
     IsocenterError
     ├── Refused                 the caller's fault; the same request will fail again
     │   ├── InvalidRequest          malformed identifiers, query, body
+    │   ├── InvalidSetting          a setting that is unknown or cannot have that value
     │   ├── InvalidDataset          bytes that are not an instance that can be kept
     │   │   └── LimitExceeded       beyond a limit on depth, count, length or expansion
     │   ├── NotAcceptable           no representation fits what the caller accepts
@@ -44,6 +45,10 @@ class Refused(IsocenterError):
 
 class InvalidRequest(Refused):
     """The request is malformed."""
+
+
+class InvalidSetting(Refused):
+    """A setting is unknown or cannot have that value."""
 
 
 class InvalidDataset(Refused):

@@ -1,0 +1,238 @@
+"""The settings of a node as one frozen value, loaded once from flags, environment, file and defaults.
+
+    flag  >  environment  >  settings file  >  default
+
+The settings file is the one that `--config` names, else `isocenter.toml` in the data folder. Names
+that nobody knows are refused with the nearest known one, so that a slip is never silently ignored.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from isocenter.app.setting_kinds import PATH, Address
+from isocenter.app.settings_table import (
+    BY_NAME,
+    BY_VARIABLE,
+    ENVIRONMENT_PREFIX,
+    OTHER_VARIABLES,
+    SETTINGS,
+    Setting,
+)
+from isocenter.domain.errors import InvalidSetting
+
+SETTINGS_FILE = "isocenter.toml"
+SETTINGS_FILE_SIZE_MAX_BYTES = 1024**2
+"""A settings file has some dozens of lines; a larger one is something else given by mistake."""
+HIDDEN = "********"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """The web server."""
+
+    listen: Address
+    allowed_hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveSection:
+    """The archive."""
+
+    duplicate_policy: Literal["refuse", "replace", "keep"]
+    instance_size_max_bytes: int
+    spool_threshold_bytes: int
+    erase_after_s: float
+    transcode_size_max_bytes: int
+    metadata_cache_size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSettings:
+    """Packs and index on disk."""
+
+    packs_dir: Path
+    index_dir: Path
+    reserve_bytes: int
+    pack_size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerSettings:
+    """The viewer in the browser."""
+
+    investigational_use_dialog: Literal["never", "always"]
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"]
+    format: Literal["console", "json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that an operator may choose, and where each choice comes from."""
+
+    data_dir: Path
+    auth: Literal["off"]
+    http: HttpSettings
+    archive: ArchiveSection
+    storage: StorageSettings
+    viewer: ViewerSettings
+    log: LogSettings
+    origins: Mapping[str, str]
+    """By name: `flag`, `environment (VARIABLE)`, `file (PATH)` or `default`."""
+    config_file: Path | None = None
+    """The settings file that was read, if there was one."""
+
+    def value(self, name: str) -> object:
+        """Return a value by its dotted name."""
+        value: object = self
+        for part in name.split("."):
+            value = getattr(value, part)
+        return value
+
+    def rows(self) -> Iterator[tuple[Setting, str, str]]:
+        """Yield every setting with its value as text, secrets as stars, and its origin."""
+        for setting in SETTINGS:
+            text = HIDDEN if setting.is_secret else setting.kind.render(self.value(setting.name))
+            yield setting, text, self.origins[setting.name]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    raw: object
+    origin: str
+    folder: Path | None = None
+    """What a relative path in a settings file starts from."""
+
+
+def load_settings(flags: Mapping[str, str], environment: Mapping[str, str], config_file: Path | None) -> Settings:
+    """Return the settings from every source.
+
+    `flags` has dotted names. Raises InvalidSetting, with what to write instead.
+    """
+    found = _from_environment(environment) | _from_flags(flags)
+    path = config_file or _default_file(found)
+    if path is not None:
+        in_file = _from_file(path)
+        if config_file is None and "data_dir" in in_file:
+            raise InvalidSetting(f"{path} lies in the data folder, so it cannot say where that is; remove data_dir.")
+        found = in_file | found
+    values = {setting.name: _value(setting, found.get(setting.name)) for setting in SETTINGS}
+    values["storage.packs_dir"] = values["storage.packs_dir"] or values["data_dir"] / "packs"
+    values["storage.index_dir"] = values["storage.index_dir"] or values["data_dir"]
+    origins = {name: found[name].origin if name in found else "default" for name in BY_NAME}
+    return _build(values, origins=origins, config_file=path)
+
+
+def to_toml(settings: Settings) -> str:
+    """Return the settings as the text of a settings file, for `--config`; secrets are left out."""
+    tables: dict[str, list[str]] = {}
+    for setting, text, _origin in settings.rows():
+        table, _dot, key = setting.name.rpartition(".")
+        if not setting.is_secret:
+            quoted = json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+            tables.setdefault(table, []).append(f"{key} = {quoted}")
+    return "\n\n".join((f"[{table}]\n" if table else "") + "\n".join(lines) for table, lines in tables.items()) + "\n"
+
+
+def _from_flags(flags: Mapping[str, str]) -> dict[str, _Found]:
+    for name in flags:
+        if name not in BY_NAME:
+            raise InvalidSetting(_unknown("setting", name, BY_NAME))
+    return {name: _Found(text, "flag") for name, text in flags.items()}
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, _Found]:
+    found: dict[str, _Found] = {}
+    for variable, text in environment.items():
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable in OTHER_VARIABLES:
+            continue
+        if variable not in BY_VARIABLE:
+            raise InvalidSetting(_unknown("environment variable", variable, [*BY_VARIABLE, *OTHER_VARIABLES]))
+        found[BY_VARIABLE[variable].name] = _Found(text, f"environment ({variable})")
+    return found
+
+
+def _default_file(found: Mapping[str, _Found]) -> Path | None:
+    folder = _value(BY_NAME["data_dir"], found.get("data_dir"))
+    path: Path = folder / SETTINGS_FILE
+    return path if path.is_file() else None
+
+
+def _from_file(path: Path) -> dict[str, _Found]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(SETTINGS_FILE_SIZE_MAX_BYTES + 1)
+        if len(content) > SETTINGS_FILE_SIZE_MAX_BYTES:
+            raise InvalidSetting(f"The settings file {path} is too large to be one.")
+        tables = tomllib.loads(content.decode())
+    except OSError as error:
+        raise InvalidSetting(f"The settings file {path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidSetting(f"The settings file {path} is not TOML: {error}.") from error
+    found: dict[str, _Found] = {}
+    for name, raw in _flatten(tables):
+        if name not in BY_NAME:
+            raise InvalidSetting(f"{path}: {_unknown('setting', name, BY_NAME)}")
+        found[name] = _Found(raw, f"file ({path})", path.parent)
+    return found
+
+
+def _flatten(tables: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Yield dotted names; a setting stands at top level or in one table, so two levels are all there is."""
+    for key, value in tables.items():
+        if isinstance(value, dict) and key not in BY_NAME:
+            yield from ((f"{key}.{inner}", item) for inner, item in value.items())
+        else:
+            yield key, value
+
+
+def _unknown(what: str, name: str, known: Mapping[str, object] | list[str]) -> str:
+    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    hint = f"did you mean {nearest[0]}?" if nearest else "`isocenter config show` lists them all."
+    return f"There is no {what} {name}; {hint}"
+
+
+def _value(setting: Setting, found: _Found | None) -> Any:
+    if found is None:
+        return None if setting.default is None else setting.kind.parse(setting.default)
+    try:
+        value = setting.kind.parse(found.raw)
+    except ValueError as error:
+        shown = HIDDEN if setting.is_secret else repr(found.raw)
+        raise InvalidSetting(
+            f"{setting.name} cannot be {shown} ({found.origin}); expected is {setting.kind.expected}."
+        ) from error
+    if setting.kind is PATH and found.folder is not None:
+        assert isinstance(value, Path)
+        return found.folder / value
+    return value
+
+
+def _build(values: Mapping[str, Any], *, origins: Mapping[str, str], config_file: Path | None) -> Settings:
+    def section(name: str) -> dict[str, Any]:
+        prefix = name + "."
+        return {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
+
+    return Settings(
+        data_dir=values["data_dir"],
+        auth=values["auth"],
+        http=HttpSettings(**section("http")),
+        archive=ArchiveSection(**section("archive")),
+        storage=StorageSettings(**section("storage")),
+        viewer=ViewerSettings(**section("viewer")),
+        log=LogSettings(**section("log")),
+        origins=origins,
+        config_file=config_file,
+    )
