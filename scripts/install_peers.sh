@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Install the programs of other people that the tests talk to: Orthanc, DCMTK, dicom3tools, Chromium, strace.
+# Installs only what is missing, on Debian and its relatives, as root. Elsewhere it prints what to install and goes on:
+# the tests then name what they left out. Services that come with a package are not started.
+set -euo pipefail
+
+declare -A program_of=(
+  [orthanc]=Orthanc [dcmtk]=storescu [dicom3tools]=dciodvfy [chromium]=chromium [strace]=strace
+)
+missing=()
+for package in "${!program_of[@]}"; do
+  PATH=$PATH:/usr/sbin command -v "${program_of[$package]}" >/dev/null || missing+=("$package")
+done
+[ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || missing+=(orthanc-dicomweb)
+
+if [ ${#missing[@]} -eq 0 ]; then
+  echo "peers: all installed"
+  exit 0
+fi
+command_line="apt-get install --yes --no-install-recommends ${missing[*]}"
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+  echo "peers: missing ${missing[*]}; the tests that need them will be skipped. To install them:" >&2
+  echo "  sudo $command_line" >&2
+  exit 0
+fi
+
+# A package may start its service while it is installed, on the ports that a real archive uses. Debian asks this file first.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod +x "$policy"
+  trap 'rm -f "$policy"' EXIT
+fi
+echo "peers: installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+$command_line >/dev/null 2>&1 || { apt-get update --quiet >/dev/null && $command_line >/dev/null; }
+
+# Nor is it to start with the machine; an Orthanc that was here before this script is left as it was.
+if [[ " ${missing[*]} " == *" orthanc "* ]] && [ -d /run/systemd/system ]; then
+  systemctl disable --quiet --now orthanc || true
+fi
+echo "peers: installed"
