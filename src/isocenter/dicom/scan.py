@@ -1,0 +1,91 @@
+"""Scan an instance: what the index needs of its bytes, in one walk over the headers.
+
+It must never build a pydicom Dataset, nor touch pixel data: this is the way in of every instance.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from isocenter.dicom.charset import DEFAULT_CHARACTER_SET, CharacterSet, parse_character_set
+from isocenter.dicom.dictionary import AMBIGUOUS_VRS, dictionary_vr, resolve_vr
+from isocenter.dicom.model import ScannedInstance
+from isocenter.dicom.part10 import OpenedFile, open_file
+from isocenter.dicom.text import TEXT_LENGTH_MAX, decode_text
+from isocenter.dicom.walk import Buffer, Element, walk_dataset
+from isocenter.domain.errors import LimitExceeded
+
+_SPECIFIC_CHARACTER_SET = 0x00080005
+_PIXEL_REPRESENTATION = 0x00280103
+_CONTEXT_TAGS = frozenset({_SPECIFIC_CHARACTER_SET, _PIXEL_REPRESENTATION})
+_WANTED_SETS_MAX = 16
+"""The index wants one set of tags, and another for each set of extended query tags."""
+
+
+def scan_instance(buffer: Buffer, *, wanted: frozenset[int]) -> ScannedInstance:
+    """Walk the file and return the wanted attributes and where things lie.
+
+    Raises InvalidDataset for bytes that are no instance, LimitExceeded for those beyond the limits of the parser.
+    """
+    return scan_opened(open_file(buffer), wanted=wanted)
+
+
+def scan_opened(opened: OpenedFile, *, wanted: frozenset[int]) -> ScannedInstance:
+    """Do the same for a file that is opened already, so that a deflated one is inflated only once."""
+    buffer, encoding = opened.buffer, opened.encoding
+    size = len(buffer)
+    walked = walk_dataset(buffer, opened.dataset_offset, size, encoding=encoding, wanted=_with_context(wanted))
+    return ScannedInstance(
+        encoding=encoding,
+        dataset_offset=opened.dataset_offset,
+        header_length=size if encoding.is_deflated else walked.end,
+        attributes=_decode(buffer, walked.elements, wanted, encoding.is_little_endian),
+        pixel_element=walked.pixel_element,
+        number_of_elements=walked.number_of_elements,
+    )
+
+
+@lru_cache(maxsize=_WANTED_SETS_MAX)
+def _with_context(wanted: frozenset[int]) -> frozenset[int]:
+    return wanted | _CONTEXT_TAGS
+
+
+def _decode(buffer: Buffer, elements: list[Element], wanted: frozenset[int], is_little_endian: bool) -> dict[int, str]:
+    attributes: dict[int, str] = {}
+    character_set = DEFAULT_CHARACTER_SET
+    pixel_representation = 0
+    for tag, vr, offset, length, _ in elements:
+        if length == 0:
+            continue
+        if vr is None or vr == "UN":
+            vr = dictionary_vr(tag)
+            if vr in AMBIGUOUS_VRS:
+                pixel_representation = pixel_representation or _pixel_representation(buffer, elements, is_little_endian)
+                vr = resolve_vr(tag, vr, pixel_representation=pixel_representation)
+        if length > TEXT_LENGTH_MAX:
+            raise LimitExceeded(
+                f"({tag >> 16:04x},{tag & 0xFFFF:04x}) is longer than an attribute of the index can be."
+            )
+        value = bytes(buffer[offset : offset + length])
+        if tag == _SPECIFIC_CHARACTER_SET:
+            character_set = parse_character_set(value)
+        if tag in wanted:
+            text = decode_text(value, vr, character_set=character_set, is_little_endian=is_little_endian)
+            if text:
+                attributes[tag] = text
+    return attributes
+
+
+def _pixel_representation(buffer: Buffer, elements: list[Element], is_little_endian: bool) -> int:
+    for tag, _, offset, length, _ in elements:
+        if tag == _PIXEL_REPRESENTATION and length >= 2:
+            return int.from_bytes(bytes(buffer[offset : offset + 2]), "little" if is_little_endian else "big")
+    return 0
+
+
+def character_set_of(buffer: Buffer, elements: list[Element]) -> CharacterSet | None:
+    """Return the character set that a data set names for itself, if it does."""
+    for tag, _, offset, length, _ in elements:
+        if tag == _SPECIFIC_CHARACTER_SET:
+            return parse_character_set(bytes(buffer[offset : offset + length]))
+    return None
