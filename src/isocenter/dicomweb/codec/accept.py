@@ -191,12 +191,23 @@ def _standard_frames(accept: str | None, stored: str | None) -> Iterator[_Candid
         is_multipart = is_multipart or media_range.essence == "*/*"
         if asked.covers(OCTET_STREAM):
             yield _candidate(media_range, is_multipart=is_multipart, media_type=OCTET_STREAM)
-        for compressed, syntaxes in FRAME_TYPES.items():
-            # A range such as image/* is settled by what is stored; before that is known, any will do.
-            if asked.covers(compressed) and asked.essence != "*/*" and asked.essence != "application/*":
-                candidate = _candidate(media_range, is_multipart=is_multipart, media_type=compressed)
-                if _fits_frame_type(candidate.representation, syntaxes, stored):
-                    yield candidate
+        elif asked.essence.partition("/")[0] in {"image", "video"}:
+            yield from _compressed_frames(media_range, asked, is_multipart, stored)
+
+
+def _compressed_frames(
+    media_range: MediaType, asked: MediaType, is_multipart: bool, stored: str | None
+) -> Iterator[_Candidate]:
+    # A range such as image/* is settled by what is stored; before that is known, any will do.
+    for media_type, syntaxes in FRAME_TYPES.items():
+        if not asked.covers(media_type):
+            continue
+        default = AS_STORED
+        if stored is not None and stored not in syntaxes and JPEG_2000_LOSSLESS in syntaxes:
+            default = JPEG_2000_LOSSLESS
+        candidate = _candidate(media_range, is_multipart=is_multipart, media_type=media_type, default=default)
+        if _fits_frame_type(candidate.representation, syntaxes, stored):
+            yield candidate
 
 
 def _fits_frame_type(representation: Representation, syntaxes: Collection[str], stored: str | None) -> bool:

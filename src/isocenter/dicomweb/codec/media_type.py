@@ -10,9 +10,9 @@ from types import MappingProxyType
 MEMBERS_MAX = 64
 """Media ranges read from one Accept header; viewers send up to ten."""
 
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_ESSENCE = re.compile(rf"{_TOKEN}/{_TOKEN}", re.ASCII)
-_NAME = re.compile(_TOKEN, re.ASCII)
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_ESSENCE = re.compile(rf"{_WORD}/{_WORD}", re.ASCII)
+_NAME = re.compile(_WORD, re.ASCII)
 _QUALITY = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?", re.ASCII)
 
 

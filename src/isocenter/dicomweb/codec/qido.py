@@ -1,0 +1,174 @@
+"""A search request: its query string as a query, the attributes to return, and what was passed over.
+
+parse_search ── parameters ──> limit, offset, fuzzymatching, includefield
+             └─ attributes ──> `qido_standard` or `qido_azure`, by dialect
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from isocenter.dicomweb.codec import qido_azure, qido_standard
+from isocenter.dicomweb.codec.attribute_name import parse_attribute_path
+from isocenter.dicomweb.codec.dialect import Dialect
+from isocenter.domain.errors import InvalidRequest
+from isocenter.domain.identifiers import DEFAULT_PARTITION, Level
+from isocenter.domain.query import Match, Query
+
+PARAMETERS_MAX = 256
+"""Pairs in one query string; a viewer sends a dozen."""
+AZURE_LIMIT_DEFAULT, AZURE_LIMIT_MAX = 100, 200
+"""dicom-service 4.1."""
+STANDARD_LIMIT_MAX = 10_000
+"""Rows of one answer, about 10 MB of JSON; also what is answered where the client names no limit."""
+OFFSET_MAX = 2**31 - 1
+
+_SCALARS = frozenset({"limit", "offset", "fuzzymatching"})
+_IGNORED_BY_STANDARD = frozenset({"accept", "charset", "emptyvaluematching", "multiplevaluematching", "token"})
+"""Parameters of PS3.18 8.3 that are no attributes and change nothing here."""
+_BAD_CHARACTERS = "The query string included invalid characters."
+_REPEATED = "Cannot specify parameter more than once."
+
+
+@dataclass(frozen=True, slots=True)
+class IncludeFields:
+    """The attributes that a client asks for beyond those that always come."""
+
+    is_all: bool = False
+    tags: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """A search as the client put it."""
+
+    query: Query
+    include: IncludeFields
+    matched_tags: tuple[int, ...]
+    """Tags of the attributes that were matched on, those that match everything included: they are returned too."""
+    warnings: tuple[str, ...] = ()
+    """What was passed over, for a Warning header (PS3.18 8.3.4.1)."""
+
+
+def parse_search(
+    query_string: str,
+    dialect: Dialect,
+    *,
+    level: Level,
+    study_instance_uid: str | None = None,
+    series_instance_uid: str | None = None,
+    partition_name: str = DEFAULT_PARTITION,
+) -> SearchRequest:
+    """Return the search that a query string asks for at a level, below the study and series of the route.
+
+    Raises InvalidRequest with the sentence for the client.
+    """
+    parameters, attributes = _split_parameters(query_string, dialect)
+    scope = Query(
+        level=level,
+        study_instance_uid=study_instance_uid,
+        series_instance_uid=series_instance_uid,
+        limit=_limit(parameters.get("limit"), dialect),
+        offset=_number("offset", parameters.get("offset"), default=0, lowest=0, highest=OFFSET_MAX),
+        partition_name=partition_name,
+    )
+    is_fuzzy = _is_true("fuzzymatching", parameters.get("fuzzymatching"))
+    include, unknown = _include_fields(parameters.get("includefield"), dialect)
+    parse_attributes = qido_azure.parse_attributes if dialect.is_azure else qido_standard.parse_attributes
+    found = parse_attributes(attributes, scope, is_fuzzy=is_fuzzy)
+    return SearchRequest(
+        query=_with_matches(scope, found.matches),
+        include=include,
+        matched_tags=found.tags,
+        warnings=(*found.warnings, *unknown),
+    )
+
+
+def _with_matches(scope: Query, matches: tuple[Match, ...]) -> Query:
+    return Query(
+        level=scope.level,
+        matches=matches,
+        study_instance_uid=scope.study_instance_uid,
+        series_instance_uid=scope.series_instance_uid,
+        limit=scope.limit,
+        offset=scope.offset,
+        partition_name=scope.partition_name,
+    )
+
+
+def _split_parameters(query_string: str, dialect: Dialect) -> tuple[dict[str, list[str]], list[tuple[str, str]]]:
+    """Return the parameters that are no attributes by lower-case name, and the attributes in their order."""
+    if dialect.is_azure and ("<" in query_string or "%3c" in query_string.lower()):
+        raise InvalidRequest(_BAD_CHARACTERS)
+    try:
+        pairs = parse_qsl(query_string, keep_blank_values=True, errors="strict", max_num_fields=PARAMETERS_MAX)
+    except ValueError as error:
+        raise InvalidRequest(_BAD_CHARACTERS) from error
+    parameters: dict[str, list[str]] = {}
+    attributes: list[tuple[str, str]] = []
+    for key, value in pairs:
+        name = key.lower()
+        if name in _SCALARS or name == "includefield":
+            parameters.setdefault(name, []).append(value)
+        elif dialect.is_azure or name not in _IGNORED_BY_STANDARD:
+            attributes.append((key, value))
+    for name in _SCALARS.intersection(parameters):
+        if len(parameters[name]) > 1:
+            raise _invalid(name, _REPEATED)
+    return parameters, attributes
+
+
+def _invalid(name: str, reason: str) -> InvalidRequest:
+    return InvalidRequest(f"The query parameter '{name}' is invalid. {reason}")
+
+
+def _limit(values: list[str] | None, dialect: Dialect) -> int:
+    if dialect.is_azure:
+        return _number("limit", values, default=AZURE_LIMIT_DEFAULT, lowest=1, highest=AZURE_LIMIT_MAX)
+    # A larger limit is not an error: the client is told that there is more (PS3.18 8.3.4.4).
+    asked = _number("limit", values, default=STANDARD_LIMIT_MAX, lowest=1, highest=OFFSET_MAX)
+    return min(asked, STANDARD_LIMIT_MAX)
+
+
+def _number(name: str, values: list[str] | None, *, default: int, lowest: int, highest: int) -> int:
+    if values is None:
+        return default
+    text = values[0].strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        if text.removeprefix("-").isdigit():
+            raise _out_of_range(name, lowest, highest)
+        raise _invalid(name, f"The value is not valid for {name.capitalize()}.")
+    if not lowest <= int(text) <= highest:
+        raise _out_of_range(name, lowest, highest)
+    return int(text)
+
+
+def _out_of_range(name: str, lowest: int, highest: int) -> InvalidRequest:
+    return _invalid(name, f"The field {name.capitalize()} must be between {lowest} and {highest}.")
+
+
+def _is_true(name: str, values: list[str] | None) -> bool:
+    text = values[0].strip().lower() if values else "false"
+    if text not in {"true", "false"}:
+        raise _invalid(name, "The value must be 'true' or 'false'.")
+    return text == "true"
+
+
+def _include_fields(values: list[str] | None, dialect: Dialect) -> tuple[IncludeFields, list[str]]:
+    """Return what to include, and in the standard's dialect a warning for each name that means nothing."""
+    tags: dict[int, None] = {}
+    unknown: list[str] = []
+    is_all = False
+    for name in (name.strip() for value in values or () for name in value.split(",")):
+        if name.lower() == "all":
+            is_all = True
+            continue
+        path = parse_attribute_path(name)
+        if path is not None and (len(path) == 1 or not dialect.is_azure):
+            tags[path[0]] = None
+        elif dialect.is_azure:
+            raise InvalidRequest(f"Invalid query: IncludeField has unknown attribute '{name}'.")
+        elif name:
+            unknown.append("An includefield that is no attribute was ignored.")
+    return IncludeFields(is_all, tuple(tags)), unknown

@@ -1,0 +1,168 @@
+"""Attributes of a query string by Azure's DICOM service: few attributes, exact matching, its own sentences.
+
+Texts in this module are compared by clients' tests; dicom-service 4.1 to 4.3 has them. Some repeat the client's value.
+"""
+
+from __future__ import annotations
+
+from isocenter.dicomweb.codec.attribute_name import parse_attribute_name
+from isocenter.dicomweb.codec.qido_attributes import MATCHABLE, AttributeMatches
+from isocenter.domain.attributes import BY_KEYWORD, MODALITIES_IN_STUDY, IndexedAttribute
+from isocenter.domain.errors import InvalidRequest
+from isocenter.domain.identifiers import Level
+from isocenter.domain.matching import earliest_time, is_date
+from isocenter.domain.query import Between, Comparison, Match, OneOf, Query, WordPrefixes, person_name_words
+
+_SEARCHABLE_KEYWORDS = (
+    "StudyInstanceUID",
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "StudyDate",
+    "StudyDescription",
+    "SeriesInstanceUID",
+    "Modality",
+    "PerformedProcedureStepStartDate",
+    "ManufacturerModelName",
+    "SOPInstanceUID",
+)
+SEARCHABLE = {
+    tag: MATCHABLE[tag] for tag in (*(BY_KEYWORD[keyword].tag for keyword in _SEARCHABLE_KEYWORDS), MODALITIES_IN_STUDY)
+}
+"""The attributes of dicom-service 4.2, by tag."""
+
+_HINT = (
+    "If the parameter is an attribute keyword, check the casing as they are case-sensitive. "
+    "The conformance statement has a list of supported query parameters, attributes and the levels."
+)
+_BAD_RANGE = "Invalid query: specified range is invalid."
+
+
+def parse_attributes(attributes: list[tuple[str, str]], scope: Query, *, is_fuzzy: bool) -> AttributeMatches:
+    """Return what the attributes ask for at the resource of a scope; raise InvalidRequest with the service's text."""
+    keys: dict[int, str] = {}
+    matches: list[Match] = []
+    for key, value in attributes:
+        attribute = _searchable(key, scope)
+        _refuse_repeated(key, keys.get(attribute.tag))
+        keys[attribute.tag] = key
+        text = value.rstrip(" \0")
+        if not text.strip():
+            raise InvalidRequest(f"Invalid query: AttributeId {key} has empty string value that is not supported.")
+        matches.append(_parse_match(attribute, text, is_fuzzy=is_fuzzy))
+    return AttributeMatches(tuple(matches), tuple(keys))
+
+
+def _searchable(key: str, scope: Query) -> IndexedAttribute:
+    tag = parse_attribute_name(key)
+    if tag is None:
+        raise InvalidRequest(f"Invalid query: unknown query parameter '{key}'. {_HINT}")
+    attribute = SEARCHABLE.get(tag)
+    if attribute is not None and _is_named_by_route(attribute, scope):
+        raise InvalidRequest(
+            f"Invalid query: cannot specify attribute '{attribute.keyword}' for the given resource. "  # blank included
+        )
+    if attribute is None or not _highest_level(scope) <= attribute.level <= scope.level:
+        raise InvalidRequest(f"Invalid query: AttributeId {key} is not queryable.  {_HINT}")
+    return attribute
+
+
+def _is_named_by_route(attribute: IndexedAttribute, scope: Query) -> bool:
+    if attribute.keyword == "StudyInstanceUID":
+        return scope.study_instance_uid is not None
+    return attribute.keyword == "SeriesInstanceUID" and scope.series_instance_uid is not None
+
+
+def _highest_level(scope: Query) -> Level:
+    """Return the level above which the route has settled everything."""
+    if scope.series_instance_uid is not None:
+        return Level.INSTANCE
+    return Level.STUDY if scope.study_instance_uid is None else Level.SERIES
+
+
+def _refuse_repeated(key: str, earlier: str | None) -> None:
+    if earlier is None:
+        return
+    if earlier.lower() == key.lower():
+        raise InvalidRequest(
+            f"Invalid QIDO-RS query. Duplicate AttributeId '{key}'. Each attribute is only allowed to be specified once."
+        )
+    raise InvalidRequest(
+        f"Invalid query: attribute '{key}' has been specified more than once using different ID formats. "
+        "Each attribute is only allowed to be specified once."
+    )
+
+
+def _parse_match(attribute: IndexedAttribute, text: str, *, is_fuzzy: bool) -> Match:
+    if attribute.vr == "DA":
+        return _parse_dates(attribute, text)
+    if attribute.vr == "TM":
+        return _parse_times(attribute, text)
+    if attribute.vr == "PN":
+        return _parse_name(attribute, text, is_fuzzy=is_fuzzy)
+    if attribute.vr == "UI":
+        return OneOf(attribute.tag, (text,))
+    return OneOf(attribute.tag, (text,), Comparison.CASELESS)
+
+
+def _parse_name(attribute: IndexedAttribute, text: str, *, is_fuzzy: bool) -> Match:
+    if not is_fuzzy:
+        return OneOf(attribute.tag, (text,), Comparison.FOLDED)
+    words = tuple(person_name_words(text).split())
+    if '"' in text or not words:
+        raise InvalidRequest(f"Invalid query: the value of attribute '{attribute.keyword}' cannot be matched fuzzily.")
+    return WordPrefixes(attribute.tag, words)
+
+
+def _range(text: str) -> tuple[str, str] | None:
+    """Return the ends of a range, or None where text is a single value: two dashes are no range."""
+    lowest, *others = (part.strip() for part in text.split("-"))
+    if len(others) != 1:
+        return None
+    if not lowest and not others[0]:
+        raise InvalidRequest(_BAD_RANGE)
+    return lowest, others[0]
+
+
+def _parse_dates(attribute: IndexedAttribute, text: str) -> Match:
+    ends = _range(text)
+    for day in ends or (text,):
+        if (day or ends is None) and not is_date(day):
+            raise InvalidRequest(
+                f"Invalid query: specified Date value '{day}' is invalid for attribute '{attribute.keyword}'. "
+                "Date should be valid and formatted as yyyyMMdd."
+            )
+    if ends is None:
+        return OneOf(attribute.tag, (text,))
+    return _between(attribute, text, ends, ends)
+
+
+def _parse_times(attribute: IndexedAttribute, text: str) -> Match:
+    """Return a match by time of day; a coarse time means its first instant."""
+    ends = _range(text) or (text, text)
+    for time in ends:
+        if time and earliest_time(time) is None:
+            raise InvalidRequest(
+                f"Invalid query: specified Time value '{time}' is invalid for attribute '{attribute.keyword}'. "
+                "Time should be valid and formatted as HHmmss.FFFFFF."
+            )
+    lowest, highest = ends
+    return _between(attribute, text, ends, (earliest_time(lowest) or "", _first_instant(highest)))
+
+
+def _first_instant(time: str) -> str:
+    """Return the first instant of a time to the microsecond, which sorts behind every other way to write it."""
+    whole, _, fraction = time.partition(".")
+    return f"{whole.ljust(6, '0')}.{fraction.ljust(6, '0')}" if time else ""
+
+
+def _between(attribute: IndexedAttribute, text: str, ends: tuple[str, str], bounds: tuple[str, str]) -> Between:
+    lowest, highest = bounds
+    if lowest and highest and lowest > highest:
+        raise InvalidRequest(
+            f"Invalid query: specified range '{text}' is invalid. "
+            f"The first part {ends[0]} should be lesser than or equal to the second part {ends[1]}."
+        )
+    return Between(attribute.tag, lowest or None, highest or None)
