@@ -1,0 +1,132 @@
+"""Rebuild the index from packs alone: walk every record, scan it again, commit in the order of arrival.
+
+What a pack says of an instance is its bytes and its label; the rest is derived. A record whose label
+says that it supersedes one becomes a new version of what stands before it. A second record without
+that word is an instance that was stored again after a delete: it takes the place of the first, whose
+bytes were still to be erased. Whoever has the old index should pass its pending erasures, so that
+what was deleted less than the grace ago stays deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from isocenter.archive.recover import new_instance_of
+from isocenter.domain.errors import InvalidDataset, IsocenterError
+from isocenter.domain.identifiers import InstanceIdentifier
+from isocenter.ports.blobs import BlobPosition, BlobRecord, BlobStore, DamagedRecord
+from isocenter.ports.clock import Clock
+from isocenter.ports.index import InstanceIndex, NewInstance
+
+BATCH_COUNT_MAX = 500
+"""More instances a commit bring no speed (SQLite levels off at about a hundred rows)."""
+REPORT_COUNT_MAX = 1000
+"""How many damaged or refused records are named; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRecord:
+    """An intact record that today's rules do not take for an instance."""
+
+    identifier: InstanceIdentifier
+    reason: str
+
+
+@dataclass(slots=True)
+class ReindexReport:
+    """What a rebuild found, while it runs and at its end."""
+
+    total_bytes: int = 0
+    done_bytes: int = 0
+    instances: int = 0
+    """Records that are in the new index, every version counted."""
+    skipped_erasures: int = 0
+    damaged_count: int = 0
+    damaged: list[DamagedRecord] = field(default_factory=list)
+    refused_count: int = 0
+    refused: list[RefusedRecord] = field(default_factory=list)
+
+
+def reindex(
+    *,
+    index: InstanceIndex,
+    blobs: BlobStore,
+    clock: Clock,
+    erased: Collection[tuple[int, int]] = (),
+    on_progress: Callable[[ReindexReport], None] | None = None,
+) -> ReindexReport:
+    """Fill an empty index from the packs.
+
+    `erased` holds container and offset of blobs whose erasure was still to come; they are erased here, not indexed.
+    Raises StorageFull or StorageFailed with the index left half filled: throw it away and begin again.
+    """
+    positions = blobs.positions()
+    rebuild = _Rebuild(index, blobs, clock, ReindexReport(total_bytes=sum(p.length for p in positions)))
+    starts = _starts(positions)
+    for record in blobs.iter_records(on_damage=rebuild.note_damage):
+        if (record.address.container, record.address.offset) in erased:
+            blobs.erase(record.address)
+            rebuild.report.skipped_erasures += 1
+        else:
+            rebuild.add(record)
+        end = record.address.offset + record.address.length
+        rebuild.report.done_bytes = starts.get(record.address.container, 0) + end
+        if on_progress is not None:
+            on_progress(rebuild.report)
+    rebuild.flush()
+    now = clock.now().timestamp()
+    index.commit([], now=now, erase_due_at=now, positions=positions)
+    rebuild.report.done_bytes = rebuild.report.total_bytes
+    return rebuild.report
+
+
+def _starts(positions: list[BlobPosition]) -> dict[int, int]:
+    starts: dict[int, int] = {}
+    total = 0
+    for position in positions:
+        starts[position.container] = total
+        total += position.length
+    return starts
+
+
+class _Rebuild:
+    """The batch that gathers, and the report that grows."""
+
+    def __init__(self, index: InstanceIndex, blobs: BlobStore, clock: Clock, report: ReindexReport) -> None:
+        self.report = report
+        self._index = index
+        self._blobs = blobs
+        self._clock = clock
+        self._batch: list[NewInstance] = []
+        self._identifiers: set[InstanceIdentifier] = set()
+
+    def note_damage(self, damage: DamagedRecord) -> None:
+        self.report.damaged_count += 1
+        if len(self.report.damaged) < REPORT_COUNT_MAX:
+            self.report.damaged.append(damage)
+
+    def add(self, record: BlobRecord) -> None:
+        """Take a record into the batch; a second version of one instance begins the next batch."""
+        try:
+            instance = new_instance_of(self._blobs, record)
+        except InvalidDataset as error:
+            self._note_refusal(record, error)
+            return
+        if instance.identifier in self._identifiers or len(self._batch) >= BATCH_COUNT_MAX:
+            self.flush()
+        self._batch.append(instance)
+        self._identifiers.add(instance.identifier)
+
+    def flush(self) -> None:
+        if self._batch:
+            now = self._clock.now().timestamp()
+            self._index.commit(self._batch, now=now, erase_due_at=now)
+            self.report.instances += len(self._batch)
+            self._batch = []
+            self._identifiers = set()
+
+    def _note_refusal(self, record: BlobRecord, error: IsocenterError) -> None:
+        self.report.refused_count += 1
+        if len(self.report.refused) < REPORT_COUNT_MAX:
+            self.report.refused.append(RefusedRecord(record.label.identifier, error.message))
