@@ -17,7 +17,8 @@
     ├── Unavailable             try again later
     │   ├── StorageFull             no room on the volume of packs or of the index
     │   ├── StorageFailed           the volume answered with an I/O error
-    │   └── Overloaded              a bounded queue is full
+    │   ├── Overloaded              a bounded queue is full
+    │   └── PeerUnreachable         another system does not answer
     └── Broken                  ours
         └── CorruptInstance         stored bytes no longer match their checksum
 
@@ -105,6 +106,10 @@ class StorageFailed(Unavailable):
 
 class Overloaded(Unavailable):
     """The server is currently unable to receive requests. Please retry your request."""
+
+
+class PeerUnreachable(Unavailable):
+    """The other system cannot be reached; check its address and that it runs."""
 
 
 class Broken(IsocenterError):
