@@ -1,0 +1,23 @@
+"""Where the node lies for a browser: the path that a proxy or `--root-path` puts before ours."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.requests import Request
+
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+){1,16}")
+"""No empty segment: `//host/` in a link would lead to another site."""
+
+
+def public_prefix(request: Request) -> str:
+    """Return the path before ours, without a slash at the end: empty at the root of a site.
+
+    A proxy that strips its path says so by X-Forwarded-Prefix; what is not a plain path is ignored.
+    """
+    scope_path = str(request.scope.get("app_root_path", request.scope.get("root_path", "")))
+    for candidate in (request.headers.get("x-forwarded-prefix", ""), scope_path):
+        prefix = candidate.rstrip("/")
+        if _PREFIX.fullmatch(prefix) and not {".", ".."}.intersection(prefix.split("/")):
+            return prefix
+    return ""
