@@ -1,0 +1,102 @@
+"""What a synthetic study shall be: values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from isocenter.modality.chest import Build
+from isocenter.modality.head import Finding
+from isocenter.modality.patients import Patient
+
+
+class Region(Enum):
+    """The part of the body that a CT covers."""
+
+    HEAD = "HEAD"
+    CHEST = "CHEST"
+
+
+class MrWeighting(Enum):
+    """What makes the contrast of an MR series."""
+
+    T1 = "T1"
+    T2 = "T2"
+    FLAIR = "FLAIR"
+
+
+class Orientation(Enum):
+    """How slices lie in the patient: direction cosines of rows and columns (PS3.3 C.7.6.2)."""
+
+    AXIAL = (1, 0, 0, 0, 1, 0)
+    CORONAL = (1, 0, 0, 0, 0, -1)
+    SAGITTAL = (0, 1, 0, 0, 0, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class CtSeriesPlan:
+    """Axial slices through a head or a chest, from the feet upwards."""
+
+    region: Region
+    description: str
+    slices: int
+    spacing_mm: float
+    first_mm: float
+    """Height of the lowest slice in the coordinates of the anatomy."""
+    field_of_view_mm: float
+    window: tuple[int, int]
+    edge: int = 512
+    noise_hu: float = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class MrSeriesPlan:
+    """Slices through a brain."""
+
+    weighting: MrWeighting
+    description: str
+    slices: int
+    spacing_mm: float
+    first_mm: float
+    orientation: Orientation = Orientation.AXIAL
+    field_of_view_mm: float = 240.0
+    edge: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class CrSeriesPlan:
+    """One frontal radiograph of a chest."""
+
+    description: str
+    view_position: str = "PA"
+    photometric_interpretation: str = "MONOCHROME2"
+    rows: int = 1280
+    columns: int = 1024
+    pixel_mm: float = 0.34
+
+
+SeriesPlan = CtSeriesPlan | MrSeriesPlan | CrSeriesPlan
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPlan:
+    """A study of one patient on one day."""
+
+    patient: Patient
+    started_at: datetime
+    accession_number: str
+    description: str
+    series: tuple[SeriesPlan, ...]
+    referring_physician: str = "Quill^Ada^^Dr."
+    finding: Finding = Finding.NONE
+    atrophy: float = 0.2
+    build: Build = field(default_factory=Build)
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """More attributes by keyword, for what a test is about."""
+
+    @property
+    def number_of_instances(self) -> int:
+        """Return how many instances the study will have."""
+        return sum(1 if isinstance(series, CrSeriesPlan) else series.slices for series in self.series)
