@@ -87,7 +87,8 @@ def _refuse_repeated(key: str, earlier: str | None) -> None:
         return
     if earlier.lower() == key.lower():
         raise InvalidRequest(
-            f"Invalid QIDO-RS query. Duplicate AttributeId '{key}'. Each attribute is only allowed to be specified once."
+            f"Invalid QIDO-RS query. Duplicate AttributeId '{key}'. "
+            "Each attribute is only allowed to be specified once."
         )
     raise InvalidRequest(
         f"Invalid query: attribute '{key}' has been specified more than once using different ID formats. "

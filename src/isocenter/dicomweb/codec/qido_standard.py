@@ -12,6 +12,8 @@ from isocenter.domain.query import Query
 
 LIST_SEPARATORS = "\\,"
 """The standard writes a backslash or, for UIDs, a comma; viewers write commas for modalities too."""
+NAME_SHOWN_MAX = 64
+"""Characters of an unknown name in the answer; the longest keyword has 65."""
 
 _MODALITY = BY_KEYWORD["Modality"].tag
 _REPEATABLE_VRS = frozenset({"UI", "CS", "IS", "US"})
@@ -28,7 +30,10 @@ def parse_attributes(attributes: list[tuple[str, str]], scope: Query, *, is_fuzz
     for name, value in attributes:
         path = parse_attribute_path(name)
         if path is None:
-            raise InvalidRequest("Invalid query: a parameter is neither known nor the keyword or tag of an attribute.")
+            raise InvalidRequest(
+                f"Invalid query: the parameter '{name[:NAME_SHOWN_MAX]}' is neither known nor the keyword or tag of an "
+                "attribute."
+            )
         attribute = _matchable(path, scope.level)
         if attribute is None:
             warnings.append(f"The attribute {name} is not supported for matching here and was ignored.")
