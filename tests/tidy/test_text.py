@@ -16,8 +16,10 @@ BINARY_SIZE_MAX_BYTES = 64 * 1024
 LOOSE_ENDS = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X")) + r"\b")
 """Written in two halves, so that this file does not find itself."""
 MACHINE_PATHS = re.compile(r"(?<![\w.~-])/(?:home|root|Users|work)/\w")
-INDEX_LINES = re.compile(r"(?:--?(?:extra-)?index-url|--trusted-host|\"resolved\"\s*:)\s*[\"=:]?\s*\S+")
-PUBLIC_REGISTRY = "https://registry.npmjs.org/"
+INDEX_LINES = re.compile(
+    r"(?<![\w-])--(?:extra-)?index-url[ =]\S|--trusted-host[ =]\S|\bresolved\"\s*:|pypi\.org/simple|pythonhosted\.org"
+)
+"""Which registry or mirror packages come from is the business of the machine that installs them."""
 LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s]+)\)")
 STATUSES = ("Proposed", "Accepted", "Rejected", "Replaced by ")
 
@@ -61,7 +63,7 @@ def test_no_file_knows_the_paths_of_one_machine() -> None:
 
 
 def test_no_file_names_where_packages_come_from() -> None:
-    assert [place for place in _places(INDEX_LINES) if PUBLIC_REGISTRY not in place] == []
+    assert [place for place in _places(INDEX_LINES) if not place.startswith("tests/tidy/test_text.py:")] == []
 
 
 def test_repository_holds_no_large_binary() -> None:

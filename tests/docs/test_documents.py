@@ -1,0 +1,81 @@
+"""What the documents say about commands, packages and files is true."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.support.shared_data import REPOSITORY
+
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "SECURITY.md", "docs/README.md")
+COMMANDS = (
+    "serve", "demo", "store", "find", "get", "delete", "export", "reindex", "scrub", "doctor", "config",
+)  # fmt: skip
+
+
+def _text(name: str) -> str:
+    return (REPOSITORY / name).read_text(encoding="utf-8")
+
+
+@cache
+def _help(*arguments: str) -> str:
+    program = Path(sys.executable).with_name("isocenter")
+    done = subprocess.run([str(program), *arguments, "--help"], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_make_target_of_a_document_exists(document: str) -> None:
+    named = set(re.findall(r"(?:`|^)make ([a-z][a-z-]*)", _text(document), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", _text("Makefile"), re.MULTILINE))
+    assert named <= targets
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_file_of_the_package_that_a_document_names_exists(document: str) -> None:
+    rooms = "|".join(path.parent.name for path in (REPOSITORY / "src/isocenter").glob("*/__init__.py"))
+    named = re.findall(rf"`((?:{rooms})/[\w/.]+)`", _text(document))
+    assert [name for name in named if not (REPOSITORY / "src/isocenter" / name).exists()] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_promised_command_is_there_and_describes_itself(command: str) -> None:
+    assert re.search(rf"^\s+{command}\b", _help(), re.MULTILINE), _help()
+    assert "Usage:" in _help(command)
+
+
+def test_readme_lists_the_commands_of_the_program() -> None:
+    section = _text("README.md").partition("\n## Commands\n")[2].partition("\n## ")[0]
+    listed = {name.split()[0] for name in re.findall(r"^\| `([a-z ]+)` \|", section, re.MULTILINE)}
+    offered = set(re.findall(r"^  ([a-z][a-z-]*)  ", _help().partition("Commands:")[2], re.MULTILINE))
+    assert listed >= set(COMMANDS)
+    assert not offered or listed == offered
+
+
+def test_every_run_time_dependency_has_its_line() -> None:
+    project = tomllib.loads(_text("pyproject.toml"))["project"]
+    wanted = [re.split(r"[^\w-]", requirement)[0] for requirement in project["dependencies"]]
+    listed = re.findall(r"^\| ([\w-]+) \|", _text("docs/dependencies.md"), re.MULTILINE)
+    assert [name for name in listed if name != "package"] == sorted(wanted)
+
+
+def test_every_dependency_is_locked() -> None:
+    project = tomllib.loads(_text("pyproject.toml"))["project"]
+    wanted = {re.split(r"[^\w-]", requirement)[0].lower() for requirement in project["dependencies"]}
+    locked = set(re.findall(r"^([\w.-]+)==", _text("requirements/run.lock"), re.MULTILINE))
+    assert wanted <= locked
+    assert "http" not in _text("requirements/run.lock").replace("httpx", "").replace("httptools", "").replace(
+        "httpcore", ""
+    )
+
+
+def test_every_decision_is_in_the_list() -> None:
+    listed = set(re.findall(r"\((\d{4}-[\w-]+\.md)\)", _text("docs/decisions/README.md")))
+    assert listed == {path.name for path in (REPOSITORY / "docs/decisions").glob("[0-9]*.md")}
