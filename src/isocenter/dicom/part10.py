@@ -21,7 +21,7 @@ INFLATED_SIZE_MAX_BYTES = 512 << 20
 """The largest data set that is inflated: it has to be held in memory."""
 INFLATED_FREE_BYTES = 64 << 20
 INFLATED_RATIO_MAX = 200
-"""Beyond `INFLATED_FREE_BYTES` a data set may not be this many times its deflated size; masks come near, bombs reach 1,000."""
+"""Beyond `INFLATED_FREE_BYTES` a data set may not be this many times its deflated size; a bomb reaches 1,000."""
 
 _TRANSFER_SYNTAX = 0x0010
 _INFLATE_CHUNK_BYTES = 64 << 10
@@ -54,7 +54,7 @@ def read_encoding(buffer: Buffer) -> tuple[Encoding, int]:
     """Return how the data set of a file is encoded and where it begins, from the file meta information."""
     if bytes(buffer[PREAMBLE_LENGTH:META_OFFSET]) != b"DICM":
         raise InvalidDataset(
-            "The bytes do not begin with a preamble of 128 bytes, the prefix DICM and file meta information (PS3.10 7.1)."
+            "The bytes do not begin with a preamble, the prefix DICM and file meta information (PS3.10 7.1)."
         )
     size = len(buffer)
     unpack = _HEADER.unpack_from

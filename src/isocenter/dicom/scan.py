@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from isocenter.dicom.charset import DEFAULT_CHARACTER_SET, CharacterSet, parse_character_set
+from isocenter.dicom.charset import DEFAULT_CHARACTER_SET, parse_character_set
 from isocenter.dicom.dictionary import AMBIGUOUS_VRS, dictionary_vr, resolve_vr
 from isocenter.dicom.model import ScannedInstance
 from isocenter.dicom.part10 import OpenedFile, open_file
@@ -53,27 +53,30 @@ def _with_context(wanted: frozenset[int]) -> frozenset[int]:
 def _decode(buffer: Buffer, elements: list[Element], wanted: frozenset[int], is_little_endian: bool) -> dict[int, str]:
     attributes: dict[int, str] = {}
     character_set = DEFAULT_CHARACTER_SET
-    pixel_representation = 0
     for tag, vr, offset, length, _ in elements:
         if length == 0:
             continue
-        if vr is None or vr == "UN":
-            vr = dictionary_vr(tag)
-            if vr in AMBIGUOUS_VRS:
-                pixel_representation = pixel_representation or _pixel_representation(buffer, elements, is_little_endian)
-                vr = resolve_vr(tag, vr, pixel_representation=pixel_representation)
         if length > TEXT_LENGTH_MAX:
-            raise LimitExceeded(
-                f"({tag >> 16:04x},{tag & 0xFFFF:04x}) is longer than an attribute of the index can be."
-            )
-        value = bytes(buffer[offset : offset + length])
+            raise LimitExceeded(f"({tag >> 16:04x},{tag & 0xFFFF:04x}) is too long for an attribute of the index.")
+        if vr is None or vr == "UN":
+            vr = _dictionary_vr(tag, buffer, elements, is_little_endian)
         if tag == _SPECIFIC_CHARACTER_SET:
-            character_set = parse_character_set(value)
+            character_set = parse_character_set(bytes(buffer[offset : offset + length]))
         if tag in wanted:
-            text = decode_text(value, vr, character_set=character_set, is_little_endian=is_little_endian)
+            text = decode_text(
+                buffer[offset : offset + length], vr, character_set=character_set, is_little_endian=is_little_endian
+            )
             if text:
                 attributes[tag] = text
     return attributes
+
+
+def _dictionary_vr(tag: int, buffer: Buffer, elements: list[Element], is_little_endian: bool) -> str:
+    vr = dictionary_vr(tag)
+    if vr not in AMBIGUOUS_VRS:
+        return vr
+    representation = _pixel_representation(buffer, elements, is_little_endian)
+    return resolve_vr(tag, vr, pixel_representation=representation)
 
 
 def _pixel_representation(buffer: Buffer, elements: list[Element], is_little_endian: bool) -> int:
@@ -81,11 +84,3 @@ def _pixel_representation(buffer: Buffer, elements: list[Element], is_little_end
         if tag == _PIXEL_REPRESENTATION and length >= 2:
             return int.from_bytes(bytes(buffer[offset : offset + 2]), "little" if is_little_endian else "big")
     return 0
-
-
-def character_set_of(buffer: Buffer, elements: list[Element]) -> CharacterSet | None:
-    """Return the character set that a data set names for itself, if it does."""
-    for tag, _, offset, length, _ in elements:
-        if tag == _SPECIFIC_CHARACTER_SET:
-            return parse_character_set(bytes(buffer[offset : offset + length]))
-    return None

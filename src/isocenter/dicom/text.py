@@ -7,6 +7,8 @@ from struct import Struct
 
 from isocenter.dicom.charset import NO_DELIMITERS, PN_DELIMITERS, TEXT_DELIMITERS, CharacterSet
 
+Value = bytes | bytearray | memoryview
+
 TEXT_LENGTH_MAX = 1 << 16
 """The longest value that is decoded for the index: what an element with a 16-bit length can hold."""
 
@@ -36,7 +38,7 @@ def number_struct(vr: str, count: int, is_little_endian: bool) -> Struct:
 NUMBER_SIZES = {vr: Struct("=" + code).size for vr, code in NUMBER_FORMATS.items()}
 
 
-def decode_numbers(value: bytes, vr: str, *, is_little_endian: bool) -> tuple[int | float, ...]:
+def decode_numbers(value: Value, vr: str, *, is_little_endian: bool) -> tuple[int | float, ...]:
     """Return the numbers of a binary value; bytes that make no whole number at its end are left out."""
     size = NUMBER_SIZES[vr]
     count = len(value) // size
@@ -45,33 +47,31 @@ def decode_numbers(value: bytes, vr: str, *, is_little_endian: bool) -> tuple[in
     return Struct(f"{'<' if is_little_endian else '>'}{count}{NUMBER_FORMATS[vr]}").unpack_from(value)
 
 
-def decode_tags(value: bytes, *, is_little_endian: bool) -> list[str]:
+def decode_tags(value: Value, *, is_little_endian: bool) -> list[str]:
     """Return the values of an AT element as eight hexadecimal digits each."""
     words = decode_numbers(value[: len(value) // 4 * 4], "US", is_little_endian=is_little_endian)
     return [f"{group:04X}{element:04X}" for group, element in zip(words[::2], words[1::2], strict=True)]
 
 
-def decode_text(value: bytes, vr: str, *, character_set: CharacterSet, is_little_endian: bool) -> str:
+def decode_text(value: Value, vr: str, *, character_set: CharacterSet, is_little_endian: bool) -> str:
     """Return a value as text: unpadded, several values joined by backslash; empty for VRs that are bulk or nested."""
+    if vr in _STRING_VRS:
+        text = str(value, "latin-1")
+        if vr in CHARSET_DELIMITERS and not (text.isascii() and "\x1b" not in text):
+            text = character_set.decode(bytes(value), delimiters=CHARSET_DELIMITERS[vr])
+        text = text.rstrip(PADDING)
+        if "\\" in text and vr not in SINGLE_VALUED_VRS:
+            return "\\".join(_unpad(part, vr) for part in text.split("\\"))
+        return text.lstrip() if vr in _NUMBER_STRINGS else text
     if vr in NUMBER_FORMATS:
         return "\\".join(map(str, decode_numbers(value, vr, is_little_endian=is_little_endian)))
     if vr == "AT":
         return "\\".join(decode_tags(value, is_little_endian=is_little_endian))
-    if vr == "SQ" or vr in BULK_VRS:
-        return ""
-    delimiters = CHARSET_DELIMITERS.get(vr)
-    if delimiters is None or (value.isascii() and 0x1B not in value):
-        text = value.decode("latin-1").rstrip(PADDING)
-    else:
-        text = character_set.decode(value, delimiters=delimiters).rstrip(PADDING)
-    if vr in SINGLE_VALUED_VRS:
-        return text
-    if "\\" in text:
-        return "\\".join(_unpad(part, vr) for part in text.split("\\"))
-    return text.lstrip() if vr in _NUMBER_STRINGS else text
+    return ""
 
 
 _NUMBER_STRINGS = frozenset({"IS", "DS"})
+_STRING_VRS = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR", *CHARSET_DELIMITERS})
 
 
 def _unpad(text: str, vr: str) -> str:

@@ -43,6 +43,9 @@ ITEM = 0xFFFEE000
 ITEM_DELIMITER = 0xFFFEE00D
 SEQUENCE_DELIMITER = 0xFFFEE0DD
 
+_DELIMITERS = frozenset({ITEM, ITEM_DELIMITER, SEQUENCE_DELIMITER})
+_TOO_MANY = f"The data set has more than {ELEMENTS_MAX} elements."
+
 SHORT_VRS = ("AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT", "PN", "SH", "SL", "SS", "ST", "TM",
              "UI", "UL", "US")  # fmt: skip
 LONG_VRS = ("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV")
@@ -56,6 +59,8 @@ A plain tuple, because thousands are made per header. The length of a value of u
 without the delimiter.
 """
 Items = list[list[Element]]
+Header = tuple[int, "str | None", int, int]
+"""Tag, VR, offset and length of a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,8 @@ class Layout:
     length: struct.Struct
     short_vrs: Mapping[int, str]
     long_vrs: Mapping[int, str]
-    sequence_vr: int
+    plain_long_vrs: Mapping[int, str]
+    """All of `long_vrs` but SQ."""
     pixel_tags: frozenset[int]
     item: int
     item_delimiter: int
@@ -101,7 +107,7 @@ def layout(is_little_endian: bool) -> Layout:
         length=struct.Struct(order + "I"),
         short_vrs=_codes(SHORT_VRS, is_little_endian),
         long_vrs=_codes(LONG_VRS, is_little_endian),
-        sequence_vr=next(iter(_codes(("SQ",), is_little_endian))),
+        plain_long_vrs=_codes(tuple(vr for vr in LONG_VRS if vr != "SQ"), is_little_endian),
         pixel_tags=frozenset(_raw(tag, is_little_endian) for tag in PIXEL_TAGS),
         item=_raw(ITEM, is_little_endian),
         item_delimiter=_raw(ITEM_DELIMITER, is_little_endian),
@@ -120,6 +126,7 @@ class Walked:
     end: int
     """Offset of the pixel element, else of the end of the data set."""
     number_of_elements: int
+    """Elements and items visited, the pixel element included."""
 
 
 _NONE_WANTED: frozenset[int] = frozenset()
@@ -133,13 +140,18 @@ def walk_dataset(
     Everything nested in a wanted sequence comes with it. Raises InvalidDataset for bytes that are no data set.
     """
     order = layout(encoding.is_little_endian)
-    walker = _Walker(buffer)
-    interesting = _NONE_WANTED if wanted is None else _raw_tags(wanted, encoding.is_little_endian)
+    walker = _Walker(buffer, _NONE_WANTED if wanted is None else _raw_tags(wanted, encoding.is_little_endian))
     out: list[Element] = []
     is_implicit = _is_implicit(buffer, start, end, order, assumed=encoding.is_implicit_vr)
     walk = walker.implicit if is_implicit else walker.explicit
-    stop = walk(order, start, end, 0, out, wanted is None, interesting, False)
+    stop = walk(order, start, end, out, wanted is None, False)
     return Walked(out, walker.pixel_element, stop, walker.count())
+
+
+def walk_nested(buffer: Buffer, start: int, end: int) -> Items:
+    """Return the items of a sequence that lies in a UN element of defined length (PS3.5 6.2.2, note 4)."""
+    walker = _Walker(buffer, _NONE_WANTED)
+    return walker.nested(layout(True), (0, "UN", start, end - start), end, True)[0] or []
 
 
 @lru_cache(maxsize=64)
@@ -168,15 +180,23 @@ def _fits_implicit(buffer: Buffer, start: int, end: int, order: Layout) -> bool:
 
 
 class _Walker:
-    """One walk: the buffer, what is left of the limit, what was found."""
+    """One walk: the buffer, what is left of the limits, what was found.
 
-    __slots__ = ("buffer", "closings", "pixel_element", "ticks")
+    A level of nesting is one call of `explicit` or `implicit`. Their loops hold what every element costs, all that is
+    rare is in the methods below them, which set `is_closed` where the level ends.
+    """
 
-    def __init__(self, buffer: Buffer) -> None:
+    __slots__ = ("buffer", "closings", "depth", "interesting", "is_closed", "pixel_element", "ticks")
+
+    def __init__(self, buffer: Buffer, interesting: frozenset[int]) -> None:
         self.buffer = buffer
+        self.interesting = interesting
+        """Raw tags that are taken from the top level."""
         self.ticks = iter(range(ELEMENTS_MAX))
-        """Shared by the loops of all levels: each turn takes one, so that the limit costs nothing to keep."""
+        """Shared by the loops of all levels: each turn takes one, so that keeping the limit costs nothing."""
         self.closings = 0
+        self.depth = 0
+        self.is_closed = False
         self.pixel_element: PixelElement | None = None
 
     def count(self) -> int:
@@ -184,165 +204,169 @@ class _Walker:
         return ELEMENTS_MAX - length_hint(self.ticks) - self.closings
 
     def explicit(
-        self,
-        order: Layout,
-        pos: int,
-        end: int,
-        depth: int,
-        out: list[Element],
-        take_all: bool,
-        interesting: frozenset[int],
-        is_delimited: bool,
+        self, order: Layout, pos: int, end: int, out: list[Element], take_all: bool, is_delimited: bool
     ) -> int:
         """Walk a data set in explicit VR from `pos`; return where it ended."""
-        buffer = self.buffer
-        unpack, unpack_length = order.explicit.unpack_from, order.length.unpack_from
-        short_vrs, long_vrs, sequence_vr = order.short_vrs, order.long_vrs, order.sequence_vr
+        buffer, is_little_endian = self.buffer, order.is_little_endian
+        unpack, short_vrs, pixel_tags = order.explicit.unpack_from, order.short_vrs, order.pixel_tags
+        unpack_length, plain_long_vrs = order.length.unpack_from, order.plain_long_vrs
+        interesting = _NONE_WANTED if self.depth else self.interesting
         last = end - HEADER_LENGTH
+        raw = 0
         for _ in self.ticks:
             if pos > last:
-                self.closings += 1
-                return self._close(pos, end, depth, is_delimited)
+                return self._close(order, raw, pos, end, is_delimited)
             raw, code, length = unpack(buffer, pos)
-            if code in short_vrs:
-                value = pos + 8
-                vr: str | None = short_vrs[code]
-            elif code in long_vrs:
-                if pos + 12 > end:
-                    raise _cut_header(order.raw(raw), pos)
+            if code in short_vrs and raw not in pixel_tags:
+                pos += 8
+                if take_all or raw in interesting:
+                    tag = (raw & 0xFFFF) << 16 | raw >> 16 if is_little_endian else raw
+                    out.append((tag, short_vrs[code], pos, length, None))
+                pos += length
+                continue
+            if code in plain_long_vrs and raw not in pixel_tags and pos + 12 <= end:
                 length = unpack_length(buffer, pos + 8)[0]
-                value = pos + 12
-                vr = long_vrs[code]
-            else:
-                if raw == order.item_delimiter or raw == order.sequence_delimiter:
-                    if is_delimited:
-                        return pos + 8 if raw == order.item_delimiter else pos
-                    pos += 8
+                if length != UNDEFINED_LENGTH:
+                    pos += 12
+                    if take_all or raw in interesting:
+                        out.append((order.raw(raw), plain_long_vrs[code], pos, length, None))
+                    pos += length
                     continue
-                if raw == 0 and depth == 0 and self._is_padding(pos, end):
-                    return end
-                vr, value, length = self._unknown_vr(order, pos, end)
-            after = value + length
-            if code == sequence_vr or length == UNDEFINED_LENGTH:
-                if depth == 0 and raw in order.pixel_tags:
-                    return self._stop(order.raw(raw), vr, pos, value, length, end)
-                taken = take_all or raw in interesting
-                items, value_end, after = self._nested(order, order.raw(raw), vr, value, length, end, depth, taken)
-                if taken:
-                    out.append((order.raw(raw), vr, value, value_end - value, items))
-            elif after > end:
-                if depth == 0 and raw in order.pixel_tags:
-                    return self._stop(order.raw(raw), vr, pos, value, length, end)
-                raise _overrun(order.raw(raw), pos)
-            elif take_all or raw in interesting:
-                if depth == 0 and raw in order.pixel_tags:
-                    return self._stop(order.raw(raw), vr, pos, value, length, end)
-                out.append((order.raw(raw), vr, value, length, None))
-            pos = after
-        raise LimitExceeded(f"The data set has more than {ELEMENTS_MAX} elements.")
+            taker = out if take_all or raw in interesting else None
+            pos = self._explicit_rest(order, pos, end, taker, is_delimited)
+            if self.is_closed:
+                self.is_closed = False
+                return pos
+        raise LimitExceeded(_TOO_MANY)
 
     def implicit(
-        self,
-        order: Layout,
-        pos: int,
-        end: int,
-        depth: int,
-        out: list[Element],
-        take_all: bool,
-        interesting: frozenset[int],
-        is_delimited: bool,
+        self, order: Layout, pos: int, end: int, out: list[Element], take_all: bool, is_delimited: bool
     ) -> int:
         """Walk a data set in implicit VR from `pos`; return where it ended."""
-        buffer = self.buffer
+        buffer, is_little_endian = self.buffer, order.is_little_endian
         unpack, special = order.implicit.unpack_from, order.implicit_special
+        interesting = _NONE_WANTED if self.depth else self.interesting
         last = end - HEADER_LENGTH
+        raw = 0
         for _ in self.ticks:
             if pos > last:
-                self.closings += 1
-                return self._close(pos, end, depth, is_delimited)
+                return self._close(order, raw, pos, end, is_delimited)
             raw, length = unpack(buffer, pos)
-            after = pos + 8 + length
-            items = None
-            value_length = length
-            if raw in special or after > end or length == UNDEFINED_LENGTH:
-                if raw == order.item_delimiter or raw == order.sequence_delimiter:
-                    if is_delimited:
-                        return pos + 8 if raw == order.item_delimiter else pos
-                    pos += 8
-                    continue
-                if depth == 0:
-                    if raw in order.pixel_tags:
-                        return self._stop(order.raw(raw), None, pos, pos + 8, length, end)
-                    if raw == 0 and self._is_padding(pos, end):
-                        return end
-                if length == UNDEFINED_LENGTH or (raw in special and raw not in order.pixel_tags and raw):
-                    taken = take_all or raw in interesting
-                    items, value_end, after = self._nested(
-                        order, order.raw(raw), None, pos + 8, length, end, depth, taken
-                    )
-                    value_length = value_end - pos - 8
-                elif after > end:
-                    raise _overrun(order.raw(raw), pos)
-            if take_all or raw in interesting:
-                out.append((order.raw(raw), None, pos + 8, value_length, items))
-            pos = after
-        raise LimitExceeded(f"The data set has more than {ELEMENTS_MAX} elements.")
+            if raw in special or length == UNDEFINED_LENGTH:
+                taker = out if take_all or raw in interesting else None
+                pos = self._implicit_rest(order, pos, end, taker, is_delimited)
+                if self.is_closed:
+                    self.is_closed = False
+                    return pos
+            else:
+                pos += 8
+                if take_all or raw in interesting:
+                    tag = (raw & 0xFFFF) << 16 | raw >> 16 if is_little_endian else raw
+                    out.append((tag, None, pos, length, None))
+                pos += length
+        raise LimitExceeded(_TOO_MANY)
 
-    def _nested(
-        self, order: Layout, tag: int, vr: str | None, pos: int, length: int, end: int, depth: int, taken: bool
-    ) -> tuple[Items | None, int, int]:
+    def _explicit_rest(self, order: Layout, pos: int, end: int, out: list[Element] | None, is_delimited: bool) -> int:
+        """Pass over an element with a 32-bit length, a delimiter, or bytes that are neither; return where it ends."""
+        raw: int
+        length: int
+        raw, code, length = order.explicit.unpack_from(self.buffer, pos)
+        tag = order.raw(raw)
+        vr: str | None
+        value: int
+        if code in order.long_vrs:
+            if pos + 12 > end:
+                raise InvalidDataset(f"The header of an element is cut off at {_place(tag, pos)}.")
+            vr, value = order.long_vrs[code], pos + 12
+            length = order.length.unpack_from(self.buffer, pos + 8)[0]
+        elif tag in _DELIMITERS:
+            return self._delimiter(tag, pos, is_delimited)
+        elif raw == 0 and self._is_padding(pos, end):
+            return self._closed(end)
+        elif code in order.short_vrs:
+            vr, value = order.short_vrs[code], pos + 8
+        else:
+            vr, value, length = self._unknown_vr(order, pos, end)
+        if self.depth == 0 and tag in PIXEL_TAGS:
+            return self._stop((tag, vr, value, length), pos, end)
+        if vr == "SQ" or length == UNDEFINED_LENGTH:
+            items, value_end, after = self.nested(order, (tag, vr, value, length), end, out is not None)
+            if out is not None:
+                out.append((tag, vr, value, value_end - value, items))
+            return after
+        if out is not None:
+            out.append((tag, vr, value, length, None))
+        return value + length
+
+    def _implicit_rest(self, order: Layout, pos: int, end: int, out: list[Element] | None, is_delimited: bool) -> int:
+        """Pass over a sequence, a delimiter, or what could be the pixel data; return where it ends."""
+        raw: int
+        length: int
+        raw, length = order.implicit.unpack_from(self.buffer, pos)
+        tag, value = order.raw(raw), pos + 8
+        if tag in _DELIMITERS:
+            return self._delimiter(tag, pos, is_delimited)
+        if tag == 0 and self._is_padding(pos, end):
+            return self._closed(end)
+        if self.depth == 0 and tag in PIXEL_TAGS:
+            return self._stop((tag, None, value, length), pos, end)
+        if length == UNDEFINED_LENGTH or (tag and tag not in PIXEL_TAGS):
+            items, value_end, after = self.nested(order, (tag, None, value, length), end, out is not None)
+            if out is not None:
+                out.append((tag, None, value, value_end - value, items))
+            return after
+        if out is not None:
+            out.append((tag, None, value, length, None))
+        return value + length
+
+    def nested(self, order: Layout, header: Header, end: int, is_taken: bool) -> tuple[Items | None, int, int]:
         """Walk a sequence, or fragments; return its items, where its value and where its element ends."""
-        if vr in _FRAGMENT_VRS or tag in PIXEL_TAGS:
-            return None, *self._fragments(order, tag, pos, end)
-        if depth >= DEPTH_MAX:
-            raise LimitExceeded(f"Sequences are nested deeper than {DEPTH_MAX} levels at {_place(tag, pos)}.")
-        if vr == "UN":
-            order = layout(True)
+        tag, vr, pos, length = header
         is_undefined = length == UNDEFINED_LENGTH
+        if is_undefined and (vr in _FRAGMENT_VRS or tag in PIXEL_TAGS):
+            return None, *self._fragments(order, tag, pos, end)
+        if self.depth >= DEPTH_MAX:
+            raise LimitExceeded(f"Sequences are nested deeper than {DEPTH_MAX} levels at {_place(tag, pos)}.")
         limit = end if is_undefined else pos + length
         if limit > end:
             raise _overrun(tag, pos)
+        if vr == "UN":
+            order = layout(True)
         items: Items = []
-        is_implicit = vr is None or vr == "UN"
+        unpack = order.implicit.unpack_from
+        self.depth += 1
         for _ in self.ticks:
             if limit - pos < HEADER_LENGTH:
-                self.closings += 1
                 if is_undefined or pos != limit:
                     raise InvalidDataset(f"A sequence is cut off at {_place(tag, pos)}.")
+                self.closings += 1
+                self.depth -= 1
                 return items, pos, pos
-            raw, item_length = order.implicit.unpack_from(self.buffer, pos)
+            raw, item_length = unpack(self.buffer, pos)
             pos += HEADER_LENGTH
             if raw == order.item:
                 item: list[Element] = []
-                pos = self._item(order, tag, pos, item_length, limit, depth + 1, item, taken, is_implicit)
-                if taken:
+                item_header = (tag, vr, pos, item_length)
+                pos = self._item(order, item_header, limit, item, is_taken)
+                if is_taken:
                     items.append(item)
             elif raw != order.sequence_delimiter:
                 raise InvalidDataset(f"A sequence holds something that is not an item at {_place(tag, pos - 8)}.")
             elif is_undefined:
+                self.depth -= 1
                 return items, pos - HEADER_LENGTH, pos
-        raise LimitExceeded(f"The data set has more than {ELEMENTS_MAX} elements.")
+        raise LimitExceeded(_TOO_MANY)
 
-    def _item(
-        self,
-        order: Layout,
-        tag: int,
-        pos: int,
-        length: int,
-        limit: int,
-        depth: int,
-        out: list[Element],
-        taken: bool,
-        is_implicit: bool,
-    ) -> int:
-        is_undefined = length == UNDEFINED_LENGTH
-        end = limit if is_undefined else pos + length
+    def _item(self, order: Layout, header: Header, limit: int, out: list[Element], is_taken: bool) -> int:
+        """Walk one item of the sequence that `header` names, whose own value begins and ends as it says."""
+        tag, vr, pos, length = header
+        is_delimited = length == UNDEFINED_LENGTH
+        end = limit if is_delimited else pos + length
         if end > limit:
             raise _overrun(tag, pos)
-        if is_implicit:
-            is_implicit = _is_implicit(self.buffer, pos, end, order, assumed=True)
-        walk = self.implicit if is_implicit else self.explicit
-        return walk(order, pos, end, depth, out, taken, _NONE_WANTED, is_undefined)
+        if (vr is None or vr == "UN") and _is_implicit(self.buffer, pos, end, order, assumed=True):
+            return self.implicit(order, pos, end, out, is_taken, is_delimited)
+        return self.explicit(order, pos, end, out, is_taken, is_delimited)
 
     def _fragments(self, order: Layout, tag: int, pos: int, end: int) -> tuple[int, int]:
         """Pass over the fragments of an encapsulated value that is not the pixel data."""
@@ -360,13 +384,11 @@ class _Walker:
     def _unknown_vr(self, order: Layout, pos: int, end: int) -> tuple[str | None, int, int]:
         """Return VR, offset and length of the value of an element whose VR is none of the standard.
 
-        Three readings are possible: a VR of a later edition (32-bit length, PS3.5 6.2.2), a wrong one with a 16-bit length,
-        and an element that was left in implicit VR. The first that leads to a believable next element wins.
+        Three readings are possible: a VR of a later edition (32-bit length, PS3.5 6.2.2), a wrong one with a 16-bit
+        length, and an element that was left in implicit VR. The first that leads to a believable next element wins.
         """
-        raw, code, short_length = order.explicit.unpack_from(self.buffer, pos)
+        raw, _, short_length = order.explicit.unpack_from(self.buffer, pos)
         tag = order.raw(raw)
-        if tag >> 16 == 0xFFFE:
-            raise InvalidDataset(f"An item stands outside of a sequence at {_place(tag, pos)}.")
         implicit_length = order.implicit.unpack_from(self.buffer, pos)[1]
         short = (None, pos + 8, short_length)
         readings: list[tuple[str | None, int, int]] = [(None, pos + 8, implicit_length), short]
@@ -386,26 +408,44 @@ class _Walker:
         if end - after < HEADER_LENGTH:
             return after == end
         following: int = order.raw(order.explicit.unpack_from(self.buffer, after)[0])
-        return tag < following and following >> 16 <= (tag >> 16) + _GROUP_GAP_MAX or following >> 16 == 0xFFFE
+        is_next = tag < following and following >> 16 <= (tag >> 16) + _GROUP_GAP_MAX
+        return is_next or following in _DELIMITERS
 
     def _is_padding(self, pos: int, end: int) -> bool:
         """Tell whether nothing but zeros is left, which some senders pad a file with."""
         return end - pos <= PADDING_MAX and not any(bytes(self.buffer[pos:end]))
 
-    def _close(self, pos: int, end: int, depth: int, is_delimited: bool) -> int:
-        if is_delimited:
-            raise InvalidDataset(f"An item is cut off at offset {pos}.")
-        if pos < end and not (depth == 0 and self._is_padding(pos, end)):
-            raise InvalidDataset(f"The data set ends within the header of an element at offset {pos}.")
+    def _delimiter(self, tag: int, pos: int, is_delimited: bool) -> int:
+        """Close the item that a delimiter ends; one that ends nothing is passed over."""
+        if tag == ITEM:
+            raise InvalidDataset(f"An item stands outside of a sequence at {_place(tag, pos)}.")
+        if not is_delimited:
+            return pos + HEADER_LENGTH
+        return self._closed(pos + HEADER_LENGTH if tag == ITEM_DELIMITER else pos)
+
+    def _closed(self, pos: int) -> int:
+        self.is_closed = True
         return pos
 
-    def _stop(self, tag: int, vr: str | None, pos: int, value: int, length: int, end: int) -> int:
+    def _close(self, order: Layout, raw: int, pos: int, end: int, is_delimited: bool) -> int:
+        """Check that a data set ends where it should; `raw` is its last element."""
+        if pos > end:
+            raise _overrun(order.raw(raw), pos)
+        if is_delimited:
+            raise InvalidDataset(f"An item is cut off behind {_place(order.raw(raw), pos)}.")
+        if pos < end and not self._is_padding(pos, end):
+            raise InvalidDataset(f"A data set ends within the header of an element at offset {pos}.")
+        self.closings += 1
+        return end
+
+    def _stop(self, header: Header, pos: int, end: int) -> int:
         """Note the pixel element and return its offset."""
+        tag, vr, value, length = header
         if length != UNDEFINED_LENGTH and value + length > end:
             raise InvalidDataset(f"The pixel data is longer than what is left of the file at {_place(tag, pos)}.")
         implicit_vr = "OB" if length == UNDEFINED_LENGTH else _IMPLICIT_PIXEL_VRS[tag]
         self.pixel_element = PixelElement(tag, vr or implicit_vr, value, length)
-        return pos
+        return self._closed(pos)
 
 
 def _place(tag: int, pos: int) -> str:
@@ -414,7 +454,3 @@ def _place(tag: int, pos: int) -> str:
 
 def _overrun(tag: int, pos: int) -> InvalidDataset:
     return InvalidDataset(f"The length of an element passes the end of what holds it at {_place(tag, pos)}.")
-
-
-def _cut_header(tag: int, pos: int) -> InvalidDataset:
-    return InvalidDataset(f"The header of an element is cut off at {_place(tag, pos)}.")
