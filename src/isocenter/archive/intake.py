@@ -23,7 +23,7 @@ import structlog
 from isocenter.domain.errors import Broken, InstanceExists, IsocenterError, Overloaded, StorageFailed, Unavailable
 from isocenter.domain.identifiers import InstanceIdentifier
 from isocenter.domain.outcome import Disposition, DuplicatePolicy, StoreOutcome
-from isocenter.ports.blobs import BlobAddress, BlobLabel, BlobPosition, BlobSpool, BlobStore, Buffer
+from isocenter.ports.blobs import BlobAddress, BlobLabel, BlobSpool, BlobStore, Buffer
 from isocenter.ports.clock import Clock
 from isocenter.ports.failpoints import Failpoints
 from isocenter.ports.index import InstanceIndex, InstanceRow, NewInstance
@@ -159,9 +159,10 @@ class Intake:
         fresh = [entry for entry in accepted if entry.disposition is not Disposition.IDENTICAL]
         if fresh:
             keys = self._make_durable(fresh)
-            self._failpoint("intake.before_acknowledge")
+            self._failpoint("archive.before_acknowledge")
             for entry, key in zip(fresh, keys, strict=True):
                 entry.waiting.future.set_result(_outcome(entry.waiting.arrival, entry.disposition, key))
+            self._failpoint("archive.after_acknowledge")
 
     def _decide(self, batch: list[_Waiting]) -> list[_Accepted]:
         """Sort out duplicates: answer the identical and the refused, return what is to be written.
@@ -221,16 +222,17 @@ class Intake:
     def _make_durable(self, fresh: list[_Accepted]) -> list[int]:
         now = self._clock.now().timestamp()
         in_memory = [entry for entry in fresh if entry.waiting.arrival.content is not None]
-        before = self._blobs.positions()[-1:] if in_memory else []
         try:
+            self._failpoint("archive.before_append")
             self._write(fresh, in_memory, now)
+            self._failpoint("archive.before_commit")
             return self._commit(fresh, now)
         except StorageFailed as error:
             # Whether the commit took is unknown now, so the bytes stay; the next start adopts or drops them (R10).
             self._failure = error
             raise
         except Unavailable:
-            self._roll_back(fresh, before)
+            self._roll_back(fresh)
             raise
 
     def _write(self, fresh: list[_Accepted], in_memory: list[_Accepted], now: float) -> None:
@@ -252,16 +254,12 @@ class Intake:
             positions=[self._blobs.position(container) for container in containers],
         )
 
-    def _roll_back(self, fresh: list[_Accepted], before: Sequence[BlobPosition]) -> None:
-        """Cut the pack back: what was written is in no index and was never acknowledged."""
-        for position in before:
-            self._blobs.truncate(position)
+    def _roll_back(self, fresh: list[_Accepted]) -> None:
+        """Destroy what was written: it is in no index and was never acknowledged, so no reindex may bring it back."""
         for entry in fresh:
-            spool = entry.waiting.arrival.spool
-            if spool is not None:
-                if entry.address is not None:
-                    self._blobs.erase(entry.address)
-                spool.discard()
+            if entry.address is not None:
+                self._blobs.erase(entry.address)
+            _discard(entry.waiting.arrival)
 
 
 def _label(entry: _Accepted, now: float) -> BlobLabel:

@@ -81,3 +81,8 @@ def open_frames(archive: Archive, row: InstanceRow, frame_numbers: Sequence[int]
     if any(number > table.number_of_frames for number in frame_numbers):
         raise NotFound("The specified frame cannot be found.")
     return FrameReader(archive, row, table)
+
+
+def read_whole(archive: Archive, row: InstanceRow) -> bytes:
+    """Return a whole instance; the caller has checked that its size is bounded."""
+    return archive.blobs.read(row.address)

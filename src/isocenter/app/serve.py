@@ -1,0 +1,154 @@
+"""Run a node: one process, one event loop, the web server inside it.
+
+run ──▶ open the archive (repair) ──▶ eraser thread ──▶ uvicorn ──▶ SIGTERM ──▶ requests end ──▶ intake ends ──▶ closed
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+from concurrent.futures import Executor, ThreadPoolExecutor
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from isocenter import __version__
+from isocenter.app.logging_setup import set_up_logging
+from isocenter.app.settings import Settings
+from isocenter.app.wiring import open_archive
+from isocenter.archive.archive import Archive
+from isocenter.archive.delete import ERASE_BATCH_MAX, erase_due
+from isocenter.dicomweb.server.dispatch import ROOTS, DicomwebApplication
+from isocenter.dicomweb.server.service import Service
+from isocenter.domain.errors import InvalidRequest, IsocenterError, Unavailable
+from isocenter.identity.authenticate import LoopbackAuthenticator, is_loopback
+
+_log = structlog.get_logger()
+
+READER_THREADS = 8
+"""Reads wait for the disk or run code that frees the interpreter; more threads than this only take turns."""
+CONNECTIONS_MAX = 1000
+"""Each may hold a few megabytes of buffers; beyond it callers get 503 (R17)."""
+SHUTDOWN_TIMEOUT_S = 20
+"""How long running requests may take to end after SIGTERM."""
+ERASE_INTERVAL_S = 5.0
+"""How much later than its grace a deleted instance may be destroyed."""
+KEEP_ALIVE_S = 30
+
+
+class _Readiness:
+    """Whether the node takes requests, and if not, why."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    async def __call__(self, request: Request) -> Response:
+        failure = self._archive.intake.failure
+        if failure is not None:
+            return JSONResponse({"ready": False, "reason": failure.message}, status_code=503)
+        return JSONResponse({"ready": True, "version": __version__})
+
+
+async def _alive(request: Request) -> Response:
+    return JSONResponse({"alive": True, "version": __version__})
+
+
+def build_application(archive: Archive, settings: Settings, executor: Executor) -> Starlette:
+    """Return the node's web application over an open archive."""
+    service = Service(
+        archive=archive,
+        executor=executor,
+        authenticate=LoopbackAuthenticator(allowed_hosts=frozenset(settings.http.allowed_hosts)),
+    )
+    routes: list[BaseRoute] = [Mount(root, app=DicomwebApplication(service, root_path=root)) for root in ROOTS]
+    routes += [Route("/health/ready", _Readiness(archive).__call__), Route("/health/live", _alive)]
+    return Starlette(routes=routes)
+
+
+def run(settings: Settings) -> None:
+    """Run a node until SIGTERM or SIGINT.
+
+    Raises InvalidRequest where it would listen beyond this machine without authentication, Unavailable where the port
+    is taken, and the errors of opening the archive.
+    """
+    set_up_logging(settings.log.level, settings.log.format)
+    listener = _listen(settings)
+    try:
+        with open_archive(settings) as archive, ThreadPoolExecutor(READER_THREADS, "reader") as executor:
+            application = build_application(archive, settings, executor)
+            with _Eraser(archive):
+                _serve(application, listener, settings)
+    finally:
+        listener.close()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    host, port = settings.http.listen.host, settings.http.listen.port
+    if settings.auth == "off" and not is_loopback(host):
+        raise InvalidRequest(
+            f"Refusing to listen on {host} without authentication. Listen on 127.0.0.1 and put an authenticating proxy "
+            "in front."
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise Unavailable(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --http.") from error
+    return listener
+
+
+def _serve(application: Starlette, listener: socket.socket, settings: Settings) -> None:
+    config = uvicorn.Config(
+        application,
+        http="httptools",
+        loop="auto" if sys.platform == "win32" else "uvloop",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        limit_concurrency=CONNECTIONS_MAX,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+        proxy_headers=True,
+        forwarded_allow_ips="127.0.0.1,::1",
+    )
+    server = uvicorn.Server(config)
+    host, port = listener.getsockname()[:2]
+    _log.info("node.listening", address=f"http://{host}:{port}", data_dir=str(settings.data_dir))
+    server.run(sockets=[listener])
+    _log.info("node.stopped")
+
+
+class _Eraser:
+    """Destroy deleted bytes in the background, a little at a time."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="eraser", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(ERASE_INTERVAL_S):
+            try:
+                while erase_due(self._archive) == ERASE_BATCH_MAX and not self._stop.is_set():
+                    pass
+            except IsocenterError as error:
+                _log.error("eraser.failed", reason=error.message)
+            except Exception:  # outermost loop of the thread: deleted bytes wait for the next round
+                _log.exception("eraser.broken")

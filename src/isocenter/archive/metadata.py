@@ -1,0 +1,61 @@
+"""DICOM JSON of stored instances, made from their headers and kept for the next caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from isocenter.archive.archive import Archive
+from isocenter.archive.retrieve import read_header
+from isocenter.dicom.json import BulkPolicy, encode_instance_json, select_json
+from isocenter.domain.errors import NotFound
+from isocenter.domain.principal import DataAction, Principal
+from isocenter.ports.index import InstanceRow
+
+BULK_ROOT = "\x01"
+"""Stands in kept texts where the address of the service goes."""
+BULK_ROOT_IN_JSON = b'"BulkDataURI":"\\u0001'
+"""How it reads there. Quotes within values are escaped, so that no value can hold this text."""
+
+
+def bulk_root(row: InstanceRow) -> str:
+    """Return the prefix of BulkDataURI for an instance, with `BULK_ROOT` for the address of the service."""
+    identifier = row.identifier
+    return (
+        f"{BULK_ROOT}/studies/{identifier.study_instance_uid}/series/{identifier.series_instance_uid}"
+        f"/instances/{identifier.sop_instance_uid}/bulkdata/"
+    )
+
+
+def iter_metadata(
+    archive: Archive, principal: Principal, rows: Iterable[InstanceRow], *, with_bulk_data_uri: bool
+) -> Iterator[bytes]:
+    """Yield the DICOM JSON object of each instance.
+
+    With `with_bulk_data_uri`, bulk values are referred to under `BULK_ROOT`; without, they are left out (dicom-service 3.5).
+    """
+    principal.require(DataAction.READ)
+    variant = "uri" if with_bulk_data_uri else "plain"
+    for row in rows:
+        text = archive.metadata_cache.get(row.instance_key, variant)
+        if text is None:
+            policy = BulkPolicy.by_reference(bulk_root(row)) if with_bulk_data_uri else BulkPolicy.drop()
+            text = encode_instance_json(read_header(archive, row), bulk=policy)
+            archive.metadata_cache.put(row.instance_key, variant, text)
+        yield text
+
+
+def select_attributes(
+    archive: Archive, principal: Principal, instance_key: int, tags: frozenset[int]
+) -> dict[str, object]:
+    """Return some attributes of an instance as DICOM JSON, for those that the index does not keep."""
+    principal.require(DataAction.READ)
+    row = archive.index.instance(instance_key)
+    if row is None:
+        raise NotFound("The specified instance cannot be found.")
+    return dict(select_json(read_header(archive, row), tags))
+
+
+def entity_tag(rows: list[InstanceRow], *, is_single_instance: bool) -> str:
+    """Return the ETag of the metadata of some instances (dicom-service 3.5)."""
+    highest = max(row.instance_key for row in rows)
+    return str(highest) if is_single_instance else f"{highest}-{len(rows)}"

@@ -1,0 +1,130 @@
+"""Start-up: bring packs and index to agree after a crash, in bounded time (reliability R1, R12).
+
+A batch is written to the pack before it is committed to the index, so after a crash a pack may be
+longer than what the index knows: a tail. What of it is intact was sent by someone and harms
+nothing: it is adopted. What is torn is cut off. Nothing before the recorded fill is looked at, so
+the time does not grow with the archive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from isocenter.archive.identify import SOP_CLASS_UID, WANTED_TAGS, identify, number_of_frames
+from isocenter.dicom.frames import build_frame_table
+from isocenter.dicom.scan import scan_instance
+from isocenter.domain.errors import InvalidDataset, StorageFailed
+from isocenter.ports.blobs import BlobPosition, BlobRecord, BlobStore
+from isocenter.ports.clock import Clock
+from isocenter.ports.index import InstanceIndex, NewInstance
+
+_log = structlog.get_logger()
+
+TAIL_SIZE_MAX_BYTES = 4 * 1024**3
+"""Far more than any crash leaves (a batch, or one large instance). A longer tail means an index that is older than its
+packs, as after restoring a backup of the index alone; walking it at start would take unbounded time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What a start found behind the fill that the index knows."""
+
+    adopted: int
+    cut_bytes: int
+
+
+def recover(*, index: InstanceIndex, blobs: BlobStore, clock: Clock) -> Recovery:
+    """Adopt the intact records of every tail, cut off the rest.
+
+    Raises StorageFailed where the tails are longer than any crash leaves: the index must be rebuilt.
+    """
+    known = index.positions()
+    tails = [
+        (BlobPosition(position.container, known.get(position.container, 0)), position)
+        for position in blobs.positions()
+        if position.length > known.get(position.container, 0)
+    ]
+    size_bytes = sum(end.length - start.length for start, end in tails)
+    if size_bytes > TAIL_SIZE_MAX_BYTES:
+        raise StorageFailed(
+            f"The packs hold {size_bytes} bytes that the index does not know: it is older than the packs. "
+            "Run `isocenter reindex`."
+        )
+    _report_missing(known, blobs)
+    adopted = cut_bytes = 0
+    for start, end in tails:
+        count, kept_length = _adopt_tail(index, blobs, clock, start)
+        adopted += count
+        cut_bytes += _cut(blobs, end, max(kept_length, start.length))
+        now = clock.now().timestamp()
+        index.commit([], now=now, erase_due_at=now, positions=[blobs.position(start.container)])
+    if adopted or cut_bytes:
+        _log.warning("recovery.repaired", adopted_instances=adopted, cut_bytes=cut_bytes)
+    return Recovery(adopted=adopted, cut_bytes=cut_bytes)
+
+
+def _report_missing(known: Mapping[int, int], blobs: BlobStore) -> None:
+    """Say aloud where the index refers to bytes that are gone; what is left is served all the same."""
+    filled = {position.container: position.length for position in blobs.positions()}
+    for container, length in known.items():
+        if filled.get(container, 0) < length:
+            _log.error("recovery.pack_shorter_than_index", container=container, missing_bytes=length)
+
+
+def _adopt_tail(index: InstanceIndex, blobs: BlobStore, clock: Clock, start: BlobPosition) -> tuple[int, int]:
+    adopted, kept_length = 0, 0
+    for record in blobs.iter_records(after=start):
+        if record.address.container != start.container:
+            break
+        kept_length = record.address.offset + record.address.length
+        adopted += _adopt_or_erase(index, blobs, clock, record)
+    return adopted, kept_length
+
+
+def _adopt_or_erase(index: InstanceIndex, blobs: BlobStore, clock: Clock, record: BlobRecord) -> int:
+    """Index an intact record, or destroy it: what no one was told is stored must not come back by a reindex."""
+    try:
+        instance = new_instance_of(blobs, record)
+    except InvalidDataset:
+        blobs.erase(record.address)
+        return 0
+    stored = index.find_stored([record.label.identifier]).get(record.label.identifier)
+    if stored is not None:
+        if stored.address != record.address:
+            blobs.erase(record.address)
+        return 0
+    now = clock.now().timestamp()
+    index.commit([instance], now=now, erase_due_at=now)
+    return 1
+
+
+def new_instance_of(blobs: BlobStore, record: BlobRecord) -> NewInstance:
+    """Scan a record's bytes again and return what the index is to keep of it.
+
+    Raises InvalidDataset where the bytes are no instance by today's rules.
+    """
+    content = blobs.read(record.address)
+    scanned = scan_instance(content, wanted=WANTED_TAGS)
+    table = build_frame_table(content, scanned, number_of_frames=number_of_frames(scanned))
+    return NewInstance(
+        identifier=identify(scanned, partition_name=record.label.identifier.partition_name),
+        sop_class_uid=scanned.attributes[SOP_CLASS_UID],
+        transfer_syntax_uid=scanned.encoding.transfer_syntax_uid,
+        attributes=dict(scanned.attributes),
+        address=record.address,
+        header_length=scanned.header_length,
+        frame_table=table.encode() if table is not None else b"",
+        received_at=record.label.received_at,
+        source=record.label.source,
+        keep_previous=record.label.supersedes,
+    )
+
+
+def _cut(blobs: BlobStore, end: BlobPosition, kept_length: int) -> int:
+    if kept_length >= end.length:
+        return 0
+    blobs.truncate(BlobPosition(end.container, kept_length))
+    return end.length - kept_length

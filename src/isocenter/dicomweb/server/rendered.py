@@ -1,0 +1,137 @@
+"""Pictures for people: rendered resources and thumbnails (PS3.18 10.4.1.1.3, 10.4.1.1.4)."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from isocenter.archive import render, retrieve
+from isocenter.dicom.syntax import transfer_syntax
+from isocenter.dicomweb.codec.accept import choose_rendered
+from isocenter.dicomweb.codec.byte_range import parse_byte_range
+from isocenter.dicomweb.codec.render_request import RenderRequest, parse_render_request
+from isocenter.dicomweb.server.multipart_body import whole_multipart_response
+from isocenter.dicomweb.server.retrieve import parse_frame_numbers
+from isocenter.dicomweb.server.service import Call
+from isocenter.domain.errors import InvalidRequest, NotFound
+from isocenter.domain.identifiers import Level, Scope
+from isocenter.ports.index import InstanceRow
+
+OFFERED = ("image/jpeg", "image/png", "image/webp")
+CACHE = {"Cache-Control": "private, max-age=300", "Vary": "Accept"}
+"""A picture changes only when its study does; five minutes keep a list from asking again while one looks at it."""
+RENDERED_INSTANCES_MAX = 1000
+"""A rendered study or series comes as one answer in memory: about 100 KB a picture."""
+
+
+async def render_instances(call: Call) -> Response:
+    """Render an instance's first frame, or every instance of a series or study in a part of its own."""
+    request = parse_render_request(call.request.query_params)
+    scope = call.scope()
+    if scope.level is Level.INSTANCE:
+        return await call.service.run(_render_instance, call, scope, request)
+    return await call.service.run(_render_many, call, scope, request)
+
+
+async def render_frames(call: Call) -> Response:
+    """Render one frame, or several in a part each."""
+    request = parse_render_request(call.request.query_params)
+    numbers = parse_frame_numbers(call.parameters["frames"])
+    return await call.service.run(_render_frames, call, call.scope(), numbers, request)
+
+
+async def render_thumbnail(call: Call) -> Response:
+    """Return a small picture that stands for a study, series, instance or frame."""
+    request = parse_render_request(call.request.query_params, is_thumbnail=True)
+    frame_number = None
+    if "frames" in call.parameters:
+        frame_number = parse_frame_numbers(call.parameters["frames"])[0]
+    return await call.service.run(_render_thumbnail, call, call.scope(), frame_number, request)
+
+
+def _media_type(call: Call) -> str:
+    offered = OFFERED[:2] if call.dialect.is_azure else OFFERED
+    return choose_rendered(call.accept, call.dialect, offered=offered)
+
+
+def _render_instance(call: Call, scope: Scope, request: RenderRequest) -> Response:
+    accept = call.accept or ""
+    if "video/" in accept or (not call.dialect.is_azure and accept.strip() in ("", "*/*")):
+        row = retrieve.find_instance(call.archive, call.principal, scope)
+        if transfer_syntax(row.transfer_syntax_uid).is_video:
+            return _video(call, row)
+    media_type = _media_type(call)
+    row = retrieve.find_instance(call.archive, call.principal, scope)
+    return Response(_picture(call, row, 1, media_type, request), media_type=media_type, headers=CACHE)
+
+
+def _picture(call: Call, row: InstanceRow, frame_number: int, media_type: str, request: RenderRequest) -> bytes:
+    return render.render_frame(
+        call.archive,
+        row,
+        frame_number,
+        render.Picture(
+            media_type=media_type,
+            quality=request.quality,
+            viewport=request.viewport,
+            source=request.source,
+            window=None
+            if request.window is None
+            else (request.window.center, request.window.width, request.window.function),
+        ),
+    )
+
+
+def _render_frames(call: Call, scope: Scope, numbers: list[int], request: RenderRequest) -> Response:
+    media_type = _media_type(call)
+    if len(numbers) > 1 and call.dialect.is_azure:
+        raise InvalidRequest("Only one frame can be rendered at a time.")
+    row = retrieve.find_instance(call.archive, call.principal, scope)
+    pictures = [_picture(call, row, number, media_type, request) for number in numbers]
+    if len(pictures) == 1:
+        return Response(pictures[0], media_type=media_type, headers=CACHE)
+    return whole_multipart_response([(media_type, picture) for picture in pictures], part_type=media_type)
+
+
+def _render_many(call: Call, scope: Scope, request: RenderRequest) -> Response:
+    if call.dialect.is_azure:
+        raise NotFound()
+    media_type = choose_rendered(_inner_type(call.accept), call.dialect, offered=OFFERED)
+    rows = retrieve.find_instances(call.archive, call.principal, scope)
+    with_pixels = [row for row in rows if render.has_pixels(row)]
+    if not with_pixels:
+        raise NotFound("There is nothing in it that can be rendered.")
+    if len(with_pixels) > RENDERED_INSTANCES_MAX:
+        raise InvalidRequest(f"More than {RENDERED_INSTANCES_MAX} instances are not rendered at once; ask by series.")
+    pictures = [(media_type, _picture(call, row, 1, media_type, request)) for row in with_pixels]
+    return whole_multipart_response(pictures, part_type=media_type)
+
+
+def _inner_type(accept: str | None) -> str | None:
+    """Return the media type of the parts where several are asked for in one message."""
+    if accept and "multipart/related" in accept.lower():
+        return next((offered for offered in OFFERED if offered in accept.lower()), None)
+    return accept
+
+
+def _render_thumbnail(call: Call, scope: Scope, frame_number: int | None, request: RenderRequest) -> Response:
+    media_type = choose_rendered(call.accept, call.dialect, offered=OFFERED)
+    rows = retrieve.find_instances(call.archive, call.principal, scope)
+    row = render.representative(rows)
+    number = frame_number or render.middle_frame(row)
+    return Response(_picture(call, row, number, media_type, request), media_type=media_type, headers=CACHE)
+
+
+def _video(call: Call, row: InstanceRow) -> Response:
+    """Return the stream of a video instance, whole or the range asked for (viewer-ui 2.1)."""
+    video = render.open_video(call.archive, row)
+    media_type = transfer_syntax(row.transfer_syntax_uid).media_type
+    headers = {"Accept-Ranges": "bytes", **CACHE}
+    asked = parse_byte_range(call.request.headers.get("range"), video.length)
+    if asked is None:
+        return Response(video.read(0, video.length), media_type=media_type, headers=headers)
+    start, count = asked
+    if count == 0:
+        return Response(status_code=416, headers={"Content-Range": f"bytes */{video.length}"})
+    count = min(count, render.VIDEO_RANGE_MAX_BYTES)
+    headers["Content-Range"] = f"bytes {start}-{start + count - 1}/{video.length}"
+    return Response(video.read(start, count), status_code=206, media_type=media_type, headers=headers)

@@ -1,0 +1,145 @@
+"""WADO-RS: instances, frames and bulk data (PS3.18 10.4, dicom-service 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from starlette.responses import Response, StreamingResponse
+
+from isocenter.archive import bulk_data, retrieve, transcode
+from isocenter.dicomweb.codec.accept import (
+    AS_STORED,
+    DICOM,
+    OCTET_STREAM,
+    Representation,
+    choose_bulkdata,
+    choose_dicom,
+    choose_frames,
+)
+from isocenter.dicomweb.server.multipart_body import Part, multipart_response, whole_multipart_response
+from isocenter.dicomweb.server.service import Call
+from isocenter.dicomweb.server.streaming import stream
+from isocenter.domain.errors import InvalidRequest, NotAcceptable
+from isocenter.domain.identifiers import Level, Scope
+from isocenter.ports.index import InstanceRow
+
+ATTACHMENT = {"Content-Disposition": "attachment"}
+"""Stored bytes are hostile until shown otherwise: no browser is to render them (S31)."""
+FRAMES_PER_REQUEST_MAX = 10_000
+"""More frames than a request line holds in any form that clients write."""
+
+_FRAME_LIST = (
+    "The specified frames value is not valid. At least one frame must be present, and all requested frames must have "
+    "value greater than 0."
+)
+_ONE_FRAME = "The accept header is supported for single frame retrieval, use multi-part accept header instead."
+
+
+async def retrieve_instances(call: Call) -> Response:
+    """Return the instances of a study, a series, or one instance."""
+    scope = call.scope()
+    is_instance = scope.level is Level.INSTANCE
+    choose_dicom(call.accept, call.dialect, is_instance=is_instance)
+    rows = await call.service.run(
+        retrieve.find_instances, call.archive, call.principal, scope, original=call.wants_original
+    )
+    stored = {row.transfer_syntax_uid for row in rows}
+    chosen = choose_dicom(
+        call.accept,
+        call.dialect,
+        is_instance=is_instance,
+        stored_transfer_syntax_uid=stored.pop() if len(stored) == 1 else None,
+    )
+    _refuse_many(call, chosen, rows)
+    for row in rows:
+        transcode.check_target(call.archive, row, chosen.transfer_syntax)
+    if chosen.is_multipart:
+        parts = [_instance_part(call, row, chosen.transfer_syntax) for row in rows]
+        response = multipart_response(call, parts, part_type=DICOM)
+    else:
+        response = await _single_part(call, _instance_part(call, rows[0], chosen.transfer_syntax))
+    response.headers.update(ATTACHMENT)
+    return response
+
+
+def _refuse_many(call: Call, chosen: Representation, rows: Sequence[InstanceRow]) -> None:
+    """Refuse as Azure does: a specific syntax is for one instance only (dicom-service 3.2)."""
+    if call.dialect.is_azure and chosen.transfer_syntax != AS_STORED and len(rows) > 1:
+        raise NotAcceptable(
+            f"Accept transfer syntax '{chosen.transfer_syntax}' is not supported when multiple instances are matched. "
+            "Matching instances can be retrieved with their original transfer syntax by specifying 'transfer-syntax=*' "
+            "in the Accept header."
+        )
+
+
+def _instance_part(call: Call, row: InstanceRow, transfer_syntax_uid: str) -> Part:
+    if transfer_syntax_uid in (AS_STORED, row.transfer_syntax_uid):
+        content_type = f"{DICOM}; transfer-syntax={row.transfer_syntax_uid}"
+        return Part(content_type, row.address.length, partial(retrieve.read_instance, call.archive, row))
+    content_type = f"{DICOM}; transfer-syntax={transfer_syntax_uid}"
+    return Part(content_type, None, partial(transcode.iter_transcoded, call.archive, row, transfer_syntax_uid))
+
+
+async def _single_part(call: Call, part: Part) -> Response:
+    headers = {} if part.length is None else {"Content-Length": str(part.length)}
+    if part.length is not None and part.length <= retrieve.STREAM_CHUNK_BYTES:
+        content = b"".join(await call.service.run(lambda: list(part.read())))
+        return Response(content, media_type=part.content_type)
+    return StreamingResponse(stream(call.service, part.read()), media_type=part.content_type, headers=headers)
+
+
+def parse_frame_numbers(text: str) -> list[int]:
+    """Return the frame numbers of a path segment, counted from 1 (dicom-service 3.4)."""
+    pieces = text.replace("%2C", ",").replace("%2c", ",").split(",")
+    if len(pieces) > FRAMES_PER_REQUEST_MAX or not all(piece.isascii() and piece.isdigit() for piece in pieces):
+        raise InvalidRequest(_FRAME_LIST)
+    numbers = [int(piece[:10]) for piece in pieces]
+    if not all(numbers):
+        raise InvalidRequest(_FRAME_LIST)
+    return numbers
+
+
+async def retrieve_frames(call: Call) -> Response:
+    """Return frames, each in a part that names its transfer syntax."""
+    numbers = parse_frame_numbers(call.parameters["frames"])
+    scope = call.scope()
+    early = choose_frames(call.accept, call.dialect)
+    if not early.is_multipart and len(numbers) > 1:
+        raise InvalidRequest(_ONE_FRAME)
+    return await call.service.run(_frames_response, call, scope, numbers)
+
+
+def _frames_response(call: Call, scope: Scope, numbers: Sequence[int]) -> Response:
+    row = retrieve.find_instance(call.archive, call.principal, scope)
+    chosen = choose_frames(call.accept, call.dialect, stored_transfer_syntax_uid=row.transfer_syntax_uid)
+    wanted = chosen.transfer_syntax
+    if wanted == AS_STORED and chosen.media_type == OCTET_STREAM and not call.dialect.is_azure:
+        wanted = transcode.FOR_VIEWER
+    frames = transcode.read_frames(call.archive, row, numbers, transfer_syntax_uid=wanted)
+    content_types = [f"{chosen.media_type}; transfer-syntax={frame.transfer_syntax_uid}" for frame in frames]
+    if not chosen.is_multipart:
+        return Response(frames[0].content, media_type=content_types[0], headers=ATTACHMENT)
+    contents = [(kind, frame.content) for kind, frame in zip(content_types, frames, strict=True)]
+    return whole_multipart_response(contents, part_type=chosen.media_type)
+
+
+async def retrieve_bulk_data(call: Call) -> Response:
+    """Return one value of an instance, as its BulkDataURI names it."""
+    chosen = choose_bulkdata(call.accept)
+    path = [call.parameters[f"path{step}"] for step in range(len(call.parameters) - len(("study", "series", "instance")))]
+    scope = call.scope()
+
+    def find() -> bulk_data.BulkValue:
+        row = retrieve.find_instance(call.archive, call.principal, scope)
+        return bulk_data.find_bulk_value(call.archive, row, path)
+
+    value = await call.service.run(find)
+    parts = [Part(OCTET_STREAM, value.length, value.read)]
+    response = (
+        multipart_response(call, parts, part_type=OCTET_STREAM)
+        if chosen.is_multipart
+        else await _single_part(call, parts[0])
+    )
+    response.headers.update(ATTACHMENT)
+    return response
