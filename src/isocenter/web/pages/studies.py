@@ -6,7 +6,7 @@ are plain functions: Starlette runs them, and with them the blocking search, in 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import wraps
 from typing import Protocol
@@ -47,11 +47,14 @@ class StudyDirectory(Protocol):
 def console_routes(
     directory: StudyDirectory,
     *,
-    authenticate: Callable[[Request], Principal],
+    authenticate: Callable[[Mapping[str, str]], Principal],
     dicomweb_path: str = "/dicom-web",
     today: Callable[[], date] = date.today,
 ) -> list[BaseRoute]:
-    """Return the routes of the console, to be mounted at the root of the node."""
+    """Return the routes of the console, to be mounted at the root of the node.
+
+    `authenticate` learns from request headers (names in lower case) who calls, and raises Unauthenticated.
+    """
     templates = Templates()
 
     def answering_errors(endpoint: Callable[[Request], Response]) -> Callable[[Request], Response]:
@@ -72,7 +75,7 @@ def console_routes(
 
     @answering_errors
     def studies(request: Request) -> Response:
-        principal = authenticate(request)
+        principal = authenticate(request.headers)
         state = parse_study_filter(request.query_params)
         rows, count = ([], 0) if state.problem else _search(directory, principal, state)
         opened = request.query_params.get("opened", "")
@@ -98,7 +101,7 @@ def console_routes(
 
     @answering_errors
     def study_series(request: Request) -> Response:
-        principal = authenticate(request)
+        principal = authenticate(request.headers)
         prefix = public_prefix(request)
         values = {
             "dicomweb": prefix + dicomweb_path,

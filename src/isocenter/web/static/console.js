@@ -44,6 +44,13 @@ document.addEventListener("keydown", event => {
   }
 });
 
+/** Without a picture (a report, a plan) the modality behind it shows. @param {EventTarget | null} image */
+function dropBroken(image) {
+  if (image instanceof HTMLImageElement && image.complete && !image.naturalWidth) image.remove();
+}
+document.addEventListener("error", event => dropBroken(event.target), true);
+document.querySelectorAll(".picture img").forEach(dropBroken);
+
 if (form instanceof HTMLFormElement) {
   const fields = () => /** @type {HTMLInputElement[]} */ ([...form.elements]).filter(field => field.name);
   form.addEventListener("submit", () => fields().forEach(field => (field.disabled = !field.value)));
