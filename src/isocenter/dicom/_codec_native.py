@@ -63,12 +63,15 @@ def decode_rle(data: memoryview, description: PixelDescription) -> PixelArray:
         plane_length = (description.samples_per_frame + 7) // 8
     else:
         plane_length = description.rows * description.columns
-    planes = np.empty((segments, plane_length + _RLE_SLACK_BYTES), dtype=np.uint8)
-    for plane, segment in zip(planes, _rle_segments(data, segments), strict=True):
-        if len(imagecodecs.packbits_decode(segment, out=memoryview(plane))) < plane_length:
+    stride = plane_length + _RLE_SLACK_BYTES
+    storage = memoryview(bytearray(segments * stride))
+    for index, segment in enumerate(_rle_segments(data, segments)):
+        decoded = imagecodecs.packbits_decode(segment, out=storage[index * stride : (index + 1) * stride])
+        if len(decoded) < plane_length:
             raise InvalidDataset(_CUT_OFF)
     if description.bits_allocated == 1:
-        return unpack_bits(memoryview(planes[0]), description)
+        return unpack_bits(storage, description)
+    planes = np.frombuffer(storage, dtype=np.uint8).reshape(segments, stride)
     ordered = planes[:, :plane_length].reshape(description.samples_per_pixel, item_size, plane_length)
     little_endian = ordered.transpose(2, 0, 1)[:, :, ::-1]
     samples = np.ascontiguousarray(little_endian).view(description.dtype.newbyteorder("<"))

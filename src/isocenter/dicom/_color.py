@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image
 
 from isocenter.dicom.pixels import PixelArray
 from isocenter.domain.errors import NotAcceptable
 
-_FROM_YBR_FULL = np.array([[1, 0, 1.402], [1, -0.344136, -0.714136], [1, 1.772, 0]], dtype=np.float32)
 _TO_YBR_FULL = np.array(
     [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], dtype=np.float32
 )
@@ -23,7 +23,7 @@ def to_rgb(frame: PixelArray, photometric_interpretation: str) -> PixelArray:
     if frame.dtype != np.uint8:
         raise NotAcceptable("Luminance and chrominance of more than 8 bits are not converted.")
     if photometric_interpretation == "YBR_FULL":
-        return _rounded((frame.astype(np.float32) - _CENTRE) @ _FROM_YBR_FULL.T)
+        return np.asarray(Image.fromarray(np.ascontiguousarray(frame), "YCbCr").convert("RGB"))
     if photometric_interpretation.startswith("YBR_PARTIAL"):
         return _rounded((frame.astype(np.float32) - _FOOT) @ _FROM_YBR_PARTIAL.T)
     raise NotAcceptable("Frames of this photometric interpretation are not converted to colours.")
