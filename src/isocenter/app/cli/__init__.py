@@ -1,0 +1,177 @@
+"""The command `isocenter`: a table of commands, each loaded only when it is called.
+
+Errors of the domain end a command with one sentence and a code, never with a traceback, unless
+`--debug` asks for it. Exit codes: 0 done, 1 something failed, 2 wrong usage, 3 the peer cannot be
+reached, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from isocenter.domain.errors import Broken, InvalidRequest, InvalidSetting, IsocenterError, PeerUnreachable
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_UNREACHABLE = 3
+EXIT_INTERRUPTED = 130
+
+HELP = "A hospital's imaging network as one program: DICOM archive, DICOMweb service, viewer."
+EPILOGUE = """\
+Examples:
+
+\b
+  isocenter demo                                             a node with images in it, to look at
+  isocenter store ~/scans --to http://127.0.0.1:8080         send a folder of DICOM files
+
+Settings come from flags, ISOCENTER_… variables and isocenter.toml in the data folder, in that order;
+`isocenter config show` lists them. Exit codes: 0 done, 1 something failed, 2 wrong usage, 3 peer unreachable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command: its name, the heading it stands under, its line in the overview, the module that holds `command`."""
+
+    name: str
+    heading: str
+    line: str
+    module: str
+
+
+COMMANDS = (
+    Entry("serve", "Run", "Run a node: archive, DICOMweb, viewer.", "serve"),
+    Entry("demo", "Run", "Run a node with images in it, to look at.", "demo"),
+    Entry("store", "Move images", "Send DICOM files and folders to an archive.", "store"),
+    Entry("find", "Move images", "Search an archive for studies, series or instances.", "find"),
+    Entry("get", "Move images", "Fetch a study, series or instance as DICOM files.", "get"),
+    Entry("delete", "Move images", "Delete a study, series or instance from an archive.", "delete"),
+    Entry("export", "Look after the archive", "Write instances out of a data folder as DICOM files.", "export"),
+    Entry("scrub", "Look after the archive", "Verify every stored byte.", "scrub"),
+    Entry("reindex", "Look after the archive", "Rebuild the index from the packs alone.", "reindex"),
+    Entry("doctor", "Look after the archive", "Check this machine and a data folder, with remedies.", "doctor"),
+    Entry("config", "Look after the archive", "Show every setting and where its value comes from.", "config"),
+)
+_BY_NAME = {entry.name: entry for entry in COMMANDS}
+
+
+class LazyGroup(click.Group):
+    """Loads a command's module when the command is called, so that the overview is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        return [entry.name for entry in COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command."""
+        entry = _BY_NAME.get(cmd_name)
+        if entry is None:
+            return None
+        command: click.Command = importlib.import_module(f"isocenter.app.cli.{entry.module}").command
+        command.name = entry.name
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one is nearest."""
+        if args and args[0] not in _BY_NAME and not args[0].startswith("-"):
+            import difflib
+
+            nearest = difflib.get_close_matches(args[0], list(_BY_NAME), n=1)
+            hint = f" Did you mean '{nearest[0]}'?" if nearest else ""
+            raise click.UsageError(f"There is no command '{args[0]}'.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the overview from the table, without loading a command."""
+        headings = dict.fromkeys(entry.heading for entry in COMMANDS)
+        for heading in headings:
+            with formatter.section(heading):
+                formatter.write_dl([(e.name, e.line) for e in COMMANDS if e.heading == heading], col_max=12)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples as they stand."""
+        formatter.write_paragraph()
+        for line in EPILOGUE.replace("\b\n", "").splitlines():
+            formatter.write(line + "\n")
+
+
+def _show_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        from isocenter import __version__
+
+        click.echo(f"isocenter {__version__}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    help=HELP,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    subcommand_metavar="COMMAND …",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
+)
+def group(debug: bool) -> None:
+    """Serve as the root of all commands."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit."""
+    args = list(sys.argv[1:] if arguments is None else arguments)
+    is_debug = "--debug" in args
+    if is_debug:
+        args.remove("--debug")
+    sys.exit(_run(args, is_debug=is_debug))
+
+
+def _run(args: list[str], *, is_debug: bool) -> int:
+    try:
+        code: Any = group.main(args=args, prog_name="isocenter", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe went away, as `head` does; what Python would flush at exit has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except IsocenterError as error:
+        if is_debug:
+            raise
+        click.echo(f"Error: {error.message}{_next_step(error)}", err=True)
+        return _exit_code(error)
+    except Exception as error:  # the outermost frame of the program
+        if is_debug:
+            raise
+        click.echo(f"Error: {_describe(error)}", err=True)
+        return EXIT_FAILED
+
+
+def _exit_code(error: IsocenterError) -> int:
+    if isinstance(error, PeerUnreachable):
+        return EXIT_UNREACHABLE
+    return EXIT_USAGE if isinstance(error, InvalidSetting | InvalidRequest) else EXIT_FAILED
+
+
+def _next_step(error: IsocenterError) -> str:
+    return " Run it again with --debug to see where." if isinstance(error, Broken) else ""
+
+
+def _describe(error: Exception) -> str:
+    """Return a sentence for an error that is none of ours, without its text unless it is about a file."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
+    return f"{type(error).__name__}, which should not happen. Run it again with --debug to see where."

@@ -1,0 +1,131 @@
+"""What commands print: tables, JSON, and progress that is a bar on a terminal and plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+import click
+
+PLAIN_INTERVAL_S = 5.0
+"""Where no terminal shows a bar, a line this often says that work goes on without filling a log."""
+
+
+class Progress(Protocol):
+    """Show how far some work has come."""
+
+    def update(self, done: int, *, total: int | None = None, note: str = "") -> None:
+        """Show that so many units are done."""
+        ...
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON."""
+    import json
+
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows under headings: fitted to a terminal, separated by tabs elsewhere."""
+    if not sys.stdout.isatty():
+        for row in (headings, *rows):
+            click.echo("\t".join(printable(cell) for cell in row))
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    Console().print(table)
+
+
+def printable(text: str) -> str:
+    """Return text that cannot drive a terminal: what is not printable stands as its escape."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def format_size(size_bytes: float) -> str:
+    """Return a size for people."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size_bytes < 1000:
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:.1f} TB"
+
+
+def count_of(number: int, noun: str, plural: str | None = None) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+@contextmanager
+def show_progress(label: str, *, total: int) -> Iterator[Progress]:
+    """Show progress in bytes on standard error for the length of a block."""
+    if not sys.stderr.isatty():
+        yield _Lines(label, total)
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=False) as bar:
+        task = bar.add_task(label, total=total, note="")
+        yield _OnBar(bar, task)
+
+
+class _OnBar:
+    def __init__(self, bar: object, task: int) -> None:
+        self._bar = bar
+        self._task = task
+
+    def update(self, done: int, *, total: int | None = None, note: str = "") -> None:
+        self._bar.update(self._task, completed=done, total=total, note=note)  # type: ignore[attr-defined]
+
+
+class _Lines:
+    """Plain lines, seldom."""
+
+    def __init__(self, label: str, total: int) -> None:
+        self._label = label
+        self._total = total
+        self._started = self._shown = time.monotonic()
+
+    def update(self, done: int, *, total: int | None = None, note: str = "") -> None:
+        self._total = total or self._total
+        now = time.monotonic()
+        if now - self._shown < PLAIN_INTERVAL_S:
+            return
+        self._shown = now
+        rate = done / (now - self._started)
+        left_s = (self._total - done) / rate if rate else 0
+        share = 100 * done / self._total if self._total else 100
+        click.echo(
+            f"{self._label}: {share:.0f} %, {format_size(done)} of {format_size(self._total)}, "
+            f"{format_size(rate)}/s, {left_s:.0f} s left{', ' + note if note else ''}",
+            err=True,
+        )

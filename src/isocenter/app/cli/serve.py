@@ -1,0 +1,36 @@
+"""`isocenter serve`: run a node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from isocenter.app.cli.command import CommandWithExamples
+from isocenter.app.cli.options import node_options, settings_of
+
+
+@click.command(
+    cls=CommandWithExamples,
+    examples=(
+        "isocenter serve --data-dir ./archive --http 127.0.0.1:8080",
+        "isocenter serve --data-dir ./archive --set archive.duplicate_policy=keep",
+    ),
+)
+@node_options
+@click.option("--http", "listen", metavar="HOST:PORT", help="Where the web server listens (default: 127.0.0.1:8080).")
+@click.option("--auth", metavar="HOW", help="How callers prove who they are; `off` is for loopback only.")
+def command(
+    data_dir: str | None, config_file: Path | None, assignments: tuple[str, ...], listen: str | None, auth: str | None
+) -> None:
+    """Run a node until Ctrl-C or SIGTERM.
+
+    It is ready when GET /health/ready answers 200. The study list is at /, the viewer at /viewer/,
+    DICOMweb at /dicom-web/ and /v2/.
+    """
+    settings = settings_of(
+        data_dir=data_dir, config_file=config_file, assignments=assignments, flags={"http.listen": listen, "auth": auth}
+    )
+    from isocenter.app.serve import run
+
+    run(settings)

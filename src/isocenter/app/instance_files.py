@@ -1,0 +1,83 @@
+"""Instances as files in a folder: `STUDY/SERIES/INSTANCE.dcm`, each written whole or not at all.
+
+Names are UIDs that were checked to be UIDs and nothing else, so that no name can leave the folder.
+Bytes that stand there already are never overwritten by others.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable
+from enum import Enum
+from pathlib import Path
+
+from isocenter.domain.errors import InvalidRequest
+from isocenter.domain.identifiers import InstanceIdentifier, is_uid
+
+SUFFIX = ".dcm"
+COMPARE_CHUNK_BYTES = 1024**2
+
+
+class Written(Enum):
+    """What became of an instance on its way into a file."""
+
+    WRITTEN = "written"
+    IDENTICAL = "identical"
+    DIFFERENT = "different"
+    """A file of that name with other bytes is there; it stays as it is."""
+
+
+def instance_path(folder: Path, identifier: InstanceIdentifier) -> Path:
+    """Return where an instance's file stands in a folder.
+
+    Raises InvalidRequest where an identifier is no UID.
+    """
+    names = (identifier.study_instance_uid, identifier.series_instance_uid, identifier.sop_instance_uid)
+    if not all(is_uid(name) for name in names):
+        raise InvalidRequest("An identifier is no UID, so it cannot become a file name.")
+    return folder / names[0] / names[1] / (names[2] + SUFFIX)
+
+
+def write_instance(folder: Path, identifier: InstanceIdentifier, chunks: Iterable[bytes]) -> Written:
+    """Write an instance's bytes to its file, durable before the name appears."""
+    path = instance_path(folder, identifier)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
+    try:
+        with partial.open("xb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        return _place(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _place(partial: Path, path: Path) -> Written:
+    """Give a complete file its name, unless the name is taken."""
+    try:
+        os.link(partial, path)
+    except OSError:
+        if path.exists():
+            return Written.IDENTICAL if have_same_bytes(partial, path) else Written.DIFFERENT
+        os.rename(partial, path)  # a file system without links
+    return Written.WRITTEN
+
+
+def have_same_bytes(one: Path, other: Path) -> bool:
+    """Tell whether two files hold the same bytes."""
+    if one.stat().st_size != other.stat().st_size:
+        return False
+    with one.open("rb") as first, other.open("rb") as second:
+        while chunk := first.read(COMPARE_CHUNK_BYTES):
+            if chunk != second.read(COMPARE_CHUNK_BYTES):
+                return False
+    return True
+
+
+def has_bytes(path: Path, chunks: Iterable[bytes]) -> bool:
+    """Tell whether a file holds exactly these bytes."""
+    with path.open("rb") as file:
+        return all(file.read(len(chunk)) == chunk for chunk in chunks) and not file.read(1)
