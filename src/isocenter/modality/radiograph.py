@@ -63,8 +63,8 @@ def read_plate(integral: Picture, readout: PlateReadout, rng: np.random.Generato
 
 def enlarge(picture: Picture, rows: int, columns: int) -> Picture:
     """Return a picture interpolated to a finer grid."""
-    result: Picture = _interpolation(picture.shape[0], rows) @ picture @ _interpolation(picture.shape[1], columns).T
-    return result
+    down, across = _interpolation(picture.shape[0], rows), _interpolation(picture.shape[1], columns)
+    return np.asarray(down @ picture @ across.T, np.float32)
 
 
 def _interpolation(coarse: int, fine: int) -> Picture:
