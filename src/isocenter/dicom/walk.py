@@ -31,6 +31,8 @@ PADDING_MAX = 1 << 20
 """Zeros behind the last element that are taken for padding; a sector, or a tape block, is far less."""
 HEADER_LENGTH = 8
 """Bytes of the shortest element header, and of an item's."""
+PIXEL_HEADER_LENGTH = 12
+"""Bytes of the longest header of a pixel element: so many behind a header show that there is one, and its VR."""
 _GROUP_GAP_MAX = 0x4000
 """Two neighbouring elements farther apart than this are taken for misread bytes."""
 
@@ -133,14 +135,22 @@ _NONE_WANTED: frozenset[int] = frozenset()
 
 
 def walk_dataset(
-    buffer: Buffer, start: int, end: int, *, encoding: Encoding, wanted: frozenset[int] | None = None
+    buffer: Buffer,
+    start: int,
+    end: int,
+    *,
+    encoding: Encoding,
+    wanted: frozenset[int] | None = None,
+    is_whole: bool = True,
 ) -> Walked:
     """Walk a data set up to its pixel data and return the wanted top-level elements; all of them for None.
 
-    Everything nested in a wanted sequence comes with it. Raises InvalidDataset for bytes that are no data set.
+    Everything nested in a wanted sequence comes with it. Raises InvalidDataset for bytes that are no data set. Where
+    the buffer is not the whole file but only its header, the pixel data may be missing from it.
     """
     order = layout(encoding.is_little_endian)
     walker = _Walker(buffer, _NONE_WANTED if wanted is None else _raw_tags(wanted, encoding.is_little_endian))
+    walker.is_whole = is_whole
     out: list[Element] = []
     is_implicit = _is_implicit(buffer, start, end, order, assumed=encoding.is_implicit_vr)
     walk = walker.implicit if is_implicit else walker.explicit
@@ -186,7 +196,7 @@ class _Walker:
     rare is in the methods below them, which set `is_closed` where the level ends.
     """
 
-    __slots__ = ("buffer", "closings", "depth", "interesting", "is_closed", "pixel_element", "ticks")
+    __slots__ = ("buffer", "closings", "depth", "interesting", "is_closed", "is_whole", "pixel_element", "ticks")
 
     def __init__(self, buffer: Buffer, interesting: frozenset[int]) -> None:
         self.buffer = buffer
@@ -197,6 +207,7 @@ class _Walker:
         self.closings = 0
         self.depth = 0
         self.is_closed = False
+        self.is_whole = True
         self.pixel_element: PixelElement | None = None
 
     def count(self) -> int:
@@ -441,7 +452,7 @@ class _Walker:
     def _stop(self, header: Header, pos: int, end: int) -> int:
         """Note the pixel element and return its offset."""
         tag, vr, value, length = header
-        if length != UNDEFINED_LENGTH and value + length > end:
+        if self.is_whole and length != UNDEFINED_LENGTH and value + length > end:
             raise InvalidDataset(f"The pixel data is longer than what is left of the file at {_place(tag, pos)}.")
         implicit_vr = "OB" if length == UNDEFINED_LENGTH else _IMPLICIT_PIXEL_VRS[tag]
         self.pixel_element = PixelElement(tag, vr or implicit_vr, value, length)

@@ -1,0 +1,308 @@
+"""DICOM JSON model (PS3.18 annex F) straight from the bytes of a header.
+
+Group lengths are left out (F.2.2), and so is what lies behind the pixel data. Padding blanks are dropped; NUL is
+padding in UI only, elsewhere it is part of the value as it was sent. Whatever the bytes, the answer is valid JSON.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite, isnan
+from typing import Any
+
+import orjson
+
+from isocenter.dicom.charset import DEFAULT_CHARACTER_SET, CharacterSet, parse_character_set
+from isocenter.dicom.dictionary import AMBIGUOUS_VRS, dictionary_vr, resolve_vr
+from isocenter.dicom.model import UNDEFINED_LENGTH
+from isocenter.dicom.part10 import OpenedFile, open_file
+from isocenter.dicom.text import (
+    BULK_VRS,
+    CHARSET_DELIMITERS,
+    NUMBER_FORMATS,
+    SINGLE_VALUED_VRS,
+    decode_numbers,
+    decode_tags,
+)
+from isocenter.dicom.walk import PIXEL_TAGS, Buffer, Element, Items, walk_dataset, walk_nested
+from isocenter.domain.errors import InvalidDataset
+
+
+@dataclass(frozen=True, slots=True)
+class DropBulk:
+    """Leave elements of VR OB, OD, OF, OL, OV, OW and UN out, at every level (dicom-service 3.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReferToBulk:
+    """Give bulk data by URI; short values, save pixel data, inline."""
+
+    uri_prefix: str
+    """What the path of the element (`00420011`, `54000100/0/54001010`) is put behind; ends with a slash."""
+    inline_length_max: int = 0
+    """Values of up to so many bytes go inline, base64."""
+
+
+BulkPolicy = DropBulk | ReferToBulk
+
+Attribute = dict[str, Any]
+"""One attribute of the JSON model: `vr` and at most one of `Value`, `BulkDataURI`, `InlineBinary`."""
+
+
+def encode_instance_json(header: Buffer, *, bulk: BulkPolicy) -> bytes:
+    """Return the data set of a file as a DICOM JSON object.
+
+    `header` is the file up to its pixel data, or more of it. With `ReferToBulk` the pixel data is named if at least
+    `PIXEL_HEADER_LENGTH` bytes of it are there.
+    """
+    return orjson.dumps(dataset_json(header, bulk=bulk))
+
+
+def dataset_json(header: Buffer, *, bulk: BulkPolicy) -> dict[str, Attribute]:
+    """Return the same as a Python value, for those who add to it."""
+    return _encode(open_file(header), None, bulk)
+
+
+def select_json(header: Buffer, tags: frozenset[int], *, bulk: BulkPolicy | None = None) -> dict[str, Attribute]:
+    """Return some top-level attributes of a file, those of them that it has, with all that is nested in them."""
+    selected = _encode(open_file(header), tags | _CONTEXT_TAGS, bulk or DropBulk())
+    return {key: attribute for key, attribute in selected.items() if int(key, 16) in tags}
+
+
+def _encode(opened: OpenedFile, tags: frozenset[int] | None, bulk: BulkPolicy) -> dict[str, Attribute]:
+    buffer = opened.buffer
+    walked = walk_dataset(
+        buffer, opened.dataset_offset, len(buffer), encoding=opened.encoding, wanted=tags, is_whole=False
+    )
+    root = _Dataset(walked.elements, DEFAULT_CHARACTER_SET, opened.encoding.is_little_endian, None)
+    encoded = _Encoder(buffer, bulk).dataset(root, "")
+    pixels = walked.pixel_element
+    if pixels is not None and isinstance(bulk, ReferToBulk) and (tags is None or pixels.tag in tags):
+        key = f"{pixels.tag:08X}"
+        encoded[key] = {"vr": pixels.vr, "BulkDataURI": bulk.uri_prefix + key}
+    return encoded
+
+
+_SPECIFIC_CHARACTER_SET = 0x00080005
+_PIXEL_REPRESENTATION = 0x00280103
+_LUT_DESCRIPTOR = 0x00283002
+_CONTEXT_TAGS = frozenset({_SPECIFIC_CHARACTER_SET, _PIXEL_REPRESENTATION, _LUT_DESCRIPTOR})
+_WORD_LENGTHS = {"OW": 2, "OL": 4, "OF": 4, "OD": 8, "OV": 8}
+
+
+@dataclass(slots=True)
+class _Dataset:
+    """A data set with what the reading of its values depends on."""
+
+    elements: list[Element]
+    character_set: CharacterSet
+    is_little_endian: bool
+    parent: _Dataset | None
+
+
+class _Encoder:
+    """One pass over the elements of a buffer."""
+
+    __slots__ = ("buffer", "bulk", "refers")
+
+    def __init__(self, buffer: Buffer, bulk: BulkPolicy) -> None:
+        self.buffer = buffer
+        self.bulk = bulk
+        self.refers = isinstance(bulk, ReferToBulk)
+
+    def dataset(self, dataset: _Dataset, path: str) -> dict[str, Attribute]:
+        """Return a data set; `path` is that of the item that it is, with a slash at its end."""
+        out: dict[str, Attribute] = {}
+        buffer, is_little_endian = self.buffer, dataset.is_little_endian
+        for tag, coded_vr, offset, length, items in dataset.elements:
+            if not tag & 0xFFFF or tag < _FIRST_TAG:
+                continue
+            vr, nested = coded_vr, items
+            if vr is None or vr == "UN":
+                vr, nested = self._resolve(dataset, (tag, vr, offset, length, items))
+            if vr in BULK_VRS:
+                if self.refers:
+                    out[f"{tag:08X}"] = self._bulk(dataset, vr, offset, length, f"{path}{tag:08X}")
+                continue
+            key = f"{tag:08X}"
+            if nested is not None or vr == "SQ":
+                out[key] = self._sequence(dataset, coded_vr, nested or [], f"{path}{key}/")
+                continue
+            if length == 0:
+                out[key] = {"vr": vr}
+                continue
+            raw = buffer[offset : offset + length]
+            decode = _DECODERS.get(vr)
+            values: list[Any]
+            if decode is not None:
+                values = decode(raw)
+            elif vr in NUMBER_FORMATS:
+                values = _numbers(raw, vr, is_little_endian or coded_vr == "UN")
+            elif vr == "AT":
+                values = decode_tags(raw, is_little_endian=is_little_endian or coded_vr == "UN")
+            else:
+                text = str(raw, "latin-1")
+                if not text.isascii() or "\x1b" in text:
+                    text = dataset.character_set.decode(bytes(raw), delimiters=CHARSET_DELIMITERS[vr])
+                values = _names(text) if vr == "PN" else _texts(text, vr)
+            if tag == _SPECIFIC_CHARACTER_SET:
+                dataset.character_set = parse_character_set(bytes(raw))
+            out[key] = {"vr": vr, "Value": values} if values else {"vr": vr}
+        return out
+
+    def _sequence(self, dataset: _Dataset, coded_vr: str | None, items: Items, path: str) -> Attribute:
+        if not items:
+            return {"vr": "SQ"}
+        is_little_endian = dataset.is_little_endian or coded_vr == "UN"
+        values = [
+            self.dataset(_Dataset(item, dataset.character_set, is_little_endian, dataset), f"{path}{number}/")
+            for number, item in enumerate(items)
+        ]
+        return {"vr": "SQ", "Value": values}
+
+    def _resolve(self, dataset: _Dataset, element: Element) -> tuple[str, Items | None]:
+        """Return the VR of an element that came without one, and its items."""
+        tag, coded_vr, offset, length, items = element
+        if items is not None:
+            return "SQ", items
+        if length == UNDEFINED_LENGTH:
+            return "OB", None
+        vr = dictionary_vr(tag)
+        if vr in AMBIGUOUS_VRS:
+            vr = resolve_vr(
+                tag,
+                vr,
+                pixel_representation=self._number(dataset, _PIXEL_REPRESENTATION),
+                lut_entries=self._number(dataset, _LUT_DESCRIPTOR),
+            )
+        if vr == "SQ" and coded_vr == "UN":
+            try:
+                return vr, walk_nested(self.buffer, offset, offset + length)
+            except InvalidDataset:
+                return "UN", None
+        return vr, None
+
+    def _number(self, dataset: _Dataset | None, wanted: int) -> int:
+        """Return the first value of a US element of the data set or of the nearest above it that has it."""
+        while dataset is not None:
+            for tag, _, offset, length, _ in dataset.elements:
+                if tag == wanted and length >= 2:
+                    raw = bytes(self.buffer[offset : offset + 2])
+                    return int.from_bytes(raw, "little" if dataset.is_little_endian else "big")
+            dataset = dataset.parent
+        return 0
+
+    def _bulk(self, dataset: _Dataset, vr: str, offset: int, length: int, path: str) -> Attribute:
+        bulk = self.bulk
+        if length == 0:
+            return {"vr": vr}
+        if not isinstance(bulk, ReferToBulk):
+            return {}
+        if length > bulk.inline_length_max or int(path[-8:], 16) in PIXEL_TAGS:
+            return {"vr": vr, "BulkDataURI": bulk.uri_prefix + path}
+        raw = bytes(self.buffer[offset : offset + length])
+        if not dataset.is_little_endian:
+            raw = _swapped(raw, _WORD_LENGTHS.get(vr, 1))
+        return {"vr": vr, "InlineBinary": b64encode(raw).decode("ascii")}
+
+
+_FIRST_TAG = 0x00030000
+"""Group 0002 does not belong to the data set, and group 0000 to no file."""
+
+
+def _swapped(raw: bytes, word_length: int) -> bytes:
+    """Return big endian words as little endian, which inline binary is in always (PS3.18 F.2.7)."""
+    return b"".join(raw[start : start + word_length][::-1] for start in range(0, len(raw), word_length))
+
+
+def _texts(text: str, vr: str) -> list[Any]:
+    if vr in SINGLE_VALUED_VRS or "\\" not in text:
+        bare = text.rstrip(" ")
+        return [bare] if bare else []
+    return [part.rstrip(" ") or None for part in text.split("\\")]
+
+
+def _plain_texts(raw: bytes | bytearray | memoryview) -> list[Any]:
+    return _texts(str(raw, "latin-1"), "")
+
+
+def _uids(raw: bytes | bytearray | memoryview) -> list[Any]:
+    text = str(raw, "latin-1").rstrip(" \0")
+    if "\\" not in text:
+        return [text] if text else []
+    return [part.rstrip(" \0") or None for part in text.split("\\")]
+
+
+def _uri(raw: bytes | bytearray | memoryview) -> list[Any]:
+    return _texts(str(raw, "latin-1"), "UR")
+
+
+def _names(text: str) -> list[Any]:
+    values = [_name(part) for part in text.split("\\")]
+    return values if any(values) else [None] * (len(values) if len(values) > 1 else 0)
+
+
+def _name(text: str) -> dict[str, str] | None:
+    groups = zip(("Alphabetic", "Ideographic", "Phonetic"), text.split("=", 2), strict=False)
+    return {name: bare for name, group in groups if (bare := group.rstrip(" "))} or None
+
+
+def _integers(raw: bytes | bytearray | memoryview) -> list[Any]:
+    return _number_strings(str(raw, "latin-1"), _integer)
+
+
+def _decimals(raw: bytes | bytearray | memoryview) -> list[Any]:
+    return _number_strings(str(raw, "latin-1"), _decimal)
+
+
+def _number_strings(text: str, parse: Callable[[str], int | float | str]) -> list[Any]:
+    parts = [part.strip(" \0") for part in text.split("\\")]
+    if len(parts) == 1 and not parts[0]:
+        return []
+    return [parse(part) if part else None for part in parts]
+
+
+def _integer(text: str) -> int | str:
+    try:
+        return int(text) if len(text) <= _DIGITS_MAX and text.isascii() and "_" not in text else text
+    except ValueError:
+        return text
+
+
+def _decimal(text: str) -> int | float | str:
+    if text.isdigit() and text.isascii() and len(text) <= _DIGITS_MAX:
+        return int(text)
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if isfinite(number) and "_" not in text and text.isascii() else text
+
+
+_DIGITS_MAX = 18
+"""So many digits fit an integer of 64 bits, which is what JSON encoders agree on; IS has 12 at most."""
+
+
+def _numbers(raw: bytes | bytearray | memoryview, vr: str, is_little_endian: bool) -> list[Any]:
+    numbers = decode_numbers(raw, vr, is_little_endian=is_little_endian)
+    if vr in {"FL", "FD"} and not all(map(isfinite, numbers)):
+        return [number if isfinite(number) else _not_finite(number) for number in numbers]
+    return list(numbers)
+
+
+def _not_finite(number: float) -> str:
+    """Return the word for a value that JSON numbers cannot express."""
+    if isnan(number):
+        return "NaN"
+    return "Infinity" if number > 0 else "-Infinity"
+
+
+_DECODERS: dict[str, Callable[[bytes | bytearray | memoryview], list[Any]]] = {
+    **dict.fromkeys(("AE", "AS", "CS", "DA", "DT", "TM"), _plain_texts),
+    "UI": _uids,
+    "UR": _uri,
+    "IS": _integers,
+    "DS": _decimals,
+}
