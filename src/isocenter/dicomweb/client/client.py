@@ -1,0 +1,275 @@
+"""A client of one DICOMweb service (PS3.18 section 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+from uuid import uuid4
+
+import httpx
+import orjson
+
+from isocenter.dicomweb.client.answers import REASON_LENGTH_MAX, domain_errors, error_of, not_dicomweb, public_name
+from isocenter.dicomweb.client.upload import (
+    BATCH_SIZE_BYTES,
+    InstanceSource,
+    StoreResult,
+    batches,
+    body_length,
+    iter_body,
+    match_answer,
+)
+from isocenter.dicomweb.codec.media_type import MediaType, parse_media_type
+from isocenter.dicomweb.codec.multipart import (
+    End,
+    Event,
+    MultipartDecoder,
+    PartBegin,
+    PartData,
+    PartEnd,
+    multipart_content_type,
+)
+from isocenter.domain.errors import InvalidRequest, TooLarge, Unavailable
+from isocenter.domain.identifiers import Level, Scope
+
+TIMEOUT_S = 120.0
+"""Without a byte from the service: a large store is answered only when all of it is durable."""
+JSON_SIZE_MAX_BYTES = 512 * 1024 * 1024
+"""The metadata of a study of some ten thousand instances."""
+
+_DICOM = "application/dicom"
+_DICOM_JSON = "application/dicom+json"
+_COLLECTIONS = {Level.STUDY: "studies", Level.SERIES: "series", Level.INSTANCE: "instances"}
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievedInstance:
+    """An instance as it arrives; its chunks must be read before the next instance is asked for."""
+
+    transfer_syntax_uid: str | None
+    chunks: Iterator[bytes | memoryview]
+
+
+class DicomwebClient:
+    """Talk to one service. Use it as a context manager; it keeps a connection open."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        token: str | None = None,
+        timeout_s: float = TIMEOUT_S,
+        transport: httpx.BaseTransport | None = None,
+        new_boundary: Callable[[], str] = lambda: uuid4().hex,
+    ) -> None:
+        self._new_boundary = new_boundary
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        try:
+            url = httpx.URL(base_url)
+        except httpx.InvalidURL as error:
+            raise InvalidRequest("The address of the service cannot be read.") from error
+        if url.scheme not in {"http", "https"} or not url.host:
+            raise InvalidRequest("The address of the service must begin with http:// or https:// and name a host.")
+        self.service = public_name(url)
+        """The address as it may be shown."""
+        self._http = httpx.Client(
+            base_url=str(url).rstrip("/"),
+            headers=headers,
+            timeout=timeout_s,
+            transport=transport,
+            follow_redirects=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def store(
+        self,
+        sources: Iterable[InstanceSource],
+        *,
+        batch_size_bytes: int = BATCH_SIZE_BYTES,
+        on_sent: Callable[[int], None] = lambda size_bytes: None,
+    ) -> Iterator[StoreResult]:
+        """Send instances in batches and yield what became of each, batch by batch; memory stays flat.
+
+        `on_sent` is told the bytes that went out since its last call. Raises Unavailable and its like when a batch as a
+        whole was not taken; what was yielded before stays true.
+        """
+        for batch in batches(sources, batch_size_bytes):
+            yield from self._store_batch(batch, on_sent)
+
+    def _store_batch(self, batch: Sequence[InstanceSource], on_sent: Callable[[int], None]) -> list[StoreResult]:
+        boundary = self._new_boundary()
+        headers = {
+            "Content-Type": multipart_content_type(boundary, _DICOM),
+            "Content-Length": str(body_length(batch, boundary)),
+            "Accept": _DICOM_JSON,
+        }
+        body = iter_body(batch, boundary, on_sent)
+        with self._answer("POST", "/studies", headers, content=body, also=frozenset({409})) as response:
+            is_json = _is_json(response)
+            if response.status_code == 409 and not is_json:
+                raise error_of(409, self.service, _reason(response))
+            if not is_json:
+                raise not_dicomweb(self.service)
+            answer = self._read_json(response)
+        if not isinstance(answer, dict):
+            raise not_dicomweb(self.service)
+        return match_answer(batch, answer)
+
+    def search(
+        self, level: Level, parameters: Sequence[tuple[str, str]] = (), *, within: Scope | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the DICOM JSON rows that match, of a level, below a study or series where one is given."""
+        path = f"{_path(within)}/{_COLLECTIONS[level]}"
+        return self._get_rows(path, list(parameters))
+
+    def metadata(self, scope: Scope) -> list[dict[str, Any]]:
+        """Return the metadata of each instance of a scope."""
+        return self._get_rows(f"{_path(scope)}/metadata", [])
+
+    def _get_rows(self, path: str, parameters: list[tuple[str, str]]) -> list[dict[str, Any]]:
+        with self._answer("GET", path, {"Accept": _DICOM_JSON}, parameters=parameters) as response:
+            if response.status_code == 204:
+                return []
+            if not _is_json(response):
+                raise not_dicomweb(self.service)
+            rows = self._read_json(response)
+        if not isinstance(rows, list):
+            raise not_dicomweb(self.service)
+        return rows
+
+    def retrieve(self, scope: Scope, *, transfer_syntax: str = "*") -> Iterator[RetrievedInstance]:
+        """Yield the instances of a scope as they arrive, by default in the transfer syntax they are stored in."""
+        accept = f'multipart/related; type="{_DICOM}"; transfer-syntax={transfer_syntax}'
+        with self._answer("GET", _path(scope), {"Accept": accept}) as response:
+            media_type = _media_type(response)
+            if media_type is not None and media_type.essence == _DICOM:
+                yield RetrievedInstance(_transfer_syntax_uid(media_type), self._iter_bytes(response))
+                return
+            if media_type is None or media_type.essence != "multipart/related":
+                raise not_dicomweb(self.service)
+            yield from _iter_instances(self._iter_events(response, media_type.parameters.get("boundary", "")))
+
+    def _iter_events(self, response: httpx.Response, boundary: str) -> Iterator[Event]:
+        try:
+            decoder = MultipartDecoder(boundary)
+            for chunk in self._iter_bytes(response):
+                yield from decoder.feed(chunk)
+            decoder.close()
+        except InvalidRequest as error:
+            raise Unavailable(f"The answer of {self.service} ended early or cannot be read.") from error
+
+    def _iter_bytes(self, response: httpx.Response) -> Iterator[bytes]:
+        with domain_errors(self.service):
+            yield from response.iter_bytes()
+
+    def delete(self, scope: Scope) -> None:
+        """Delete a study, series or instance; raise NotFound where nothing is there."""
+        with self._answer("DELETE", _path(scope), {}):
+            return
+
+    @contextmanager
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        *,
+        parameters: list[tuple[str, str]] | None = None,
+        content: Iterator[bytes] | None = None,
+        also: frozenset[int] = frozenset(),
+    ) -> Iterator[httpx.Response]:
+        """Send a request and give its answer, unread; statuses other than success and `also` are raised."""
+        query = httpx.QueryParams(tuple(parameters)) if parameters else None
+        request = self._http.build_request(method, path, headers=headers, params=query, content=content)
+        with domain_errors(self.service):
+            response = self._http.send(request, stream=True)
+            try:
+                if response.is_redirect:
+                    raise not_dicomweb(self.service)
+                if not response.is_success and response.status_code not in also:
+                    raise error_of(response.status_code, self.service, _reason(response))
+                yield response
+            finally:
+                response.close()
+
+    def _read_json(self, response: httpx.Response) -> Any:
+        content = bytearray()
+        for chunk in response.iter_bytes():
+            content += chunk
+            if len(content) > JSON_SIZE_MAX_BYTES:
+                raise TooLarge(f"The answer of {self.service} is larger than {JSON_SIZE_MAX_BYTES} bytes.")
+        try:
+            return orjson.loads(content)
+        except orjson.JSONDecodeError as error:
+            raise not_dicomweb(self.service) from error
+
+
+def _iter_instances(events: Iterator[Event]) -> Iterator[RetrievedInstance]:
+    for event in events:
+        if isinstance(event, PartBegin):
+            media_type = parse_media_type(event.headers.get("content-type", ""))
+            chunks = _part_chunks(events)
+            yield RetrievedInstance(
+                None if media_type is None else media_type.parameters.get("transfer-syntax"), chunks
+            )
+            for _ in chunks:  # what the caller did not read
+                pass
+
+
+def _part_chunks(events: Iterator[Event]) -> Iterator[memoryview]:
+    for event in events:
+        if isinstance(event, PartData):
+            yield event.data
+        elif isinstance(event, PartEnd | End):
+            return
+
+
+def _path(scope: Scope | None) -> str:
+    if scope is None:
+        return ""
+    path = f"/studies/{scope.study_instance_uid}"
+    if scope.series_instance_uid is not None:
+        path += f"/series/{scope.series_instance_uid}"
+    if scope.sop_instance_uid is not None:
+        path += f"/instances/{scope.sop_instance_uid}"
+    return path
+
+
+def _transfer_syntax_uid(media_type: MediaType | None) -> str | None:
+    return None if media_type is None else media_type.parameters.get("transfer-syntax")
+
+
+def _media_type(response: httpx.Response) -> MediaType | None:
+    return parse_media_type(response.headers.get("content-type", ""))
+
+
+def _is_json(response: httpx.Response) -> bool:
+    media_type = _media_type(response)
+    return media_type is not None and media_type.essence in {_DICOM_JSON, "application/json"}
+
+
+def _reason(response: httpx.Response) -> str:
+    """Return the beginning of the service's own words, where they are plain text."""
+    media_type = _media_type(response)
+    if media_type is None or media_type.essence != "text/plain":
+        return ""
+    words = bytearray()
+    for chunk in response.iter_bytes(REASON_LENGTH_MAX):
+        words += chunk
+        if len(words) >= REASON_LENGTH_MAX:
+            break
+    return words.decode("utf-8", "replace")
