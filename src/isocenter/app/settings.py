@@ -83,7 +83,7 @@ class Settings:
     """Everything that an operator may choose, and where each choice comes from."""
 
     data_dir: Path
-    auth: Literal["off"]
+    auth: str
     http: HttpSettings
     archive: ArchiveSection
     storage: StorageSettings
