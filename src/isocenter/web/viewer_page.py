@@ -113,4 +113,3 @@ def _data_source(settings: ViewerSettings, *, prefix: str) -> dict[str, object]:
             "dicomUploadEnabled": False,
         },
     }
-

@@ -83,13 +83,13 @@ class StudyFilter:
 
 def parse_study_filter(parameters: Mapping[str, str]) -> StudyFilter:
     """Return the state that an address holds; unknown parameters and impossible numbers are left out."""
-    texts = {
-        name: _clean(parameters.get(name, ""))
-        for name in ("patient", "id", "accession", "description", "modality", "since", "until")
-    }
+    names = ("patient", "id", "accession", "description", "modality")
+    texts = {name: _clean(parameters.get(name, "")) for name in names}
+    dates = {name: _clean_date(parameters.get(name, "")) for name in ("since", "until")}
     size = _parse_number(parameters.get("size", ""), default=PAGE_SIZES[0])
     page = _parse_number(parameters.get("page", ""), default=1)
-    return StudyFilter(**texts, size=size if size in PAGE_SIZES else PAGE_SIZES[0], page=min(max(page, 1), PAGE_MAX))
+    size = size if size in PAGE_SIZES else PAGE_SIZES[0]
+    return StudyFilter(**texts, **dates, size=size, page=min(max(page, 1), PAGE_MAX))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,11 @@ def periods(today: date) -> tuple[Period, ...]:
 
 def _clean(text: str) -> str:
     return "".join(letter for letter in text if letter.isprintable()).strip()[:TEXT_LENGTH_MAX]
+
+
+def _clean_date(text: str) -> str:
+    parsed = _parse_date(_clean(text))
+    return parsed.isoformat() if parsed else _clean(text)
 
 
 def _parse_number(text: str, *, default: int) -> int:

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+
+import pytest
+from starlette.applications import Starlette
+
+from isocenter.domain.attributes import BY_KEYWORD
+from isocenter.domain.errors import Unauthenticated
+from isocenter.domain.principal import LOCAL_OWNER, Principal
+from isocenter.domain.query import SearchRow, WordPrefixes
+from isocenter.web.pages.studies import console_routes
+from tests.support.asgi_client import AsgiClient
+from tests.support.studies_listed import StudiesListed, listed
+
+HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'{{7*7}}"
+
+
+def _study(number: int, **values: str) -> SearchRow:
+    known = {
+        "StudyInstanceUID": f"1.2.{number}",
+        "PatientName": f"Patient^Nr{number}",
+        "ModalitiesInStudy": "CT\\SR",
+        "NumberOfStudyRelatedInstances": "1200",
+    }
+    return listed(known | values)
+
+
+def _client(directory: StudiesListed, *, principal: Principal = LOCAL_OWNER) -> AsgiClient:
+    routes = console_routes(directory, authenticate=lambda headers: principal, today=lambda: date(2026, 3, 7))
+    return AsgiClient(Starlette(routes=routes))
+
+
+def test_an_empty_archive_says_what_to_do() -> None:
+    page = _client(StudiesListed([])).get("/").text
+    assert "No studies yet" in page
+    assert "isocenter store PATH --to http://testserver" in page
+
+
+def test_a_search_without_a_hit_offers_the_way_back() -> None:
+    page = _client(StudiesListed([])).get("/?patient=nobody").text
+    assert "No study matches" in page
+    assert 'href="/"' in page
+
+
+def test_a_study_shows_its_values_and_opens_in_the_viewer() -> None:
+    page = _client(StudiesListed([_study(7, StudyDescription="CT Head", AccessionNumber="A77")])).get("/").text
+    for shown in ("Patient, Nr7", "CT Head", "A77", ">CT</span>", ">SR</span>", "1,200", "1 study"):
+        assert shown in page
+    assert 'href="/viewer/viewer?StudyInstanceUIDs=1.2.7"' in page
+
+
+def test_values_of_images_and_of_the_address_are_escaped() -> None:
+    row = _study(
+        1,
+        PatientName=HOSTILE,
+        PatientID=HOSTILE,
+        StudyDescription=HOSTILE,
+        AccessionNumber=HOSTILE,
+        ModalitiesInStudy=HOSTILE,
+        ReferringPhysicianName=HOSTILE,
+        StudyDate=HOSTILE,
+        PatientSex=HOSTILE,
+    )
+    series = listed({"StudyInstanceUID": "1.2.1", "SeriesInstanceUID": HOSTILE, "SeriesDescription": HOSTILE})
+    parameters = dict.fromkeys(("patient", "id", "accession", "description", "modality"), HOSTILE)
+    page = _client(StudiesListed([row], [series])).get("/", params=parameters | {"opened": "1.2.1"}).text
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+    assert "{{7*7}}" in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_a_filter_is_asked_of_the_archive_and_stays_in_the_form() -> None:
+    directory = StudiesListed([_study(1)])
+    page = _client(directory).get("/?patient=smith").text
+    assert directory.queries[0].matches == (WordPrefixes(BY_KEYWORD["PatientName"].tag, ("smith",)),)
+    assert 'value="smith"' in page
+    assert "1 study found" in page
+
+
+def test_pages_lead_to_each_other_and_keep_the_filter() -> None:
+    client = _client(StudiesListed([_study(number) for number in range(60)]))
+    first, last = client.get("/?patient=nr").text, client.get("/?patient=nr&page=3").text
+    assert 'rel="next" href="/?patient=nr&amp;page=2"' in first
+    assert 'rel="prev"' not in first
+    assert "1–25 of 60" in first
+    assert 'rel="prev" href="/?patient=nr&amp;page=2"' in last
+    assert 'rel="next"' not in last
+    assert "51–60 of 60" in last
+
+
+def test_an_opened_study_shows_its_series_without_script() -> None:
+    series = [
+        listed(
+            {
+                "StudyInstanceUID": "1.2.1",
+                "SeriesInstanceUID": "1.2.1.9",
+                "SeriesDescription": "Topogram",
+                "NumberOfSeriesRelatedInstances": "1",
+            }
+        )
+    ]
+    client = _client(StudiesListed([_study(1), _study(2)], series))
+    closed, opened = client.get("/").text, client.get("/?opened=1.2.1").text
+    assert "Topogram" not in closed
+    assert 'href="/?opened=1.2.1"' in closed
+    assert "Topogram" in opened
+    assert 'src="/dicom-web/studies/1.2.1/series/1.2.1.9/thumbnail?viewport=128,128"' in opened
+    assert "Topogram" in client.get("/studies/1.2.1/series").text
+
+
+def test_behind_a_proxy_every_link_carries_its_prefix() -> None:
+    series = [listed({"StudyInstanceUID": "1.2.1", "SeriesInstanceUID": "1.2.1.9"})]
+    client = _client(StudiesListed([_study(1)], series))
+    page = client.get("/?opened=1.2.1", headers={"X-Forwarded-Prefix": "/imaging"}).text
+    links = [
+        part.split('"')[0] for word in ('href="', 'src="', 'action="', 'data-series="') for part in page.split(word)[1:]
+    ]
+    assert links
+    assert [link for link in links if not link.startswith("/imaging/")] == []
+
+
+def test_pages_are_not_stored_and_run_no_foreign_script() -> None:
+    headers = _client(StudiesListed([])).get("/").headers
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "unsafe" not in headers["content-security-policy"]
+
+
+def test_pages_hold_no_inline_script_or_style() -> None:
+    page = _client(StudiesListed([_study(1)])).get("/").text
+    assert "<script>" not in page
+    assert "<style" not in page
+    assert " style=" not in page
+    assert re.search(r"<[^>]*\son\w+=", page) is None
+
+
+def test_a_date_that_is_none_is_answered_in_words() -> None:
+    directory = StudiesListed([_study(1)])
+    answer = _client(directory).get("/?since=yesterday")
+    assert answer.status_code == 400
+    assert "year-month-day" in answer.text
+    assert directory.queries == []
+
+
+def test_a_malformed_study_to_open_is_refused() -> None:
+    assert _client(StudiesListed([])).get("/?opened=../x").status_code == 400
+    assert _client(StudiesListed([])).get("/studies/x/series").status_code == 400
+
+
+def test_who_may_not_read_sees_nothing() -> None:
+    answer = _client(StudiesListed([_study(1)]), principal=Principal("nobody", frozenset())).get("/")
+    assert answer.status_code == 403
+    assert "Nr1" not in answer.text
+
+
+def test_who_is_not_known_is_refused() -> None:
+    def refuse(headers: Mapping[str, str]) -> Principal:
+        raise Unauthenticated()
+
+    client = AsgiClient(Starlette(routes=console_routes(StudiesListed([]), authenticate=refuse)))
+    assert client.get("/").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [("console.css", "text/css"), ("console.js", "text/javascript"), ("icon.svg", "image/svg+xml")],
+)
+def test_static_files_have_their_type_and_are_kept(name: str, media_type: str) -> None:
+    answer = _client(StudiesListed([])).get(f"/static/{name}")
+    assert answer.headers["content-type"].startswith(media_type)
+    assert "immutable" in answer.headers["cache-control"]
+
+
+def test_no_other_file_is_served() -> None:
+    client = _client(StudiesListed([]))
+    assert client.get("/static/..%2ftemplates%2f_page.html").status_code == 404
+    assert client.get("/static/none.css").status_code == 404
