@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from isocenter.archive.archive import Archive
 from isocenter.archive.retrieve import read_header
-from isocenter.dicom.json import BulkPolicy, encode_instance_json, select_json
+from isocenter.dicom.json import DropBulk, ReferToBulk, encode_instance_json, select_json
 from isocenter.domain.errors import NotFound
 from isocenter.domain.principal import DataAction, Principal
 from isocenter.ports.index import InstanceRow
@@ -15,6 +15,10 @@ BULK_ROOT = "\x01"
 """Stands in kept texts where the address of the service goes."""
 BULK_ROOT_IN_JSON = b'"BulkDataURI":"\\u0001'
 """How it reads there. Quotes within values are escaped, so that no value can hold this text."""
+
+
+INLINE_MAX_BYTES = 1024
+"""Short values, such as a palette of 256 colours, cost less inline than a request of their own."""
 
 
 def bulk_root(row: InstanceRow) -> str:
@@ -38,7 +42,7 @@ def iter_metadata(
     for row in rows:
         text = archive.metadata_cache.get(row.instance_key, variant)
         if text is None:
-            policy = BulkPolicy.by_reference(bulk_root(row)) if with_bulk_data_uri else BulkPolicy.drop()
+            policy = ReferToBulk(bulk_root(row), INLINE_MAX_BYTES) if with_bulk_data_uri else DropBulk()
             text = encode_instance_json(read_header(archive, row), bulk=policy)
             archive.metadata_cache.put(row.instance_key, variant, text)
         yield text

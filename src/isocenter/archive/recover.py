@@ -115,7 +115,7 @@ def new_instance_of(blobs: BlobStore, record: BlobRecord) -> NewInstance:
         transfer_syntax_uid=scanned.encoding.transfer_syntax_uid,
         attributes=dict(scanned.attributes),
         address=record.address,
-        header_length=scanned.header_length,
+        header_length=min(scanned.header_length, record.address.length),
         frame_table=table.encode() if table is not None else b"",
         received_at=record.label.received_at,
         source=record.label.source,

@@ -6,7 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from isocenter.archive.archive import Archive
+from isocenter.archive.header import read_scanned_header
 from isocenter.archive.retrieve import open_frames
+from isocenter.dicom.codecs import decode_frame
+from isocenter.dicom.render import RenderOptions, Viewport
+from isocenter.dicom.render import render_frame as render_pixels
+from isocenter.dicom.rendering import RENDERING_TAGS, Window, rendering_attributes
 from isocenter.domain.errors import NotAcceptable, NotFound
 from isocenter.ports.index import InstanceRow
 
@@ -26,17 +31,17 @@ class Picture:
     """Center, width, function (`linear`, `linear-exact`, `sigmoid`)."""
 
 
-def has_pixels(row: InstanceRow) -> bool:
+def has_pixels(archive: Archive, row: InstanceRow) -> bool:
     """Tell whether an instance has pixel data."""
-    return row.header_length < row.address.length
+    return row.header_length < row.address.length or bool(archive.index.frame_table(row.instance_key))
 
 
-def representative(rows: Sequence[InstanceRow]) -> InstanceRow:
+def representative(archive: Archive, rows: Sequence[InstanceRow]) -> InstanceRow:
     """Return the instance that stands for a series or study: the middle one of those with pixels.
 
     Raises NotFound where none has any.
     """
-    with_pixels = [row for row in rows if has_pixels(row)]
+    with_pixels = [row for row in rows if has_pixels(archive, row)]
     if not with_pixels:
         raise NotFound("There is nothing in it that can be rendered.")
     first_series = with_pixels[0].identifier.series_instance_uid
@@ -47,3 +52,62 @@ def representative(rows: Sequence[InstanceRow]) -> InstanceRow:
 def middle_frame(row: InstanceRow) -> int:
     """Return the number of the frame that stands for an instance."""
     return ((row.number_of_frames or 1) + 1) // 2
+
+
+def render_frame(archive: Archive, row: InstanceRow, frame_number: int, picture: Picture) -> bytes:
+    """Return a frame as a picture; frames count from 1.
+
+    Raises NotFound for a frame that is not there, NotAcceptable for pixels that cannot be decoded or are too many.
+    """
+    reader = open_frames(archive, row, [frame_number])
+    if row.address.length > archive.settings.transcode_size_max_bytes and not _is_large_multi_frame(row):
+        raise NotAcceptable("The specified instance is too large to be rendered.")
+    header = read_scanned_header(archive, row, RENDERING_TAGS)
+    description = header.describe_pixels()
+    content = reader.read(frame_number)
+    frame = decode_frame(content, description, bit_offset=reader.bit_offset(frame_number, description))
+    attributes = rendering_attributes(header.content, header.scanned, frame_number=frame_number)
+    return render_pixels(frame, attributes, _options(picture))
+
+
+def _is_large_multi_frame(row: InstanceRow) -> bool:
+    """Tell whether one frame of an instance is small though the whole is not."""
+    return (row.number_of_frames or 1) > 1
+
+
+def _options(picture: Picture) -> RenderOptions:
+    viewport = None
+    if picture.viewport is not None:
+        x, y, width, height = picture.source or (0, 0, 0, 0)
+        viewport = Viewport(*picture.viewport, x=x, y=y, region_width=width or None, region_height=height or None)
+    window = None
+    if picture.window is not None:
+        center, width_of_values, function = picture.window
+        window = Window(center, width_of_values, function.upper().replace("-", "_"))
+    return RenderOptions(media_type=picture.media_type, quality=picture.quality, viewport=viewport, window=window)
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """The stream of a video instance: its length, and how to read a range of it."""
+
+    length: int
+    read: Callable[[int, int], bytes]
+
+
+def open_video(archive: Archive, row: InstanceRow) -> Video:
+    """Return the one stream that a video instance holds, in however many fragments."""
+    table = open_frames(archive, row, [1]).table
+    ranges = table.stream_ranges()
+
+    def read(start: int, count: int) -> bytes:
+        pieces: list[bytes] = []
+        position = 0
+        for offset, length in ranges:
+            first, last = max(start, position), min(start + count, position + length)
+            if first < last:
+                pieces.append(archive.blobs.read(row.address, start=offset + first - position, length=last - first))
+            position += length
+        return b"".join(pieces)
+
+    return Video(sum(length for _, length in ranges), read)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from isocenter.archive.archive import Archive
 from isocenter.dicom.frames import FrameTable, read_frame
+from isocenter.dicom.walk import PIXEL_HEADER_LENGTH
 from isocenter.domain.errors import InvalidRequest, NotFound
 from isocenter.domain.identifiers import Level, Scope
 from isocenter.domain.principal import DataAction, Principal
@@ -48,8 +49,8 @@ def read_range(archive: Archive, row: InstanceRow, *, start: int, length: int) -
 
 
 def read_header(archive: Archive, row: InstanceRow) -> bytes:
-    """Return the bytes before the pixel data."""
-    return archive.blobs.read(row.address, start=0, length=row.header_length)
+    """Return the bytes before the pixel data, and of that what tells how it is encoded."""
+    return archive.blobs.read(row.address, start=0, length=row.header_length + PIXEL_HEADER_LENGTH)
 
 
 @dataclass(frozen=True, slots=True)

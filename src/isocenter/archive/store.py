@@ -116,7 +116,7 @@ class Reception:
             sop_class_uid=scanned.attributes[SOP_CLASS_UID],
             transfer_syntax_uid=scanned.encoding.transfer_syntax_uid,
             attributes=dict(scanned.attributes),
-            header_length=scanned.header_length,
+            header_length=min(scanned.header_length, self._size_bytes),
             frame_table=table.encode() if table is not None else b"",
             source=self._source,
             policy=self._policy,

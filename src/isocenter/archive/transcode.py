@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from isocenter.archive.archive import Archive
+from isocenter.archive.header import read_scanned_header
 from isocenter.archive.retrieve import FrameReader, open_frames, read_whole
 from isocenter.dicom import codecs
 from isocenter.dicom.frames import FrameTable
-from isocenter.dicom.pixels import DOUBLE_FLOAT_PIXEL_DATA, FLOAT_PIXEL_DATA, PIXEL_DATA, PIXEL_TAGS, PixelDescription
+from isocenter.dicom.pixels import PIXEL_TAGS, PixelDescription
 from isocenter.dicom.scan import scan_instance
 from isocenter.dicom.syntax import EXPLICIT_VR_LITTLE_ENDIAN, transfer_syntax
 from isocenter.dicom.transcode import (
@@ -93,7 +94,7 @@ def _frame(reader: FrameReader, frame_number: int, wanted: str) -> Frame:
     if wanted != EXPLICIT_VR_LITTLE_ENDIAN:
         raise NotAcceptable()
     _check_decodable(stored)
-    return Frame(transcode_frame_to_native(content, describe(reader.archive, row)), EXPLICIT_VR_LITTLE_ENDIAN)
+    return Frame(transcode_frame_to_native(content, _describe(reader)), EXPLICIT_VR_LITTLE_ENDIAN)
 
 
 def _is_little_endian_native(transfer_syntax_uid: str) -> bool:
@@ -101,7 +102,5 @@ def _is_little_endian_native(transfer_syntax_uid: str) -> bool:
     return syntax.is_little_endian and not syntax.is_encapsulated
 
 
-def describe(archive: Archive, row: InstanceRow) -> PixelDescription:
-    """Return the image pixel attributes of an instance."""
-    attributes, pixel_tag = read_header_attributes(archive, row, PIXEL_TAGS)
-    return PixelDescription.of(attributes, transfer_syntax_uid=row.transfer_syntax_uid, pixel_tag=pixel_tag)
+def _describe(reader: FrameReader) -> PixelDescription:
+    return read_scanned_header(reader.archive, reader.row, PIXEL_TAGS).describe_pixels()

@@ -1,0 +1,140 @@
+"""The servers under measurement: isocenter, and Orthanc from Debian as it comes, each in a fresh folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 30
+MEMORY_INTERVAL_S = 0.01
+ORTHANC_PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+
+
+@dataclass(slots=True)
+class Server:
+    """A running server."""
+
+    name: str
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes]
+    root: str = "/dicom-web"
+
+    def stop(self) -> None:
+        """End the server and remove what it stored."""
+        os.killpg(self.process.pid, signal.SIGTERM)
+        try:
+            self.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def resident_bytes(self) -> int:
+        """Return the memory of the process that is its own or in its page tables (VmRSS)."""
+        try:
+            status = Path(f"/proc/{self.process.pid}/status").read_text()
+        except OSError:
+            return 0
+        return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS")), 0)
+
+
+class PeakMemory:
+    """The highest memory of a server while a block runs, above what it held before."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._idle_bytes = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.above_idle_bytes = 0
+
+    def __enter__(self) -> PeakMemory:
+        self._idle_bytes = self._server.resident_bytes()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(MEMORY_INTERVAL_S):
+            self.above_idle_bytes = max(self.above_idle_bytes, self._server.resident_bytes() - self._idle_bytes)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with status {process.returncode}")
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError("the server did not start in time")
+
+
+def _spawn(name: str, folder: Path, port: int, command: list[str]) -> Server:
+    with (folder / "log.txt").open("ab") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+    _wait_for(port, process)
+    return Server(name, folder, port, process)
+
+
+def start_isocenter(folder: Path) -> Server:
+    """Start a node in a fresh folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    port = _free_port()
+    program = Path(sys.executable).parent / "isocenter"
+    return _spawn(
+        "isocenter",
+        folder,
+        port,
+        [str(program), "serve", "--data-dir", str(folder / "data"), "--http", f"127.0.0.1:{port}", "--auth", "off"],
+    )
+
+
+def has_orthanc() -> bool:
+    """Tell whether the peer is installed."""
+    return shutil.which("Orthanc") is not None and ORTHANC_PLUGIN.exists()
+
+
+def start_orthanc(folder: Path) -> Server:
+    """Start Orthanc with its DICOMweb plugin, everything else as its defaults are."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    port = _free_port()
+    configuration = {
+        "StorageDirectory": str(folder / "db"),
+        "IndexDirectory": str(folder / "db"),
+        "DicomServerEnabled": False,
+        "HttpPort": port,
+        "RemoteAccessAllowed": False,
+        "AuthenticationEnabled": False,
+        "Plugins": [str(ORTHANC_PLUGIN)],
+        "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+    }
+    path = folder / "orthanc.json"
+    path.write_text(json.dumps(configuration))
+    return _spawn("Orthanc", folder, port, ["Orthanc", str(path)])
