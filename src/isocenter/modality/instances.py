@@ -9,6 +9,8 @@ from io import BytesIO
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset, write_file_meta_info
 from pydicom.uid import (
     UID,
     ComputedRadiographyImageStorage,
@@ -195,8 +197,20 @@ def encode_part10(dataset: Dataset, transfer_syntax_uid: str = ExplicitVRLittleE
     meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
     dataset.file_meta = meta
+    if meta.TransferSyntaxUID.type != "Transfer Syntax":
+        return _encode_unlisted(dataset, meta)
     out = BytesIO()
     dataset.save_as(out, enforce_file_format=True)
+    return out.getvalue()
+
+
+def _encode_unlisted(dataset: Dataset, meta: FileMetaDataset) -> bytes:
+    """Encode in a transfer syntax that pydicom's dictionary lacks; all younger ones are explicit little endian."""
+    out = DicomBytesIO()
+    out.is_little_endian, out.is_implicit_VR = True, False
+    out.write(bytes(128) + b"DICM")
+    write_file_meta_info(out, meta)
+    write_dataset(out, dataset)
     return out.getvalue()
 
 
