@@ -31,21 +31,24 @@ from isocenter.domain.errors import InvalidDataset
 
 
 @dataclass(frozen=True, slots=True)
-class DropBulk:
-    """Leave elements of VR OB, OD, OF, OL, OV, OW and UN out, at every level (dicom-service 3.5)."""
+class BulkPolicy:
+    """What becomes of elements of VR OB, OD, OF, OL, OV, OW and UN."""
 
-
-@dataclass(frozen=True, slots=True)
-class ReferToBulk:
-    """Give bulk data by URI; short values, save pixel data, inline."""
-
-    uri_prefix: str
-    """What the path of the element (`00420011`, `54000100/0/54001010`) is put behind; ends with a slash."""
+    uri_prefix: str | None
+    """What the path of an element (`00420011`, `54000100/0/54001010`) is put behind; None to leave bulk out."""
     inline_length_max: int = 0
-    """Values of up to so many bytes go inline, base64."""
+    """Values of up to so many bytes go inline, base64; the pixel data never does."""
 
+    @classmethod
+    def drop(cls) -> BulkPolicy:
+        """Leave bulk data out, at every level (dicom-service 3.5)."""
+        return cls(None)
 
-BulkPolicy = DropBulk | ReferToBulk
+    @classmethod
+    def by_reference(cls, uri_prefix: str, *, inline_length_max: int = 0) -> BulkPolicy:
+        """Give bulk data by URI."""
+        return cls(uri_prefix, inline_length_max)
+
 
 Attribute = dict[str, Any]
 """One attribute of the JSON model: `vr` and at most one of `Value`, `BulkDataURI`, `InlineBinary`."""
@@ -54,8 +57,8 @@ Attribute = dict[str, Any]
 def encode_instance_json(header: Buffer, *, bulk: BulkPolicy) -> bytes:
     """Return the data set of a file as a DICOM JSON object.
 
-    `header` is the file up to its pixel data, or more of it. With `ReferToBulk` the pixel data is named if at least
-    `PIXEL_HEADER_LENGTH` bytes of it are there.
+    `header` is the file up to its pixel data, or more of it: where bulk is referred to, the pixel data is named if at
+    least `PIXEL_HEADER_LENGTH` bytes of its element are there.
     """
     return orjson.dumps(dataset_json(header, bulk=bulk))
 
@@ -67,7 +70,7 @@ def dataset_json(header: Buffer, *, bulk: BulkPolicy) -> dict[str, Attribute]:
 
 def select_json(header: Buffer, tags: frozenset[int], *, bulk: BulkPolicy | None = None) -> dict[str, Attribute]:
     """Return some top-level attributes of a file, those of them that it has, with all that is nested in them."""
-    selected = _encode(open_file(header), tags | _CONTEXT_TAGS, bulk or DropBulk())
+    selected = _encode(open_file(header), tags | _CONTEXT_TAGS, bulk or BulkPolicy.drop())
     return {key: attribute for key, attribute in selected.items() if int(key, 16) in tags}
 
 
@@ -79,7 +82,7 @@ def _encode(opened: OpenedFile, tags: frozenset[int] | None, bulk: BulkPolicy) -
     root = _Dataset(walked.elements, DEFAULT_CHARACTER_SET, opened.encoding.is_little_endian, None)
     encoded = _Encoder(buffer, bulk).dataset(root, "")
     pixels = walked.pixel_element
-    if pixels is not None and isinstance(bulk, ReferToBulk) and (tags is None or pixels.tag in tags):
+    if pixels is not None and bulk.uri_prefix is not None and (tags is None or pixels.tag in tags):
         key = f"{pixels.tag:08X}"
         encoded[key] = {"vr": pixels.vr, "BulkDataURI": bulk.uri_prefix + key}
     return encoded
@@ -110,7 +113,7 @@ class _Encoder:
     def __init__(self, buffer: Buffer, bulk: BulkPolicy) -> None:
         self.buffer = buffer
         self.bulk = bulk
-        self.refers = isinstance(bulk, ReferToBulk)
+        self.refers = bulk.uri_prefix is not None
 
     def dataset(self, dataset: _Dataset, path: str) -> dict[str, Attribute]:
         """Return a data set; `path` is that of the item that it is, with a slash at its end."""
@@ -198,7 +201,7 @@ class _Encoder:
         bulk = self.bulk
         if length == 0:
             return {"vr": vr}
-        if not isinstance(bulk, ReferToBulk):
+        if bulk.uri_prefix is None:
             return {}
         if length > bulk.inline_length_max or int(path[-8:], 16) in PIXEL_TAGS:
             return {"vr": vr, "BulkDataURI": bulk.uri_prefix + path}

@@ -29,6 +29,10 @@ class PixelElement:
     """First byte of the value in the buffer that was scanned (after inflation, if deflated)."""
     length: int
     """UNDEFINED_LENGTH where encapsulated."""
+    bits_per_frame: int = 0
+    """What one frame takes uncompressed, by the image pixel attributes; 0 where they do not say."""
+    extended_offset_table: tuple[int, int] | None = None
+    """Offset and length of the value of (7FE0,0001), where there is one (PS3.3 C.7.6.3.1.8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,11 @@ class ScannedInstance:
     dataset_offset: int
     """First byte of the data set: behind the preamble, prefix and file meta information."""
     header_length: int
-    """`buffer[:header_length]` holds every element before the pixel data; the whole length if there is none, or if deflated."""
+    """`buffer[:header_length]` holds every element before the pixel data; all there is without it, or if deflated."""
     attributes: Mapping[int, str]
     """Wanted elements by tag: decoded to text, unpadded, values joined by backslash; absent and empty ones left out."""
     pixel_element: PixelElement | None
     number_of_elements: int
+    """Elements and items at every level, up to the pixel data and with it."""
+    size_bytes: int = 0
+    """The length of what was scanned, as it came (before inflation)."""

@@ -40,14 +40,17 @@ class OpenedFile:
     """What came in; where deflated, its beginning with the inflated data set behind."""
     encoding: Encoding
     dataset_offset: int
+    size_bytes: int
+    """The length of what came in."""
 
 
 def open_file(buffer: Buffer) -> OpenedFile:
     """Return the data set of a file, inflated if need be. Raises InvalidDataset."""
     encoding, offset = read_encoding(buffer)
+    size_bytes = len(buffer)
     if encoding.is_deflated:
         buffer = inflate_file(buffer, offset)
-    return OpenedFile(buffer, encoding, offset)
+    return OpenedFile(buffer, encoding, offset, size_bytes)
 
 
 def read_encoding(buffer: Buffer) -> tuple[Encoding, int]:

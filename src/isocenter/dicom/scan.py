@@ -5,19 +5,38 @@ It must never build a pydicom Dataset, nor touch pixel data: this is the way in 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
+from typing import Literal
 
 from isocenter.dicom.charset import DEFAULT_CHARACTER_SET, parse_character_set
 from isocenter.dicom.dictionary import AMBIGUOUS_VRS, dictionary_vr, resolve_vr
-from isocenter.dicom.model import ScannedInstance
+from isocenter.dicom.model import PixelElement, ScannedInstance
 from isocenter.dicom.part10 import OpenedFile, open_file
 from isocenter.dicom.text import TEXT_LENGTH_MAX, decode_text
-from isocenter.dicom.walk import Buffer, Element, walk_dataset
+from isocenter.dicom.walk import Buffer, Element, Walked, walk_dataset
 from isocenter.domain.errors import LimitExceeded
 
 _SPECIFIC_CHARACTER_SET = 0x00080005
 _PIXEL_REPRESENTATION = 0x00280103
-_CONTEXT_TAGS = frozenset({_SPECIFIC_CHARACTER_SET, _PIXEL_REPRESENTATION})
+_EXTENDED_OFFSET_TABLE = 0x7FE00001
+_SAMPLES_PER_PIXEL = 0x00280002
+_PHOTOMETRIC_INTERPRETATION = 0x00280004
+_ROWS = 0x00280010
+_COLUMNS = 0x00280011
+_BITS_ALLOCATED = 0x00280100
+_FRAME_SIZE_TAGS = (_ROWS, _COLUMNS, _BITS_ALLOCATED)
+_CONTEXT_TAGS = frozenset(
+    {
+        _SPECIFIC_CHARACTER_SET,
+        _PIXEL_REPRESENTATION,
+        _EXTENDED_OFFSET_TABLE,
+        _SAMPLES_PER_PIXEL,
+        _PHOTOMETRIC_INTERPRETATION,
+        *_FRAME_SIZE_TAGS,
+    }
+)
 _WANTED_SETS_MAX = 16
 """The index wants one set of tags, and another for each set of extended query tags."""
 
@@ -33,15 +52,15 @@ def scan_instance(buffer: Buffer, *, wanted: frozenset[int]) -> ScannedInstance:
 def scan_opened(opened: OpenedFile, *, wanted: frozenset[int]) -> ScannedInstance:
     """Do the same for a file that is opened already, so that a deflated one is inflated only once."""
     buffer, encoding = opened.buffer, opened.encoding
-    size = len(buffer)
-    walked = walk_dataset(buffer, opened.dataset_offset, size, encoding=encoding, wanted=_with_context(wanted))
+    walked = walk_dataset(buffer, opened.dataset_offset, len(buffer), encoding=encoding, wanted=_with_context(wanted))
     return ScannedInstance(
         encoding=encoding,
         dataset_offset=opened.dataset_offset,
-        header_length=size if encoding.is_deflated else walked.end,
+        header_length=opened.size_bytes if encoding.is_deflated else walked.end,
         attributes=_decode(buffer, walked.elements, wanted, encoding.is_little_endian),
-        pixel_element=walked.pixel_element,
+        pixel_element=_describe(buffer, walked, encoding.is_little_endian),
         number_of_elements=walked.number_of_elements,
+        size_bytes=opened.size_bytes,
     )
 
 
@@ -55,6 +74,8 @@ def _decode(buffer: Buffer, elements: list[Element], wanted: frozenset[int], is_
     character_set = DEFAULT_CHARACTER_SET
     for tag, vr, offset, length, _ in elements:
         if length == 0:
+            continue
+        if tag not in wanted and tag != _SPECIFIC_CHARACTER_SET:
             continue
         if length > TEXT_LENGTH_MAX:
             raise LimitExceeded(f"({tag >> 16:04x},{tag & 0xFFFF:04x}) is too long for an attribute of the index.")
@@ -84,3 +105,35 @@ def _pixel_representation(buffer: Buffer, elements: list[Element], is_little_end
         if tag == _PIXEL_REPRESENTATION and length >= 2:
             return int.from_bytes(bytes(buffer[offset : offset + 2]), "little" if is_little_endian else "big")
     return 0
+
+
+def _describe(buffer: Buffer, walked: Walked, is_little_endian: bool) -> PixelElement | None:
+    """Return the pixel element with what a frame table needs of the attributes before it."""
+    pixels = walked.pixel_element
+    if pixels is None:
+        return None
+    lies = {tag: (offset, length) for tag, _, offset, length, _ in walked.elements}
+    return replace(
+        pixels,
+        bits_per_frame=_bits_per_frame(buffer, lies, is_little_endian),
+        extended_offset_table=lies.get(_EXTENDED_OFFSET_TABLE),
+    )
+
+
+def _bits_per_frame(buffer: Buffer, lies: Mapping[int, tuple[int, int]], is_little_endian: bool) -> int:
+    byte_order: Literal["little", "big"] = "little" if is_little_endian else "big"
+    bits = 1
+    for tag in _FRAME_SIZE_TAGS:
+        offset, length = lies.get(tag, (0, 0))
+        bits *= int.from_bytes(bytes(buffer[offset : offset + min(length, 2)]), byte_order)
+    offset, length = lies.get(_SAMPLES_PER_PIXEL, (0, 0))
+    samples = int.from_bytes(bytes(buffer[offset : offset + min(length, 2)]), byte_order) or 1
+    if samples == 3:
+        offset, length = lies.get(_PHOTOMETRIC_INTERPRETATION, (0, 0))
+        if length <= CODE_STRING_LENGTH_MAX and b"422" in bytes(buffer[offset : offset + length]):
+            samples = 2  # Chrominance is there for every other column (PS3.3 C.7.6.3.1.2).
+    return bits * samples
+
+
+CODE_STRING_LENGTH_MAX = 18
+"""PS3.5 6.2 has 16; a file may be generous with padding."""
