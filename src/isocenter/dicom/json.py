@@ -120,7 +120,7 @@ class _Encoder:
         out: dict[str, Attribute] = {}
         buffer, is_little_endian = self.buffer, dataset.is_little_endian
         for tag, coded_vr, offset, length, items in dataset.elements:
-            if not tag & 0xFFFF or tag < _FIRST_TAG:
+            if not tag & 0xFFFF or tag >> 16 in _OTHER_GROUPS:
                 continue
             vr, nested = coded_vr, items
             if vr is None or vr == "UN":
@@ -211,8 +211,8 @@ class _Encoder:
         return {"vr": vr, "InlineBinary": b64encode(raw).decode("ascii")}
 
 
-_FIRST_TAG = 0x00030000
-"""Group 0002 does not belong to the data set, and group 0000 to no file."""
+_OTHER_GROUPS = (0x0002, 0x0000)
+"""File meta information and commands do not belong to a data set."""
 
 
 def _swapped(raw: bytes, word_length: int) -> bytes:
