@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from isocenter.archive.archive import Archive
 from isocenter.archive.retrieve import read_header
@@ -43,7 +44,7 @@ def read_scanned_header(archive: Archive, row: InstanceRow, wanted: frozenset[in
 
 
 def _pixel_element(head: bytes, scanned: ScannedInstance, row: InstanceRow) -> PixelElement:
-    order = "little" if scanned.encoding.is_little_endian else "big"
+    order: Literal["little", "big"] = "little" if scanned.encoding.is_little_endian else "big"
     group = int.from_bytes(head[0:2], order)
     element = int.from_bytes(head[2:4], order)
     vr = "OW" if scanned.encoding.is_implicit_vr else head[4:6].decode("latin-1")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from isocenter.archive.archive import Archive
 from isocenter.archive.retrieve import read_header
-from isocenter.dicom.json import DropBulk, ReferToBulk, encode_instance_json, select_json
+from isocenter.dicom.json import BulkPolicy, encode_instance_json, select_json
 from isocenter.domain.errors import NotFound
 from isocenter.domain.principal import DataAction, Principal
 from isocenter.ports.index import InstanceRow
@@ -42,7 +42,9 @@ def iter_metadata(
     for row in rows:
         text = archive.metadata_cache.get(row.instance_key, variant)
         if text is None:
-            policy = ReferToBulk(bulk_root(row), INLINE_MAX_BYTES) if with_bulk_data_uri else DropBulk()
+            policy = BulkPolicy.drop()
+            if with_bulk_data_uri:
+                policy = BulkPolicy.by_reference(bulk_root(row), inline_length_max=INLINE_MAX_BYTES)
             text = encode_instance_json(read_header(archive, row), bulk=policy)
             archive.metadata_cache.put(row.instance_key, variant, text)
         yield text

@@ -65,7 +65,7 @@ def render_frame(archive: Archive, row: InstanceRow, frame_number: int, picture:
     header = read_scanned_header(archive, row, RENDERING_TAGS)
     description = header.describe_pixels()
     content = reader.read(frame_number)
-    frame = decode_frame(content, description, bit_offset=reader.bit_offset(frame_number, description))
+    frame = decode_frame(content, description, bit_offset=reader.bit_offset(frame_number))
     attributes = rendering_attributes(header.content, header.scanned, frame_number=frame_number)
     return render_pixels(frame, attributes, _options(picture))
 
@@ -97,8 +97,7 @@ class Video:
 
 def open_video(archive: Archive, row: InstanceRow) -> Video:
     """Return the one stream that a video instance holds, in however many fragments."""
-    table = open_frames(archive, row, [1]).table
-    ranges = table.stream_ranges()
+    ranges = open_frames(archive, row, []).table.stream_ranges()
 
     def read(start: int, count: int) -> bytes:
         pieces: list[bytes] = []

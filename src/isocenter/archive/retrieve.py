@@ -61,8 +61,12 @@ class FrameReader:
     row: InstanceRow
     table: FrameTable
 
+    def bit_offset(self, frame_number: int) -> int:
+        """Return how many bits of a frame's first byte belong to the frame before; native pixels of one bit only."""
+        return (frame_number - 1) * self.table.bits_per_frame % 8
+
     def read(self, frame_number: int) -> bytes:
-        """Return one frame as it is stored, counted from 1."""
+        """Return the bytes in which a frame lies as it is stored, counted from 1."""
 
         def read_part(offset: int, length: int) -> bytes:
             return self.archive.blobs.read(self.row.address, start=offset, length=length)

@@ -87,6 +87,10 @@ def _frame(reader: FrameReader, frame_number: int, wanted: str) -> Frame:
     content = reader.read(frame_number)
     if wanted == FOR_VIEWER:
         wanted = viewer_transfer_syntax(stored, content)
+    bit_offset = reader.bit_offset(frame_number)
+    if bit_offset:  # the frame begins within a byte: it is moved to the beginning of one
+        description = _describe(reader)
+        return Frame(transcode_frame_to_native(content, description, bit_offset=bit_offset), stored)
     if wanted in (AS_STORED, stored):
         return Frame(content, stored)
     if wanted == EXPLICIT_VR_LITTLE_ENDIAN and _is_little_endian_native(stored):

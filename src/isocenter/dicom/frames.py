@@ -81,6 +81,14 @@ class FrameTable:
             fragments = range(first, first + self.fragments_per_frame[index])
         return tuple((self.start + self._offsets[one], self.fragment_lengths[one]) for one in fragments)
 
+    def stream_ranges(self) -> tuple[Range, ...]:
+        """Return where all the pixel data lies in order, whatever its frames: the stream of a video."""
+        if not self.is_encapsulated:
+            return ((self.start, self.length),)
+        return tuple(
+            (self.start + offset, length) for offset, length in zip(self._offsets, self.fragment_lengths, strict=False)
+        )
+
     def encode(self) -> bytes:
         """Return the table as bytes, four for each fragment."""
         flags = _IS_ENCAPSULATED * self.is_encapsulated | _HAS_GROUPS * (self.fragments_per_frame is not None)

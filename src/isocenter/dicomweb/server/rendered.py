@@ -97,7 +97,7 @@ def _render_many(call: Call, scope: Scope, request: RenderRequest) -> Response:
         raise NotFound()
     media_type = choose_rendered(_inner_type(call.accept), call.dialect, offered=OFFERED)
     rows = retrieve.find_instances(call.archive, call.principal, scope)
-    with_pixels = [row for row in rows if render.has_pixels(row)]
+    with_pixels = [row for row in rows if render.has_pixels(call.archive, row)]
     if not with_pixels:
         raise NotFound("There is nothing in it that can be rendered.")
     if len(with_pixels) > RENDERED_INSTANCES_MAX:
@@ -116,7 +116,7 @@ def _inner_type(accept: str | None) -> str | None:
 def _render_thumbnail(call: Call, scope: Scope, frame_number: int | None, request: RenderRequest) -> Response:
     media_type = choose_rendered(call.accept, call.dialect, offered=OFFERED)
     rows = retrieve.find_instances(call.archive, call.principal, scope)
-    row = render.representative(rows)
+    row = render.representative(call.archive, rows)
     number = frame_number or render.middle_frame(row)
     return Response(_picture(call, row, number, media_type, request), media_type=media_type, headers=CACHE)
 

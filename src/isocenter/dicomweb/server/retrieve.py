@@ -56,7 +56,7 @@ async def retrieve_instances(call: Call) -> Response:
         transcode.check_target(call.archive, row, chosen.transfer_syntax)
     if chosen.is_multipart:
         parts = [_instance_part(call, row, chosen.transfer_syntax) for row in rows]
-        response = multipart_response(call, parts, part_type=DICOM)
+        response: Response = multipart_response(call, parts, part_type=DICOM)
     else:
         response = await _single_part(call, _instance_part(call, rows[0], chosen.transfer_syntax))
     response.headers.update(ATTACHMENT)
@@ -127,19 +127,20 @@ def _frames_response(call: Call, scope: Scope, numbers: Sequence[int]) -> Respon
 async def retrieve_bulk_data(call: Call) -> Response:
     """Return one value of an instance, as its BulkDataURI names it."""
     chosen = choose_bulkdata(call.accept)
-    path = [call.parameters[f"path{step}"] for step in range(len(call.parameters) - len(("study", "series", "instance")))]
+    path = "/".join(value for name, value in call.parameters.items() if name.startswith("path"))
     scope = call.scope()
 
-    def find() -> bulk_data.BulkValue:
+    def find() -> list[bulk_data.BulkValue]:
         row = retrieve.find_instance(call.archive, call.principal, scope)
-        return bulk_data.find_bulk_value(call.archive, row, path)
+        return bulk_data.open_bulk_data(call.archive, row, path)
 
-    value = await call.service.run(find)
-    parts = [Part(OCTET_STREAM, value.length, value.read)]
-    response = (
-        multipart_response(call, parts, part_type=OCTET_STREAM)
-        if chosen.is_multipart
-        else await _single_part(call, parts[0])
-    )
+    values = await call.service.run(find)
+    parts = [Part(OCTET_STREAM, value.length, value.read) for value in values]
+    if chosen.is_multipart:
+        response: Response = multipart_response(call, parts, part_type=OCTET_STREAM)
+    elif len(parts) == 1:
+        response = await _single_part(call, parts[0])
+    else:
+        raise NotAcceptable("The frames of this value come in several parts: accept multipart/related.")
     response.headers.update(ATTACHMENT)
     return response
