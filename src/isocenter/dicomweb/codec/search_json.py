@@ -35,9 +35,15 @@ def _text(value: str) -> str:
 
 
 def _person_name(value: str) -> str:
+    if "=" not in value and value:
+        return f'{{"Alphabetic":{encode_basestring(value)}}}'
     groups = zip(_PERSON_NAME_GROUPS, value.split("="), strict=False)
     members = ",".join(f"{name}:{encode_basestring(group)}" for name, group in groups if group)
     return f"{{{members}}}" if members else _NULL
+
+
+def _several(values: str, convert: Callable[[str], str]) -> str:
+    return ",".join(convert(value) for value in values.split("\\"))
 
 
 def _integer(value: str) -> str:
@@ -90,16 +96,20 @@ class RowEncoder:
     def encode_row(self, row: SearchRow, header: Mapping[str, Any] | None = None) -> str:
         """Return a row as a JSON object, with the attributes that only the instance's header has behind its own."""
         attributes = row.attributes
+        value_of = attributes.get
         members = self._constants.copy()
+        append = members.append
         for tag, opening, convert, when_empty in self._columns:
-            value = attributes.get(tag)
+            value = value_of(tag)
             if not value:
                 if when_empty is not None:
-                    members.append(when_empty)
+                    append(when_empty)
             elif "\\" in value:
-                members.append(f"{opening}{','.join(map(convert, value.split(chr(92))))}]}}")
+                append(f"{opening}{_several(value, convert or _text)}]}}")
+            elif convert is None:
+                append(f"{opening}{encode_basestring(value)}]}}")
             else:
-                members.append(f"{opening}{convert(value)}]}}")
+                append(f"{opening}{convert(value)}]}}")
         if self._service_url is not None:
             members.append(f'"00081190":{{"vr":"UR","Value":[{_text(self._retrieve_url(attributes))}]}}')
         if header:
@@ -121,10 +131,10 @@ class RowEncoder:
         return f"{self._service_url}{path}"
 
 
-def _column(tag: int, vr: str, keeps_empty: bool) -> tuple[int, str, Callable[[str], str], str | None]:
-    """Return a tag, the text before its values, how a value is written, and the text where it has none."""
+def _column(tag: int, vr: str, keeps_empty: bool) -> tuple[int, str, Callable[[str], str] | None, str | None]:
+    """Return a tag, the text before its values, how one is written (None: as text), and the text where there is none."""
     opening = f'"{tag:08X}":{{"vr":"{vr}"'
-    return tag, f'{opening},"Value":[', _CONVERTERS.get(vr, _text), f"{opening}}}" if keeps_empty else None
+    return tag, f'{opening},"Value":[', _CONVERTERS.get(vr), f"{opening}}}" if keeps_empty else None
 
 
 def _indexed(tags: Iterable[int]) -> list[tuple[int, str]]:
