@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 
 from isocenter.domain.errors import InvalidRequest
 from isocenter.domain.identifiers import InstanceIdentifier, is_uid
+
+Buffer = bytes | bytearray | memoryview
 
 SUFFIX = ".dcm"
 COMPARE_CHUNK_BYTES = 1024**2
@@ -39,24 +42,32 @@ def instance_path(folder: Path, identifier: InstanceIdentifier) -> Path:
     return folder / names[0] / names[1] / (names[2] + SUFFIX)
 
 
-def write_instance(folder: Path, identifier: InstanceIdentifier, chunks: Iterable[bytes]) -> Written:
+def write_instance(folder: Path, identifier: InstanceIdentifier, chunks: Iterable[Buffer]) -> Written:
     """Write an instance's bytes to its file, durable before the name appears."""
     path = instance_path(folder, identifier)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
+    with partial_file(path.parent, chunks) as partial:
+        return place(partial, path)
+
+
+@contextmanager
+def partial_file(folder: Path, chunks: Iterable[Buffer]) -> Iterator[Path]:
+    """Write bytes to a file without a name of its own, durable; it goes when the block ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f".{secrets.token_hex(8)}.partial"
     try:
         with partial.open("xb") as file:
             for chunk in chunks:
                 file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
-        return _place(partial, path)
+        yield partial
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _place(partial: Path, path: Path) -> Written:
+def place(partial: Path, path: Path) -> Written:
     """Give a complete file its name, unless the name is taken."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(partial, path)
     except OSError:

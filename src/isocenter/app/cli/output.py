@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import click
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import ProgressColumn, TaskID
 
 PLAIN_INTERVAL_S = 5.0
 """Where no terminal shows a bar, a line this often says that work goes on without filling a log."""
@@ -73,46 +77,57 @@ def count_of(number: int, noun: str, plural: str | None = None) -> str:
 def show_progress(label: str, *, total: int) -> Iterator[Progress]:
     """Show progress in bytes on standard error for the length of a block."""
     if not sys.stderr.isatty():
-        yield _Lines(label, total)
+        yield _Lines(label, total, format_size)
         return
+    from rich.progress import DownloadColumn, TransferSpeedColumn
+
+    with _bar(DownloadColumn(), TransferSpeedColumn()) as bar:
+        yield _OnBar(bar, bar.add_task(label, total=total, note=""))
+
+
+@contextmanager
+def show_count(label: str, *, total: int | None) -> Iterator[Progress]:
+    """Show progress in things on standard error for the length of a block; the total may come later."""
+    if not sys.stderr.isatty():
+        yield _Lines(label, total or 0, lambda number: f"{number:,.0f}")
+        return
+    from rich.progress import MofNCompleteColumn
+
+    with _bar(MofNCompleteColumn()) as bar:
+        yield _OnBar(bar, bar.add_task(label, total=total, note=""))
+
+
+def _bar(*columns: ProgressColumn) -> Bar:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (
+    return Bar(
         TextColumn("{task.description}"),
         BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
+        *columns,
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
+        console=Console(stderr=True),
     )
-    with Bar(*columns, console=Console(stderr=True), transient=False) as bar:
-        task = bar.add_task(label, total=total, note="")
-        yield _OnBar(bar, task)
 
 
 class _OnBar:
-    def __init__(self, bar: object, task: int) -> None:
+    def __init__(self, bar: Bar, task: TaskID) -> None:
         self._bar = bar
         self._task = task
 
     def update(self, done: int, *, total: int | None = None, note: str = "") -> None:
-        self._bar.update(self._task, completed=done, total=total, note=note)  # type: ignore[attr-defined]
+        self._bar.update(self._task, completed=done, total=total, note=note)
 
 
 class _Lines:
     """Plain lines, seldom."""
 
-    def __init__(self, label: str, total: int) -> None:
+    def __init__(self, label: str, total: int, render: Callable[[float], str]) -> None:
         self._label = label
         self._total = total
+        self._render = render
         self._started = self._shown = time.monotonic()
 
     def update(self, done: int, *, total: int | None = None, note: str = "") -> None:
@@ -125,7 +140,7 @@ class _Lines:
         left_s = (self._total - done) / rate if rate else 0
         share = 100 * done / self._total if self._total else 100
         click.echo(
-            f"{self._label}: {share:.0f} %, {format_size(done)} of {format_size(self._total)}, "
-            f"{format_size(rate)}/s, {left_s:.0f} s left{', ' + note if note else ''}",
+            f"{self._label}: {share:.0f} %, {self._render(done)} of {self._render(self._total)}, "
+            f"{self._render(rate)}/s, {left_s:.0f} s left{', ' + note if note else ''}",
             err=True,
         )

@@ -15,6 +15,7 @@ from isocenter.domain.errors import (
     NotAcceptable,
     NotFound,
     Overloaded,
+    PeerUnreachable,
     StorageFull,
     TooLarge,
     Unauthenticated,
@@ -68,7 +69,7 @@ def domain_errors(service: str) -> Iterator[None]:
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        raise Unavailable(f"Nothing answers at {service}: {error}") from error
+        raise PeerUnreachable(f"Nothing answers at {service}: {error}") from error
     except httpx.TimeoutException as error:
         raise Unavailable(f"{service} did not answer in time.") from error
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
