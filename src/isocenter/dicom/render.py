@@ -132,7 +132,8 @@ def _indexed(table: PixelArray, frame: PixelArray) -> PixelArray:
 
 def _shades_by_table(frame: PixelArray, rendering: RenderingAttributes, window: Window | None) -> PixelArray:
     if window is None and rendering.voi_table is None and rendering.window is None:
-        window = _MASK_WINDOW if rendering.bits_stored == 1 else _automatic_window(_modality(_extremes(frame, rendering), rendering))
+        is_mask = rendering.bits_stored == 1
+        window = _MASK_WINDOW if is_mask else _automatic_window(_modality(_extremes(frame, rendering), rendering))
     return _indexed(_table_of_shades(frame.dtype.str, rendering, window), frame)
 
 
