@@ -6,7 +6,7 @@ can read it. Every read is verified; a mismatch raises CorruptInstance and no wr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,6 +56,16 @@ class BlobPosition:
 
     container: int
     length: int
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedRecord:
+    """A place where walking the store found no intact record; the walk goes on behind it."""
+
+    container: int
+    offset: int
+    reason: str
+    """What does not fit: `pack header`, `header`, `label`, `payload`."""
 
 
 class BlobSpool(Protocol):
@@ -114,8 +124,13 @@ class BlobStore(Protocol):
         """Return how far one container is filled."""
         ...
 
-    def iter_records(self, *, after: BlobPosition | None = None) -> Iterator[BlobRecord]:
-        """Walk the intact records in the order written, skipping erased and damaged ones."""
+    def iter_records(
+        self, *, after: BlobPosition | None = None, on_damage: Callable[[DamagedRecord], None] | None = None
+    ) -> Iterator[BlobRecord]:
+        """Walk the intact records in the order written, skipping erased and damaged ones.
+
+        `after` leaves out lower containers and what lies before it in its own; `on_damage` learns of each damage.
+        """
         ...
 
     def truncate(self, position: BlobPosition) -> None:

@@ -1,0 +1,142 @@
+"""Blobs in a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from isocenter.domain.errors import CorruptInstance, InvalidRequest
+from isocenter.ports.blobs import (
+    BLOCK_SIZE_BYTES,
+    BlobAddress,
+    BlobLabel,
+    BlobPosition,
+    BlobRecord,
+    Buffer,
+    DamagedRecord,
+)
+from isocenter.storage.digests import block_digests, require_blocks
+
+CONTAINER = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    label: BlobLabel
+    address: BlobAddress
+    payload: bytes | None
+    """None when erased."""
+
+
+class MemorySpool:
+    """One large blob while it arrives."""
+
+    def __init__(self, store: MemoryBlobStore) -> None:
+        self._store = store
+        self._payload: bytearray | None = bytearray()
+
+    def write(self, chunk: Buffer) -> None:
+        """Append a chunk."""
+        self._require_open().extend(chunk)
+
+    def view(self) -> memoryview:
+        """Return what was written so far."""
+        return memoryview(bytes(self._require_open()))
+
+    def seal(self, label: BlobLabel) -> BlobAddress:
+        """Keep the blob and return its address."""
+        payload = bytes(self._require_open())
+        self._payload = None
+        return self._store.append([(label, payload)])[0]
+
+    def discard(self) -> None:
+        """Drop what was written."""
+        self._payload = None
+
+    def _require_open(self) -> bytearray:
+        if self._payload is None:
+            raise InvalidRequest("The blob was sealed or discarded already.")
+        return self._payload
+
+
+class MemoryBlobStore:
+    """Keep blobs in memory."""
+
+    def __init__(self) -> None:
+        self._records: list[_Record] = []
+
+    def append(self, blobs: Sequence[tuple[BlobLabel, Buffer]]) -> list[BlobAddress]:
+        """Keep blobs one behind the other."""
+        return [self._append(label, bytes(payload)) for label, payload in blobs]
+
+    def _append(self, label: BlobLabel, payload: bytes) -> BlobAddress:
+        address = BlobAddress(CONTAINER, self._length(), len(payload), block_digests(payload))
+        self._records.append(_Record(label, address, payload))
+        return address
+
+    def _length(self) -> int:
+        # one more than the bytes, so that empty blobs have places of their own
+        return self._records[-1].address.offset + self._records[-1].address.length + 1 if self._records else 1
+
+    def open_spool(self) -> MemorySpool:
+        """Begin a large blob."""
+        return MemorySpool(self)
+
+    def read(self, address: BlobAddress, *, start: int = 0, length: int | None = None) -> bytes:
+        """Return a range of a blob, verified."""
+        payload = self._payload(address)
+        require_blocks(payload, address.block_digests, first_block=0)
+        start = max(0, start)
+        return payload[start:] if length is None else payload[start : start + max(0, length)]
+
+    def _payload(self, address: BlobAddress) -> bytes:
+        for record in self._records:
+            if record.address.offset == address.offset and record.payload is not None:
+                return record.payload
+        raise CorruptInstance()
+
+    def iter_chunks(
+        self, address: BlobAddress, *, start: int = 0, length: int | None = None, chunk_size_bytes: int = 1 << 20
+    ) -> Iterator[bytes]:
+        """Yield a range of a blob in chunks."""
+        step = max(chunk_size_bytes, BLOCK_SIZE_BYTES)
+        whole = self.read(address, start=start, length=length)
+        for at in range(0, len(whole), step):
+            yield whole[at : at + step]
+
+    def erase(self, address: BlobAddress) -> None:
+        """Forget a blob's bytes."""
+        self._records = [
+            replace(record, payload=None) if record.address.offset == address.offset else record
+            for record in self._records
+        ]
+
+    def positions(self) -> list[BlobPosition]:
+        """Return how far the one container is filled."""
+        return [BlobPosition(CONTAINER, self._end(record)) for record in self._records[-1:]]
+
+    def _end(self, record: _Record) -> int:
+        return record.address.offset + record.address.length
+
+    def iter_records(
+        self, *, after: BlobPosition | None = None, on_damage: Callable[[DamagedRecord], None] | None = None
+    ) -> Iterator[BlobRecord]:
+        """Walk the records in the order written; nothing is ever damaged here."""
+        for record in list(self._records):
+            if record.payload is not None and (after is None or self._end(record) > after.length):
+                yield BlobRecord(record.label, record.address)
+
+    def truncate(self, position: BlobPosition) -> None:
+        """Drop what lies behind a position."""
+        self._records = [record for record in self._records if self._end(record) <= position.length]
+
+    def verify(self, address: BlobAddress) -> bool:
+        """Tell whether all the bytes of a blob are there."""
+        try:
+            self.read(address)
+        except CorruptInstance:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to close."""

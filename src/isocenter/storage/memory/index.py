@@ -1,0 +1,385 @@
+"""The index in dictionaries, searched by looking at everything: what the other indexes must equal."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from isocenter.domain.attributes import (
+    BY_KEYWORD,
+    INSTANCE_ATTRIBUTES,
+    MODALITIES_IN_STUDY,
+    NUMBER_OF_SERIES_RELATED_INSTANCES,
+    NUMBER_OF_STUDY_RELATED_INSTANCES,
+    NUMBER_OF_STUDY_RELATED_SERIES,
+    SERIES_ATTRIBUTES,
+    STUDY_ATTRIBUTES,
+    IndexedAttribute,
+)
+from isocenter.domain.identifiers import InstanceIdentifier, Level, Scope
+from isocenter.domain.query import Query, SearchRow
+from isocenter.ports.blobs import BlobAddress, BlobPosition
+from isocenter.ports.index import (
+    Change,
+    ChangeAction,
+    ChangeState,
+    Delivery,
+    Erasure,
+    InstanceRow,
+    NewInstance,
+    Totals,
+)
+from isocenter.storage.matching import integer_of, require_searchable
+from isocenter.storage.memory.search import fits
+
+_MODALITY = BY_KEYWORD["Modality"].tag
+_INSTANCE_NUMBER = BY_KEYWORD["InstanceNumber"].tag
+_NUMBER_OF_FRAMES = BY_KEYWORD["NumberOfFrames"].tag
+
+
+@dataclass(slots=True)
+class _Version:
+    key: int
+    new: NewInstance
+    attributes: dict[int, str]
+
+
+@dataclass(slots=True)
+class _Instance:
+    current: _Version
+    original: _Version | None = None
+
+
+@dataclass(slots=True)
+class _Series:
+    key: int
+    attributes: dict[int, str]
+    instances: dict[str, _Instance] = field(default_factory=dict)
+
+    @property
+    def newest_key(self) -> int:
+        return max(instance.current.key for instance in self.instances.values())
+
+
+@dataclass(slots=True)
+class _Study:
+    key: int
+    partition_name: str
+    attributes: dict[int, str]
+    series: dict[str, _Series] = field(default_factory=dict)
+
+    @property
+    def modalities(self) -> list[str]:
+        return sorted({one.attributes[_MODALITY] for one in self.series.values() if _MODALITY in one.attributes})
+
+
+@dataclass(frozen=True, slots=True)
+class _FeedRow:
+    sequence: int
+    identifier: InstanceIdentifier
+    action: ChangeAction
+    timestamp: float
+    instance_key: int
+
+
+class MemoryInstanceIndex:
+    """Keep the index in memory."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._studies: dict[tuple[str, str], _Study] = {}
+        self._feed: list[_FeedRow] = []
+        self._erasures: list[Erasure] = []
+        self._deliveries: list[Delivery] = []
+        self._positions: dict[int, int] = {}
+        self._keys = dict.fromkeys(("study", "series", "instance", "erasure", "delivery"), 0)
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to close."""
+
+    def _next(self, kind: str) -> int:
+        self._keys[kind] += 1
+        return self._keys[kind]
+
+    def commit(
+        self,
+        instances: Sequence[NewInstance],
+        *,
+        now: float,
+        erase_due_at: float,
+        positions: Sequence[BlobPosition] = (),
+    ) -> list[int]:
+        """Commit instances with their feed and delivery rows; return their instance keys."""
+        with self._lock:
+            for position in positions:
+                self._positions[position.container] = max(position.length, self._positions.get(position.container, 0))
+            return [self._commit(new, now, erase_due_at) for new in instances]
+
+    def _commit(self, new: NewInstance, now: float, erase_due_at: float) -> int:
+        version = _Version(self._next("instance"), new, _instance_attributes(new))
+        series = self._series_for(new)
+        stored = series.instances.get(new.identifier.sop_instance_uid)
+        if stored is None:
+            series.instances[new.identifier.sop_instance_uid] = _Instance(version)
+        else:
+            self._replace(stored, version, erase_due_at)
+        action = ChangeAction.CREATE if stored is None else ChangeAction.UPDATE
+        self._feed.append(_FeedRow(len(self._feed) + 1, new.identifier, action, now, version.key))
+        for destination in new.destinations:
+            self._deliveries.append(Delivery(self._next("delivery"), version.key, destination, "waiting"))
+        return version.key
+
+    def _series_for(self, new: NewInstance) -> _Series:
+        identifier = new.identifier
+        place = (identifier.partition_name, identifier.study_instance_uid)
+        study = self._studies.get(place)
+        if study is None:
+            study = self._studies[place] = _Study(self._next("study"), identifier.partition_name, {})
+        series = study.series.get(identifier.series_instance_uid)
+        if series is None:
+            series = study.series[identifier.series_instance_uid] = _Series(self._next("series"), {})
+        study.attributes |= _present(new, STUDY_ATTRIBUTES)
+        study.attributes[BY_KEYWORD["StudyInstanceUID"].tag] = identifier.study_instance_uid
+        series.attributes |= _present(new, SERIES_ATTRIBUTES)
+        series.attributes[BY_KEYWORD["SeriesInstanceUID"].tag] = identifier.series_instance_uid
+        return series
+
+    def _replace(self, stored: _Instance, version: _Version, erase_due_at: float) -> None:
+        previous = stored.current
+        if version.new.keep_previous and stored.original is None:
+            stored.original = previous
+        else:
+            self._erase_later(previous, erase_due_at)
+        stored.current = version
+        self._cancel_deliveries(previous.key)
+
+    def _erase_later(self, version: _Version, erase_due_at: float) -> None:
+        self._erasures.append(Erasure(self._next("erasure"), version.new.address, erase_due_at))
+
+    def _cancel_deliveries(self, instance_key: int) -> None:
+        self._deliveries = [
+            replace(row, state="cancelled") if row.instance_key == instance_key and row.state == "waiting" else row
+            for row in self._deliveries
+        ]
+
+    def _find(self, identifier: InstanceIdentifier) -> _Instance | None:
+        study = self._studies.get((identifier.partition_name, identifier.study_instance_uid))
+        series = study.series.get(identifier.series_instance_uid) if study else None
+        return series.instances.get(identifier.sop_instance_uid) if series else None
+
+    def find_stored(self, identifiers: Sequence[InstanceIdentifier]) -> dict[InstanceIdentifier, InstanceRow]:
+        """Return those of the identifiers that are stored, current versions."""
+        with self._lock:
+            found = ((identifier, self._find(identifier)) for identifier in identifiers)
+            return {identifier: _row(stored) for identifier, stored in found if stored is not None}
+
+    def _in_scope(self, scope: Scope) -> list[tuple[_Series, _Instance]]:
+        study = self._studies.get((scope.partition_name, scope.study_instance_uid))
+        return [
+            (series, instance)
+            for series_uid, series in (study.series.items() if study else ())
+            for sop_uid, instance in series.instances.items()
+            if scope.series_instance_uid in (None, series_uid) and scope.sop_instance_uid in (None, sop_uid)
+        ]
+
+    def instances(self, scope: Scope, *, original: bool = False) -> list[InstanceRow]:
+        """Return the instances of a scope, by series, instance number, key."""
+        with self._lock:
+            rows = [
+                (series.key, _original_row(instance.original) if original and instance.original else _row(instance))
+                for series, instance in self._in_scope(scope)
+                if not original or instance.original is not None
+            ]
+        rows.sort(
+            key=lambda row: (row[0], row[1].instance_number is None, row[1].instance_number or 0, row[1].instance_key)
+        )
+        return [row for _, row in rows]
+
+    def _everything(self) -> Iterator[tuple[_Study, _Series, _Instance]]:
+        for study in self._studies.values():
+            for series in study.series.values():
+                for instance in series.instances.values():
+                    yield study, series, instance
+
+    def _versions(self) -> list[_Version]:
+        with self._lock:
+            found = [
+                version
+                for _, _, instance in self._everything()
+                for version in (instance.current, instance.original)
+                if version is not None
+            ]
+        return sorted(found, key=lambda version: version.key)
+
+    def instance(self, instance_key: int) -> InstanceRow | None:
+        """Return one current instance by key."""
+        with self._lock:
+            return next((_row(one) for _, _, one in self._everything() if one.current.key == instance_key), None)
+
+    def frame_table(self, instance_key: int) -> bytes:
+        """Return the encoded frame table of an instance; empty if it has none."""
+        return next((one.new.frame_table for one in self._versions() if one.key == instance_key), b"")
+
+    def search(self, query: Query) -> list[SearchRow]:
+        """Return the rows that match, newest first."""
+        return self._matching(query)[query.offset :][: query.limit]
+
+    def count(self, query: Query) -> int:
+        """Return how many rows match, without regard to limit and offset."""
+        return len(self._matching(query))
+
+    def _matching(self, query: Query) -> list[SearchRow]:
+        require_searchable(query)
+        with self._lock:
+            rows = [
+                (key, row)
+                for study in self._studies.values()
+                if study.partition_name == query.partition_name
+                for key, row in _rows_of(study, query)
+                if all(fits(match, query.level, row.attributes, study.modalities) for match in query.matches)
+            ]
+        return [row for _, row in sorted(rows, key=lambda pair: pair[0], reverse=True)]
+
+    def delete(self, scope: Scope, *, now: float, erase_due_at: float) -> int:
+        """Remove a scope, with feed rows and erasures; return how many instances went."""
+        with self._lock:
+            going = sorted((one for _, one in self._in_scope(scope)), key=lambda one: one.current.key)
+            for instance in going:
+                self._delete(instance, now, erase_due_at)
+            return len(going)
+
+    def _delete(self, instance: _Instance, now: float, erase_due_at: float) -> None:
+        identifier = instance.current.new.identifier
+        place = (identifier.partition_name, identifier.study_instance_uid)
+        study = self._studies[place]
+        series = study.series[identifier.series_instance_uid]
+        del series.instances[identifier.sop_instance_uid]
+        if not series.instances:
+            del study.series[identifier.series_instance_uid]
+        if not study.series:
+            del self._studies[place]
+        for version in (instance.current, instance.original):
+            if version is not None:
+                self._erase_later(version, erase_due_at)
+                self._cancel_deliveries(version.key)
+        key = instance.current.key
+        self._feed.append(_FeedRow(len(self._feed) + 1, identifier, ChangeAction.DELETE, now, key))
+
+    def changes(self, *, after: int = 0, limit: int = 100) -> list[Change]:
+        """Return feed rows with a sequence above `after`, in order."""
+        with self._lock:
+            return [self._change(row) for row in self._feed[max(0, after) :][:limit]]
+
+    def _change(self, row: _FeedRow) -> Change:
+        stored = self._find(row.identifier)
+        current_key = stored.current.key if stored else None
+        if current_key is None:
+            state = ChangeState.DELETED
+        else:
+            own = row.action is not ChangeAction.DELETE and row.instance_key == current_key
+            state = ChangeState.CURRENT if own else ChangeState.REPLACED
+        return Change(row.sequence, row.identifier, row.action, state, row.timestamp, current_key)
+
+    def latest_sequence(self) -> int:
+        """Return the highest sequence of the feed; 0 when it is empty."""
+        return len(self._feed)
+
+    def due_erasures(self, *, now: float, limit: int) -> list[Erasure]:
+        """Return erasures that are due, oldest first."""
+        with self._lock:
+            due = [erasure for erasure in self._erasures if erasure.due_at <= now]
+        return sorted(due, key=lambda erasure: (erasure.due_at, erasure.erasure_key))[:limit]
+
+    def forget_erasures(self, erasure_keys: Sequence[int]) -> None:
+        """Drop erasures that were carried out."""
+        with self._lock:
+            self._erasures = [one for one in self._erasures if one.erasure_key not in erasure_keys]
+
+    def deliveries(self, destination: str, *, limit: int = 100) -> list[Delivery]:
+        """Return the waiting deliveries of a destination, oldest first."""
+        with self._lock:
+            return [row for row in self._deliveries if (row.destination, row.state) == (destination, "waiting")][:limit]
+
+    def positions(self) -> dict[int, int]:
+        """Return the recorded fill of each container."""
+        return dict(self._positions)
+
+    def addresses(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, InstanceIdentifier, BlobAddress]]:
+        """Return key, identifier and address of every stored version in order of keys."""
+        rows = [(one.key, one.new.identifier, one.new.address) for one in self._versions() if one.key > after]
+        return rows[:limit]
+
+    def totals(self) -> Totals:
+        """Return what is stored."""
+        with self._lock:
+            return Totals(
+                studies=len(self._studies),
+                series=sum(len(study.series) for study in self._studies.values()),
+                instances=sum(1 for _ in self._everything()),
+                size_bytes=sum(version.new.address.length for version in self._versions()),
+            )
+
+
+def _present(new: NewInstance, wanted: Sequence[IndexedAttribute]) -> dict[int, str]:
+    return {one.tag: new.attributes[one.tag] for one in wanted if new.attributes.get(one.tag)}
+
+
+def _instance_attributes(new: NewInstance) -> dict[int, str]:
+    return _present(new, INSTANCE_ATTRIBUTES) | {
+        BY_KEYWORD["SOPInstanceUID"].tag: new.identifier.sop_instance_uid,
+        BY_KEYWORD["SOPClassUID"].tag: new.sop_class_uid,
+    }
+
+
+def _integer(version: _Version, tag: int) -> int | None:
+    return integer_of(version.attributes.get(tag))
+
+
+def _original_row(version: _Version) -> InstanceRow:
+    return _row(_Instance(version))
+
+
+def _row(instance: _Instance) -> InstanceRow:
+    version = instance.current
+    new = version.new
+    return InstanceRow(
+        instance_key=version.key,
+        identifier=new.identifier,
+        sop_class_uid=new.sop_class_uid,
+        transfer_syntax_uid=new.transfer_syntax_uid,
+        instance_number=_integer(version, _INSTANCE_NUMBER),
+        number_of_frames=_integer(version, _NUMBER_OF_FRAMES),
+        address=new.address,
+        header_length=new.header_length,
+        received_at=new.received_at,
+        has_original=instance.original is not None,
+    )
+
+
+def _rows_of(study: _Study, query: Query) -> Iterator[tuple[int, SearchRow]]:
+    uid = study.attributes[BY_KEYWORD["StudyInstanceUID"].tag]
+    if query.study_instance_uid not in (None, uid):
+        return
+    instances = [one for series in study.series.values() for one in series.instances.values()]
+    above = study.attributes | {
+        NUMBER_OF_STUDY_RELATED_SERIES: str(len(study.series)),
+        NUMBER_OF_STUDY_RELATED_INSTANCES: str(len(instances)),
+    }
+    if study.modalities:
+        above[MODALITIES_IN_STUDY] = "\\".join(study.modalities)
+    if query.level is Level.STUDY:
+        yield study.key, SearchRow(max(one.current.key for one in instances), above)
+        return
+    for series_uid, series in study.series.items():
+        if query.series_instance_uid in (None, series_uid):
+            yield from _rows_of_series(series, above, query)
+
+
+def _rows_of_series(series: _Series, above: dict[int, str], query: Query) -> Iterator[tuple[int, SearchRow]]:
+    here = above | series.attributes | {NUMBER_OF_SERIES_RELATED_INSTANCES: str(len(series.instances))}
+    if query.level is Level.SERIES:
+        yield series.key, SearchRow(series.newest_key, here)
+        return
+    for instance in series.instances.values():
+        yield instance.current.key, SearchRow(instance.current.key, here | instance.current.attributes)

@@ -1,0 +1,238 @@
+"""The store over a folder of packs.
+
+Order of an append: digests → one vectored write per group → one fdatasync for the batch → addresses. A crash before
+the sync leaves a torn tail behind the recorded position, which `truncate` drops or `iter_records` sorts out.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from isocenter.domain.errors import CorruptInstance
+from isocenter.ports.blobs import (
+    BLOCK_SIZE_BYTES,
+    BlobAddress,
+    BlobLabel,
+    BlobPosition,
+    BlobRecord,
+    Buffer,
+    DamagedRecord,
+)
+from isocenter.ports.failpoints import Failpoints
+from isocenter.storage.digests import require_blocks
+from isocenter.storage.packs.erasure import erase_record
+from isocenter.storage.packs.folder import PackFolder
+from isocenter.storage.packs.layout import PACK_HEADER_SIZE_BYTES, PackKind, decode_pack_header
+from isocenter.storage.packs.log import PackLog
+from isocenter.storage.packs.spool import PAYLOAD_OFFSET, LocalPackSpool
+from isocenter.storage.packs.volume import Volume, storage_errors
+from isocenter.storage.packs.walk import iter_pack
+
+PACK_SIZE_BYTES = 1 << 30
+"""A pack is closed at 1 GiB: few files, and one is still copied or examined in seconds."""
+
+
+class LocalPackBlobStore:
+    """Keep blobs in packs on a local volume."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        pack_size_bytes: int = PACK_SIZE_BYTES,
+        reserve_bytes: int = 0,
+        failpoints: Failpoints | None = None,
+    ) -> None:
+        """Open a folder of packs, alone; `reserve_bytes` of the volume are left free for the index and for deleting."""
+        self._failpoints = failpoints or Failpoints()
+        self._reserve_bytes = reserve_bytes
+        self._volume = Volume()
+        self._write_lock = threading.Lock()
+        with storage_errors():
+            self._folder = PackFolder(folder)
+            try:
+                self._log = PackLog(
+                    self._folder,
+                    self._volume,
+                    pack_size_bytes=pack_size_bytes,
+                    reserve_bytes=reserve_bytes,
+                    failpoints=self._failpoints,
+                )
+            except BaseException:
+                self._folder.close()
+                raise
+
+    def __enter__(self) -> LocalPackBlobStore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the files and let another process have the folder."""
+        with self._write_lock:
+            self._log.close()
+            self._folder.close()
+
+    @property
+    def is_failed(self) -> bool:
+        """Tell whether an I/O error stopped all writing until the store is opened anew."""
+        return self._log.is_failed
+
+    def append(self, blobs: Sequence[tuple[BlobLabel, Buffer]]) -> list[BlobAddress]:
+        """Write blobs one behind the other and return when all are durable."""
+        if not blobs:
+            return []
+        with self._write_lock:
+            return self._log.append(blobs)
+
+    def open_spool(self) -> LocalPackSpool:
+        """Begin a large blob, which gets a pack of its own."""
+        self._log.require_usable()
+        return LocalPackSpool(
+            self._folder,
+            self._volume,
+            reserve_bytes=self._reserve_bytes,
+            failpoints=self._failpoints,
+            take_number=self._take_number,
+            on_failed=self._log.fail,
+        )
+
+    def _take_number(self) -> int:
+        self._log.require_usable()
+        with self._write_lock:
+            return self._folder.take_number()
+
+    def read(self, address: BlobAddress, *, start: int = 0, length: int | None = None) -> bytes:
+        """Return a range of a blob, verified."""
+        start, end = _range(address, start, length)
+        if start >= end:
+            return b""
+        first = start // BLOCK_SIZE_BYTES
+        with storage_errors(), self._folder.borrow(address.container) as fd:
+            blocks = _read_blocks(fd, address, first, end)
+        begin = first * BLOCK_SIZE_BYTES
+        return blocks if start == begin and end - begin == len(blocks) else blocks[start - begin : end - begin]
+
+    def iter_chunks(
+        self, address: BlobAddress, *, start: int = 0, length: int | None = None, chunk_size_bytes: int = 1 << 20
+    ) -> Iterator[bytes]:
+        """Yield a range of a blob in chunks that end on blocks, so that no block is read twice."""
+        start, end = _range(address, start, length)
+        step = max(1, chunk_size_bytes // BLOCK_SIZE_BYTES) * BLOCK_SIZE_BYTES
+        while start < end:
+            behind = min(end, start - start % BLOCK_SIZE_BYTES + step)
+            yield self.read(address, start=start, length=behind - start)
+            start = behind
+
+    def verify(self, address: BlobAddress) -> bool:
+        """Tell whether all the bytes of a blob are intact."""
+        try:
+            for _ in self.iter_chunks(address):
+                pass
+        except CorruptInstance:
+            return False
+        return True
+
+    def erase(self, address: BlobAddress) -> None:
+        """Destroy a blob's bytes for good; harmless if done before."""
+        path = self._folder.pack_path(address.container)
+        with storage_errors(), self._write_lock:
+            try:
+                fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return
+            try:
+                is_single = _is_single(fd)
+                erase_record(fd, address, self._volume, self._failpoints)
+                if is_single:
+                    os.ftruncate(fd, PAYLOAD_OFFSET)
+                    os.fsync(fd)
+            finally:
+                os.close(fd)
+            if is_single and address.container < self._folder.highest:
+                self._unlink(address.container)  # the highest stays: its number must not be used twice
+
+    def _unlink(self, container: int) -> None:
+        self._folder.pack_path(container).unlink(missing_ok=True)
+        self._folder.forget(container)
+        self._folder.sync()
+
+    def positions(self) -> list[BlobPosition]:
+        """Return how far each container is filled, in order of containers."""
+        with storage_errors(), self._write_lock:
+            return [BlobPosition(container, self._length(container)) for container in self._folder.containers()]
+
+    def _length(self, container: int) -> int:
+        durable = self._log.length_of(container)
+        return self._folder.pack_path(container).stat().st_size if durable is None else durable
+
+    def iter_records(
+        self, *, after: BlobPosition | None = None, on_damage: Callable[[DamagedRecord], None] | None = None
+    ) -> Iterator[BlobRecord]:
+        """Walk the intact records in the order written, skipping erased and damaged ones."""
+        first = BlobPosition(0, 0) if after is None else after
+        for position in self.positions():
+            if position.container < first.container:
+                continue
+            start = first.length if position.container == first.container else 0
+            with storage_errors(), self._folder.borrow(position.container) as fd:
+                yield from iter_pack(
+                    fd, position.container, start=start, length=position.length, on_damage=on_damage or _ignore
+                )
+
+    def truncate(self, position: BlobPosition) -> None:
+        """Drop what lies behind a position of a container: a torn tail after a crash."""
+        path = self._folder.pack_path(position.container)
+        with storage_errors(), self._write_lock:
+            if not path.exists() or path.stat().st_size <= position.length:
+                return
+            length = max(position.length, PACK_HEADER_SIZE_BYTES)
+            if not self._log.truncate(position.container, length):
+                _truncate(path, length)
+
+    def __repr__(self) -> str:
+        return f"LocalPackBlobStore({str(self._folder.path)!r})"
+
+
+def _read_blocks(fd: int, address: BlobAddress, first: int, end: int) -> bytes:
+    begin = first * BLOCK_SIZE_BYTES
+    behind = min(address.length, -(-end // BLOCK_SIZE_BYTES) * BLOCK_SIZE_BYTES)
+    blocks = os.pread(fd, behind - begin, address.offset + begin)
+    while len(blocks) < behind - begin:  # one call returns 2 GiB at most
+        more = os.pread(fd, behind - begin - len(blocks), address.offset + begin + len(blocks))
+        if not more:
+            raise CorruptInstance("The pack ends before the instance does.")
+        blocks += more
+    require_blocks(blocks, address.block_digests, first_block=first)
+    return blocks
+
+
+def _range(address: BlobAddress, start: int, length: int | None) -> tuple[int, int]:
+    start = max(0, start)
+    end = address.length if length is None else min(address.length, start + max(0, length))
+    return start, end
+
+
+def _is_single(fd: int) -> bool:
+    header = decode_pack_header(os.pread(fd, PACK_HEADER_SIZE_BYTES, 0))
+    return header is not None and header.kind is PackKind.SINGLE
+
+
+def _truncate(path: Path, length: int) -> None:
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.ftruncate(fd, length)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _ignore(damage: DamagedRecord) -> None:
+    """Take no notice."""

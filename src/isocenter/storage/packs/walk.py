@@ -1,0 +1,107 @@
+"""Walk a pack record by record, and find the way again behind damage.
+
+Order at each offset: a header that is intact → its payload is digested → yielded if the digests fit. Where either is
+damaged the walk looks for the next intact header at the alignment, from just behind the place where this one began.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+from isocenter.ports.blobs import BLOCK_SIZE_BYTES, BlobAddress, BlobRecord, DamagedRecord
+from isocenter.storage.digests import block_digests, digest_of_digests
+from isocenter.storage.packs.layout import (
+    ALIGNMENT_BYTES,
+    HEADER_SIZE_MAX_BYTES,
+    PACK_HEADER_SIZE_BYTES,
+    PREFIX_SIZE_BYTES,
+    RECORD_MAGIC,
+    RecordHeader,
+    RecordKind,
+    align,
+    decode_label,
+    decode_pack_header,
+    decode_record_header,
+    nonce_of,
+)
+
+READ_SIZE_BYTES = 16 * BLOCK_SIZE_BYTES
+"""A window of 1 MiB keeps memory flat and the number of reads low."""
+
+OnDamage = Callable[[DamagedRecord], None]
+
+
+def iter_pack(fd: int, container: int, *, start: int, length: int, on_damage: OnDamage) -> Iterator[BlobRecord]:
+    """Yield the intact instances of a pack from an offset on, up to a length."""
+    nonce = _nonce(fd, container, on_damage)
+    if nonce is None:
+        return
+    offset = align(max(start, PACK_HEADER_SIZE_BYTES))
+    while offset < length:
+        header = decode_record_header(os.pread(fd, HEADER_SIZE_MAX_BYTES, offset), offset=offset, nonce=nonce)
+        if header is None:
+            offset = _resume(fd, container, offset, length, nonce, on_damage, "header")
+            continue
+        payload = offset + header.header_size
+        if header.kind is RecordKind.INSTANCE:
+            record, reason = _read_record(fd, container, payload, header)
+            if record is None:
+                offset = _resume(fd, container, offset, length, nonce, on_damage, reason)
+                continue
+            yield record
+        offset = align(payload + header.payload_length)
+
+
+def _nonce(fd: int, container: int, on_damage: OnDamage) -> int | None:
+    head = os.pread(fd, PACK_HEADER_SIZE_BYTES + PREFIX_SIZE_BYTES, 0)
+    header = decode_pack_header(head[:PACK_HEADER_SIZE_BYTES])
+    if header is not None:
+        return header.nonce
+    on_damage(DamagedRecord(container, 0, "pack header"))
+    return nonce_of(head[PACK_HEADER_SIZE_BYTES:])
+
+
+def _read_record(fd: int, container: int, payload: int, header: RecordHeader) -> tuple[BlobRecord | None, str]:
+    digests = _digests(fd, payload, header.payload_length)
+    if digests is None or digest_of_digests(digests) != header.payload_digest:
+        return None, "payload"
+    label = decode_label(header.label)
+    if label is None:
+        return None, "label"
+    return BlobRecord(label, BlobAddress(container, payload, header.payload_length, digests)), ""
+
+
+def _digests(fd: int, offset: int, length: int) -> bytes | None:
+    digests: list[bytes] = []
+    end = offset + length
+    while offset < end:
+        chunk = os.pread(fd, min(READ_SIZE_BYTES, end - offset), offset)
+        if len(chunk) < min(READ_SIZE_BYTES, end - offset):
+            return None
+        digests.append(block_digests(chunk))
+        offset += len(chunk)
+    return b"".join(digests)
+
+
+def _resume(fd: int, container: int, offset: int, length: int, nonce: int, on_damage: OnDamage, reason: str) -> int:
+    on_damage(DamagedRecord(container, offset, reason))
+    at = offset + ALIGNMENT_BYTES
+    while at < length:
+        window = os.pread(fd, min(READ_SIZE_BYTES, length - at), at)
+        if not window:
+            break
+        for candidate in _candidates(window):
+            head = os.pread(fd, HEADER_SIZE_MAX_BYTES, at + candidate)
+            if decode_record_header(head, offset=at + candidate, nonce=nonce) is not None:
+                return at + candidate
+        at += READ_SIZE_BYTES
+    return length
+
+
+def _candidates(window: bytes) -> Iterator[int]:
+    at = window.find(RECORD_MAGIC)
+    while at >= 0:
+        if at % ALIGNMENT_BYTES == 0:
+            yield at
+        at = window.find(RECORD_MAGIC, at + 1)

@@ -1,0 +1,242 @@
+"""The index over one SQLite file: commits through the writer, questions through the readers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import apsw
+
+from isocenter.domain.identifiers import InstanceIdentifier, Level, Scope
+from isocenter.domain.query import Query, SearchRow
+from isocenter.ports.blobs import BlobAddress, BlobPosition
+from isocenter.ports.failpoints import Failpoints
+from isocenter.ports.index import (
+    Change,
+    ChangeAction,
+    ChangeState,
+    Delivery,
+    Erasure,
+    InstanceRow,
+    NewInstance,
+    Totals,
+)
+from isocenter.storage.matching import integer_of
+from isocenter.storage.sqlite.connections import ReaderPool, Row, fetch, require_sqlite
+from isocenter.storage.sqlite.search import count_statement, page_statement
+from isocenter.storage.sqlite.statements import load_queries
+from isocenter.storage.sqlite.writer import IndexWriter
+
+READERS_MAX = 8
+"""Reads hold the interpreter's lock most of the time; more connections only cost memory."""
+
+_SCOPE_QUERIES = {
+    Level.STUDY: "instances_of_study",
+    Level.SERIES: "instances_of_series",
+    Level.INSTANCE: "instances_of_instance",
+}
+
+
+class SqliteInstanceIndex:
+    """Keep the index in one SQLite file."""
+
+    def __init__(self, path: Path, *, failpoints: Failpoints | None = None) -> None:
+        """Open the file and bring its schema up to date; raise StorageFailed where the SQLite library is unsafe."""
+        require_sqlite(apsw.sqlite_lib_version())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._queries = load_queries()
+        self._writer = IndexWriter(path, failpoints or Failpoints())
+        self._readers = ReaderPool(path, connections_max=READERS_MAX)
+
+    def __enter__(self) -> SqliteInstanceIndex:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._readers.close()
+        self._writer.close()
+
+    @property
+    def is_failed(self) -> bool:
+        """Tell whether an I/O error stopped all writing until the index is opened anew."""
+        return self._writer.is_failed
+
+    def commit(
+        self,
+        instances: Sequence[NewInstance],
+        *,
+        now: float,
+        erase_due_at: float,
+        positions: Sequence[BlobPosition] = (),
+    ) -> list[int]:
+        """Commit instances with their feed and delivery rows; return their instance keys."""
+        return self._writer.commit(instances, now=now, erase_due_at=erase_due_at, positions=positions)
+
+    def delete(self, scope: Scope, *, now: float, erase_due_at: float) -> int:
+        """Remove a scope, with feed rows and erasures in the same commit; return how many instances went."""
+        return self._writer.delete(scope, now=now, erase_due_at=erase_due_at)
+
+    def forget_erasures(self, erasure_keys: Sequence[int]) -> None:
+        """Drop erasures that were carried out."""
+        self._writer.forget_erasures(erasure_keys)
+
+    def find_stored(self, identifiers: Sequence[InstanceIdentifier]) -> dict[InstanceIdentifier, InstanceRow]:
+        """Return those of the identifiers that are stored, current versions."""
+        query = self._queries["instances_of_instance"]
+        found: dict[InstanceIdentifier, InstanceRow] = {}
+        with self._readers.connection() as connection:
+            for identifier in identifiers:
+                bindings = {
+                    "partition_name": identifier.partition_name,
+                    "study_instance_uid": identifier.study_instance_uid,
+                    "series_instance_uid": identifier.series_instance_uid,
+                    "sop_instance_uid": identifier.sop_instance_uid,
+                    "is_original": 0,
+                }
+                for row in fetch(connection, query, bindings):
+                    found[identifier] = _instance_row(row)
+        return found
+
+    def instances(self, scope: Scope, *, original: bool = False) -> list[InstanceRow]:
+        """Return the instances of a scope, by series, instance number, key."""
+        bindings = {
+            "partition_name": scope.partition_name,
+            "study_instance_uid": scope.study_instance_uid,
+            "series_instance_uid": scope.series_instance_uid,
+            "sop_instance_uid": scope.sop_instance_uid,
+            "is_original": int(original),
+        }
+        with self._readers.connection() as connection:
+            rows = fetch(connection, self._queries[_scope_query(scope)], bindings)
+        if scope.series_instance_uid is None and scope.sop_instance_uid is not None:
+            rows = [row for row in rows if row[4] == scope.sop_instance_uid]
+        found = [(row[0], _instance_row(row)) for row in rows]
+        found.sort(
+            key=lambda pair: (
+                pair[0],
+                pair[1].instance_number is None,
+                pair[1].instance_number or 0,
+                pair[1].instance_key,
+            )
+        )
+        return [row for _, row in found]
+
+    def instance(self, instance_key: int) -> InstanceRow | None:
+        """Return one current instance by key."""
+        with self._readers.connection() as connection:
+            rows = fetch(connection, self._queries["instance"], (instance_key,))
+        return _instance_row(rows[0]) if rows else None
+
+    def frame_table(self, instance_key: int) -> bytes:
+        """Return the encoded frame table of an instance; empty if it has none."""
+        with self._readers.connection() as connection:
+            table: bytes | None = connection.execute(self._queries["frame_table"], (instance_key,)).get
+        return table or b""
+
+    def search(self, query: Query) -> list[SearchRow]:
+        """Return the rows that match, newest first."""
+        statement = page_statement(query)
+        with self._readers.connection() as connection:
+            rows = fetch(connection, statement.text, statement.bindings)
+        rows.sort(key=_first, reverse=True)
+        tags = statement.tags
+        return [
+            SearchRow(newest, {tag: value for tag, value in zip(tags, values, strict=True) if value is not None})
+            for _, newest, *values in rows
+        ]
+
+    def count(self, query: Query) -> int:
+        """Return how many rows match, without regard to limit and offset."""
+        statement = count_statement(query)
+        with self._readers.connection() as connection:
+            return int(connection.execute(statement.text, statement.bindings).get)
+
+    def changes(self, *, after: int = 0, limit: int = 100) -> list[Change]:
+        """Return feed rows with a sequence above `after`, in order."""
+        with self._readers.connection() as connection:
+            rows = fetch(connection, self._queries["changes"], (after, max(0, limit)))
+        return [_change(row) for row in rows]
+
+    def latest_sequence(self) -> int:
+        """Return the highest sequence of the feed; 0 when it is empty."""
+        with self._readers.connection() as connection:
+            return int(connection.execute(self._queries["latest_sequence"]).get)
+
+    def due_erasures(self, *, now: float, limit: int) -> list[Erasure]:
+        """Return erasures that are due, oldest first."""
+        with self._readers.connection() as connection:
+            rows = fetch(connection, self._queries["due_erasures"], (now, max(0, limit)))
+        return [Erasure(key, BlobAddress(*place), due_at) for key, *place, due_at in rows]
+
+    def deliveries(self, destination: str, *, limit: int = 100) -> list[Delivery]:
+        """Return the waiting deliveries of a destination, oldest first."""
+        with self._readers.connection() as connection:
+            rows = fetch(connection, self._queries["deliveries"], (destination, max(0, limit)))
+        return [Delivery(*row) for row in rows]
+
+    def positions(self) -> dict[int, int]:
+        """Return the recorded fill of each container."""
+        with self._readers.connection() as connection:
+            return dict(fetch(connection, self._queries["positions"], ()))
+
+    def addresses(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, InstanceIdentifier, BlobAddress]]:
+        """Return key, identifier and address of every stored version in order of keys, for the scrubber."""
+        with self._readers.connection() as connection:
+            rows = fetch(connection, self._queries["addresses"], (after, max(0, limit)))
+        return [(row[0], InstanceIdentifier(*row[1:5]), BlobAddress(*row[5:])) for row in rows]
+
+    def totals(self) -> Totals:
+        """Return what is stored, in counts that cost no scan."""
+        with self._readers.connection() as connection:
+            return Totals(*fetch(connection, self._queries["totals"], ())[0])
+
+    def __repr__(self) -> str:
+        return "SqliteInstanceIndex()"
+
+
+def _first(row: Row) -> int:
+    return int(row[0])
+
+
+def _scope_query(scope: Scope) -> str:
+    return _SCOPE_QUERIES[Level.STUDY if scope.series_instance_uid is None else scope.level]
+
+
+def _instance_row(row: Row) -> InstanceRow:
+    _, key, study, series, sop, partition, sop_class, syntax, number, frames, *place, header, received, original = row
+    return InstanceRow(
+        key,
+        InstanceIdentifier(study, series, sop, partition),
+        sop_class,
+        syntax,
+        integer_of(number),
+        integer_of(frames),
+        BlobAddress(*place),
+        header,
+        received,
+        bool(original),
+    )
+
+
+def _change(row: Row) -> Change:
+    sequence, study, series, sop, partition, action, timestamp, own_key, current_key = row
+    kind = ChangeAction(action)
+    if current_key is None:
+        state = ChangeState.DELETED
+    else:
+        is_own = kind is not ChangeAction.DELETE and own_key == current_key
+        state = ChangeState.CURRENT if is_own else ChangeState.REPLACED
+    return Change(
+        sequence,
+        InstanceIdentifier(study, series, sop, partition),
+        kind,
+        state,
+        timestamp,
+        current_key,
+    )

@@ -1,0 +1,308 @@
+"""One transaction that takes in instances: index rows, feed rows, delivery rows, positions, counts.
+
+Rows of new instances, feed and deliveries are collected and written table by table at the end; studies and series are
+written once per transaction, their unchanged values never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import apsw
+
+from isocenter.domain.attributes import BY_KEYWORD, SERIES_ATTRIBUTES, STUDY_ATTRIBUTES, IndexedAttribute
+from isocenter.domain.identifiers import InstanceIdentifier, Level
+from isocenter.domain.query import fold_caseless, person_name_words
+from isocenter.ports.index import ChangeAction, NewInstance
+from isocenter.storage.sqlite.columns import PERSON_NAMES, Value, values_of
+from isocenter.storage.sqlite.connections import fetch
+from isocenter.storage.sqlite.recollection import (
+    Counters,
+    PartitionDelta,
+    Recollection,
+    SeriesEntry,
+    StudyEntry,
+)
+
+_STUDY_UID = BY_KEYWORD["StudyInstanceUID"].tag
+_SERIES_UID = BY_KEYWORD["SeriesInstanceUID"].tag
+_MODALITY = BY_KEYWORD["Modality"].tag
+_STUDY_TAGS = frozenset(one.tag for one in STUDY_ATTRIBUTES) - {_STUDY_UID}
+_SERIES_TAGS = frozenset(one.tag for one in SERIES_ATTRIBUTES) - {_SERIES_UID}
+
+Row = tuple[Value, ...]
+
+
+class StoreTransaction:
+    """Take in instances one by one, then write what they add; the caller begins and ends the transaction."""
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        queries: Mapping[str, str],
+        known: Recollection,
+        counters: Counters,
+        *,
+        now: float,
+        erase_due_at: float,
+    ) -> None:
+        self._connection = connection
+        self._queries = queries
+        self._known = known
+        self._counters = counters
+        self._now = now
+        self._erase_due_at = erase_due_at
+        self._instances: list[Row] = []
+        self._changes: list[Row] = []
+        self._deliveries: list[Row] = []
+        self._pending: set[tuple[int, str]] = set()
+        self._studies: dict[int, StudyEntry] = {}
+        self._series: dict[int, SeriesEntry] = {}
+        self._deltas: dict[int, PartitionDelta] = {}
+
+    def add(self, new: NewInstance) -> int:
+        """Take in an instance and return its key."""
+        identifier = new.identifier
+        study = self._study_for(identifier)
+        series = self._series_for(study, identifier.series_instance_uid)
+        _take_values(study, new.attributes, _STUDY_TAGS)
+        modality = series.attributes.get(_MODALITY)
+        _take_values(series, new.attributes, _SERIES_TAGS)
+        if series.attributes.get(_MODALITY) != modality:
+            study.has_new_modality = True
+        self._counters.instance_key += 1
+        key = self._counters.instance_key
+        has_original, is_update = self._make_way(series, new)
+        series.newest_instance_key = study.newest_instance_key = key
+        self._count(study, series, new, is_update)
+        self._pending.add((series.series_key, identifier.sop_instance_uid))
+        self._instances.append(_instance_row(new, key, series, has_original))
+        self._note_change(study.partition_key, identifier, key, is_update)
+        self._note_deliveries(new.destinations, key)
+        return key
+
+    def _count(self, study: StudyEntry, series: SeriesEntry, new: NewInstance, is_update: bool) -> None:
+        delta = self._deltas[study.partition_key]
+        delta.size_bytes += new.address.length
+        if not is_update:
+            series.number_of_instances += 1
+            study.number_of_instances += 1
+            delta.instances += 1
+
+    def _note_change(self, partition_key: int, identifier: InstanceIdentifier, key: int, is_update: bool) -> None:
+        self._counters.sequence += 1
+        action = ChangeAction.UPDATE if is_update else ChangeAction.CREATE
+        self._changes.append(
+            (
+                self._counters.sequence,
+                partition_key,
+                identifier.study_instance_uid,
+                identifier.series_instance_uid,
+                identifier.sop_instance_uid,
+                action.value,
+                self._now,
+                key,
+            )
+        )
+
+    def _note_deliveries(self, destinations: Sequence[str], key: int) -> None:
+        for destination in destinations:
+            self._counters.delivery_key += 1
+            self._deliveries.append((self._counters.delivery_key, key, destination))
+
+    def _make_way(self, series: SeriesEntry, new: NewInstance) -> tuple[bool, bool]:
+        """Put a stored version of the same identity aside; return if an original is kept, and if one was there."""
+        sop_instance_uid = new.identifier.sop_instance_uid
+        if (series.series_key, sop_instance_uid) in self._pending:
+            self._write_instances()
+        elif series.is_new:
+            return False, False
+        found = fetch(self._connection, self._queries["stored_version"], (series.series_key, sop_instance_uid))
+        if not found:
+            return False, False
+        key, has_original, *place = found[0]
+        self._connection.execute(self._queries["cancel_deliveries"], (key,))
+        if new.keep_previous and not has_original:
+            self._connection.execute(self._queries["make_original"], (key,))
+            return True, True
+        self._connection.execute(self._queries["delete_instance"], (key,))
+        self._counters.erasure_key += 1
+        self._connection.execute(
+            self._queries["insert_erasure"], (self._counters.erasure_key, *place, self._erase_due_at)
+        )
+        self._deltas[series.partition_key].size_bytes -= place[2]
+        return bool(has_original), True
+
+    def _series_for(self, study: StudyEntry, series_instance_uid: str) -> SeriesEntry:
+        place = (study.study_key, series_instance_uid)
+        series = self._known.series.get(place)
+        if series is None:
+            series = self._load_series(study, series_instance_uid) or self._new_series(study, series_instance_uid)
+            self._known.series.put(place, series)
+        self._series[series.series_key] = series
+        return series
+
+    def _study_for(self, identifier: InstanceIdentifier) -> StudyEntry:
+        partition_key = self._partition(identifier.partition_name)
+        place = (partition_key, identifier.study_instance_uid)
+        study = self._known.studies.get(place)
+        if study is None:
+            study = self._load_study(*place) or self._new_study(*place)
+            self._known.studies.put(place, study)
+        self._studies[study.study_key] = study
+        return study
+
+    def _partition(self, partition_name: str) -> int:
+        key = self._known.partitions.get(partition_name)
+        if key is None:
+            found = self._connection.execute(self._queries["partition"], (partition_name,)).get
+            key = found or self._connection.execute(self._queries["insert_partition"], (partition_name,)).get
+            self._known.partitions[partition_name] = key
+        if key not in self._deltas:
+            self._deltas[key] = PartitionDelta()
+        return key
+
+    def _load_study(self, partition_key: int, study_instance_uid: str) -> StudyEntry | None:
+        rows = fetch(self._connection, self._queries["study"], (partition_key, study_instance_uid))
+        if not rows:
+            return None
+        key, own_partition_key, series, instances, newest, *values = rows[0]
+        return StudyEntry(key, own_partition_key, series, instances, newest, _present(STUDY_ATTRIBUTES, values))
+
+    def _new_study(self, partition_key: int, study_instance_uid: str) -> StudyEntry:
+        self._counters.study_key += 1
+        self._deltas[partition_key].studies += 1
+        key = self._counters.study_key
+        return StudyEntry(key, partition_key, 0, 0, 0, {_STUDY_UID: study_instance_uid}, is_new=True)
+
+    def _load_series(self, study: StudyEntry, series_instance_uid: str) -> SeriesEntry | None:
+        if study.is_new:
+            return None
+        rows = fetch(self._connection, self._queries["series"], (study.study_key, series_instance_uid))
+        if not rows:
+            return None
+        key, partition_key, study_key, instances, newest, *values = rows[0]
+        return SeriesEntry(key, partition_key, study_key, instances, newest, _present(SERIES_ATTRIBUTES, values))
+
+    def _new_series(self, study: StudyEntry, series_instance_uid: str) -> SeriesEntry:
+        self._counters.series_key += 1
+        self._deltas[study.partition_key].series += 1
+        study.number_of_series += 1
+        uids = {_SERIES_UID: series_instance_uid}
+        return SeriesEntry(self._counters.series_key, study.partition_key, study.study_key, 0, 0, uids, is_new=True)
+
+    def write(self) -> None:
+        """Write everything that was collected."""
+        for study in self._studies.values():
+            self._write_study(study)
+        for series in self._series.values():
+            self._write_series(series)
+        for study in self._studies.values():
+            if study.has_new_modality:
+                refresh_modalities(self._connection, self._queries, study.partition_key, study.study_key)
+                study.has_new_modality = False
+        self._write_instances()
+        self._connection.executemany(self._queries["insert_change"], self._changes)
+        self._connection.executemany(self._queries["insert_delivery"], self._deliveries)
+        for partition_key, delta in self._deltas.items():
+            self._connection.execute(
+                self._queries["add_totals"],
+                (delta.studies, delta.series, delta.instances, delta.size_bytes, partition_key),
+            )
+
+    def _write_instances(self) -> None:
+        for study in self._studies.values():
+            if study.is_new:
+                self._write_study(study)
+        for series in self._series.values():
+            if series.is_new:
+                self._write_series(series)
+        self._connection.executemany(self._queries["insert_instance"], self._instances)
+        self._instances.clear()
+        self._pending.clear()
+
+    def _write_study(self, study: StudyEntry) -> None:
+        counts = (study.number_of_series, study.number_of_instances, study.newest_instance_key)
+        if study.is_new:
+            row = (study.study_key, study.partition_key, *counts, *values_of(Level.STUDY, study.attributes))
+            self._connection.execute(self._queries["insert_study"], row)
+        else:
+            self._connection.execute(self._queries["update_study_counts"], (*counts, study.study_key))
+            if study.is_changed:
+                row = (*values_of(Level.STUDY, study.attributes), study.study_key)
+                self._connection.execute(self._queries["update_study"], row)
+        if study.is_changed:
+            self._write_words(study)
+        study.is_new = study.is_changed = False
+
+    def _write_words(self, study: StudyEntry) -> None:
+        self._connection.execute(self._queries["forget_words"], (study.study_key,))
+        self._connection.executemany(
+            self._queries["insert_word"],
+            [
+                (study.partition_key, name.column, word, study.study_key)
+                for name in PERSON_NAMES
+                for word in person_name_words(study.attributes.get(name.tag, "")).split()
+            ],
+        )
+
+    def _write_series(self, series: SeriesEntry) -> None:
+        counts = (series.number_of_instances, series.newest_instance_key)
+        if series.is_new:
+            row = (series.series_key, series.partition_key, series.study_key, *counts)
+            values = values_of(Level.SERIES, series.attributes)
+            self._connection.execute(self._queries["insert_series"], (*row, *values))
+        else:
+            self._connection.execute(self._queries["update_series_counts"], (*counts, series.series_key))
+            if series.is_changed:
+                values = values_of(Level.SERIES, series.attributes)
+                self._connection.execute(self._queries["update_series"], (*values, series.series_key))
+        series.is_new = series.is_changed = False
+
+
+def refresh_modalities(
+    connection: apsw.Connection, queries: Mapping[str, str], partition_key: int, study_key: int
+) -> None:
+    """Show the modalities of a study's series anew, and let the study be found by them."""
+    modalities = [row[0] for row in connection.execute(queries["modalities_of_study"], (study_key,))]
+    connection.execute(queries["store_modalities"], ("\\".join(modalities) or None, study_key))
+    connection.execute(queries["forget_modalities"], (study_key,))
+    rows = [(partition_key, fold_caseless(modality), study_key) for modality in modalities]
+    connection.executemany(queries["insert_modality"], rows)
+
+
+def _take_values(entry: StudyEntry | SeriesEntry, attributes: Mapping[int, str], tags: frozenset[int]) -> None:
+    """Let values that are not empty replace what was there: the latest wins (dicom-service 2.6)."""
+    kept = entry.attributes
+    for tag, value in attributes.items():
+        if tag in tags and value and kept.get(tag) != value:
+            kept[tag] = value
+            entry.is_changed = True
+
+
+def _present(attributes: Sequence[IndexedAttribute], values: Sequence[str | None]) -> dict[int, str]:
+    return {one.tag: value for one, value in zip(attributes, values, strict=True) if value is not None}
+
+
+def _instance_row(new: NewInstance, key: int, series: SeriesEntry, has_original: bool) -> Row:
+    address = new.address
+    return (
+        key,
+        series.partition_key,
+        series.study_key,
+        series.series_key,
+        0,
+        int(has_original),
+        new.identifier.sop_instance_uid,
+        new.sop_class_uid,
+        *values_of(Level.INSTANCE, new.attributes),
+        new.transfer_syntax_uid,
+        address.container,
+        address.offset,
+        address.length,
+        new.header_length,
+        new.received_at,
+        new.source,
+        address.block_digests,
+        new.frame_table,
+    )

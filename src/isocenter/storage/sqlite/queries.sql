@@ -1,0 +1,225 @@
+-- Every statement of the index that is not built from the tables of attributes. A name line, a sentence, the statement.
+
+-- name: begin
+-- Start to write; from here on this connection is the only writer.
+BEGIN IMMEDIATE;
+
+-- name: data_version
+-- Tell whether another connection has committed since the last time.
+PRAGMA data_version;
+
+-- name: checkpoint
+-- Move what is in the log to the database as far as readers allow, without waiting for them.
+PRAGMA wal_checkpoint(PASSIVE);
+
+-- name: counters
+-- Read the last numbers given.
+SELECT study_key, series_key, instance_key, sequence, delivery_key, erasure_key FROM counter;
+
+-- name: store_counters
+-- Record the last numbers given.
+UPDATE counter SET study_key = ?, series_key = ?, instance_key = ?, sequence = ?, delivery_key = ?, erasure_key = ?;
+
+-- name: partition
+-- Find a partition.
+SELECT partition_key FROM partition WHERE partition_name = ?;
+
+-- name: insert_partition
+-- Begin a partition.
+INSERT INTO partition (partition_name) VALUES (?) RETURNING partition_key;
+
+-- name: add_totals
+-- Keep the counts of a partition.
+UPDATE partition SET studies = studies + ?, series = series + ?, instances = instances + ?, size_bytes = size_bytes + ?
+WHERE partition_key = ?;
+
+-- name: totals
+-- Sum the counts of the partitions.
+SELECT coalesce(sum(studies), 0), coalesce(sum(series), 0), coalesce(sum(instances), 0), coalesce(sum(size_bytes), 0)
+FROM partition;
+
+-- name: update_study_counts
+-- Count what a commit added to a study.
+UPDATE study SET number_of_series = ?, number_of_instances = ?, newest_instance_key = ? WHERE study_key = ?;
+
+-- name: update_series_counts
+-- Count what a commit added to a series.
+UPDATE series SET number_of_instances = ?, newest_instance_key = ? WHERE series_key = ?;
+
+-- name: modalities_of_study
+-- List the modalities of a study's series.
+SELECT DISTINCT modality FROM series WHERE study_key = ? AND modality IS NOT NULL ORDER BY modality;
+
+-- name: store_modalities
+-- Show the modalities of a study.
+UPDATE study SET modalities_in_study = ? WHERE study_key = ?;
+
+-- name: forget_modalities
+-- Take a study out of the search by modality.
+DELETE FROM study_modality WHERE study_key = ?;
+
+-- name: insert_modality
+-- Let a study be found by a modality.
+INSERT OR IGNORE INTO study_modality (partition_key, modality_caseless, study_key) VALUES (?, ?, ?);
+
+-- name: forget_words
+-- Take a study out of the fuzzy search.
+DELETE FROM study_name_word WHERE study_key = ?;
+
+-- name: insert_word
+-- Let a study be found by a word of a name.
+INSERT OR IGNORE INTO study_name_word (partition_key, attribute, word, study_key) VALUES (?, ?, ?, ?);
+
+-- name: stored_version
+-- Find the current version of an instance within a series.
+SELECT instance_key, has_original, container, offset, length, block_digests FROM instance
+WHERE series_key = ? AND sop_instance_uid = ? AND is_original = 0;
+
+-- name: make_original
+-- Keep a version as the original one.
+UPDATE instance SET is_original = 1, has_original = 0 WHERE instance_key = ?;
+
+-- name: delete_instance
+-- Forget a version.
+DELETE FROM instance WHERE instance_key = ?;
+
+-- name: insert_change
+-- Add a row to the change feed.
+INSERT INTO change_feed (sequence, partition_key, study_instance_uid, series_instance_uid, sop_instance_uid, action,
+    timestamp, instance_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: insert_delivery
+-- Put an instance on its way to a destination.
+INSERT INTO delivery (delivery_key, instance_key, destination, state) VALUES (?, ?, ?, 'waiting');
+
+-- name: cancel_deliveries
+-- Take back what still waits of a version that is gone.
+UPDATE delivery SET state = 'cancelled' WHERE instance_key = ? AND state = 'waiting';
+
+-- name: insert_erasure
+-- Note bytes that are to be destroyed.
+INSERT INTO erasure (erasure_key, container, offset, length, block_digests, due_at) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: store_position
+-- Record how far a container is in the index.
+INSERT INTO pack_position (container, length) VALUES (?, ?)
+ON CONFLICT (container) DO UPDATE SET length = max(length, excluded.length);
+
+-- name: scope_versions
+-- List every version in a scope.
+SELECT i.instance_key, i.is_original, i.study_key, i.series_key, i.partition_key, s.study_instance_uid,
+    e.series_instance_uid, i.sop_instance_uid, i.container, i.offset, i.length, i.block_digests
+FROM partition p
+JOIN study s ON s.partition_key = p.partition_key AND s.study_instance_uid = :study_instance_uid
+JOIN series e ON e.study_key = s.study_key
+    AND (:series_instance_uid IS NULL OR e.series_instance_uid = :series_instance_uid)
+JOIN instance i ON i.series_key = e.series_key
+    AND (:sop_instance_uid IS NULL OR i.sop_instance_uid = :sop_instance_uid)
+WHERE p.partition_name = :partition_name;
+
+-- name: count_series
+-- Count anew what is left of a series.
+SELECT count(*), max(instance_key) FROM instance WHERE series_key = ? AND is_original = 0;
+
+-- name: delete_series
+-- Forget a series.
+DELETE FROM series WHERE series_key = ?;
+
+-- name: count_study
+-- Count anew what is left of a study.
+SELECT count(*), coalesce(sum(number_of_instances), 0), max(newest_instance_key) FROM series WHERE study_key = ?;
+
+-- name: delete_study
+-- Forget a study.
+DELETE FROM study WHERE study_key = ?;
+
+-- name: forget_erasure
+-- Drop an erasure that was carried out.
+DELETE FROM erasure WHERE erasure_key = ?;
+
+-- name: due_erasures
+-- List what is to be destroyed by now.
+SELECT erasure_key, container, offset, length, block_digests, due_at FROM erasure WHERE due_at <= ?
+ORDER BY due_at, erasure_key LIMIT ?;
+
+-- name: deliveries
+-- List what waits for a destination.
+SELECT delivery_key, instance_key, destination, state FROM delivery WHERE destination = ? AND state = 'waiting'
+ORDER BY delivery_key LIMIT ?;
+
+-- name: positions
+-- List how far each container is in the index.
+SELECT container, length FROM pack_position ORDER BY container;
+
+-- name: changes
+-- Read the feed, each row with the current instance of its identity.
+SELECT f.sequence, f.study_instance_uid, f.series_instance_uid, f.sop_instance_uid, p.partition_name, f.action,
+    f.timestamp, f.instance_key, i.instance_key
+FROM change_feed f
+JOIN partition p ON p.partition_key = f.partition_key
+LEFT JOIN study s ON s.partition_key = f.partition_key AND s.study_instance_uid = f.study_instance_uid
+LEFT JOIN series e ON e.study_key = s.study_key AND e.series_instance_uid = f.series_instance_uid
+LEFT JOIN instance i ON i.series_key = e.series_key AND i.sop_instance_uid = f.sop_instance_uid AND i.is_original = 0
+WHERE f.sequence > ? ORDER BY f.sequence LIMIT ?;
+
+-- name: latest_sequence
+-- Read the highest sequence of the feed.
+SELECT sequence FROM counter;
+
+-- name: frame_table
+-- Read the frame table of a version.
+SELECT frame_table FROM instance WHERE instance_key = ?;
+
+-- name: addresses
+-- Walk every stored version.
+SELECT i.instance_key, s.study_instance_uid, e.series_instance_uid, i.sop_instance_uid, p.partition_name, i.container,
+    i.offset, i.length, i.block_digests
+FROM instance i
+JOIN series e ON e.series_key = i.series_key
+JOIN study s ON s.study_key = i.study_key
+JOIN partition p ON p.partition_key = i.partition_key
+WHERE i.instance_key > ? ORDER BY i.instance_key LIMIT ?;
+
+-- name: instance
+-- Read one current instance.
+SELECT i.series_key, i.instance_key, s.study_instance_uid, e.series_instance_uid, i.sop_instance_uid, p.partition_name,
+    i.sop_class_uid, i.transfer_syntax_uid, i.instance_number, i.number_of_frames, i.container, i.offset, i.length,
+    i.block_digests, i.header_length, i.received_at, i.has_original
+FROM instance i
+JOIN series e ON e.series_key = i.series_key
+JOIN study s ON s.study_key = i.study_key
+JOIN partition p ON p.partition_key = i.partition_key
+WHERE i.instance_key = ? AND i.is_original = 0;
+
+-- name: instances_of_study
+-- Read the current or the original instances of a study.
+SELECT i.series_key, i.instance_key, s.study_instance_uid, e.series_instance_uid, i.sop_instance_uid, p.partition_name,
+    i.sop_class_uid, i.transfer_syntax_uid, i.instance_number, i.number_of_frames, i.container, i.offset, i.length,
+    i.block_digests, i.header_length, i.received_at, i.has_original
+FROM partition p
+CROSS JOIN study s ON s.partition_key = p.partition_key AND s.study_instance_uid = :study_instance_uid
+CROSS JOIN series e ON e.study_key = s.study_key
+CROSS JOIN instance i ON i.series_key = e.series_key
+WHERE p.partition_name = :partition_name AND i.is_original = :is_original;
+
+-- name: instances_of_series
+-- Read the current or the original instances of a series.
+SELECT i.series_key, i.instance_key, s.study_instance_uid, e.series_instance_uid, i.sop_instance_uid, p.partition_name,
+    i.sop_class_uid, i.transfer_syntax_uid, i.instance_number, i.number_of_frames, i.container, i.offset, i.length,
+    i.block_digests, i.header_length, i.received_at, i.has_original
+FROM partition p
+CROSS JOIN study s ON s.partition_key = p.partition_key AND s.study_instance_uid = :study_instance_uid
+CROSS JOIN series e ON e.study_key = s.study_key AND e.series_instance_uid = :series_instance_uid
+CROSS JOIN instance i ON i.series_key = e.series_key
+WHERE p.partition_name = :partition_name AND i.is_original = :is_original;
+
+-- name: instances_of_instance
+-- Read the current or the original version of an instance.
+SELECT i.series_key, i.instance_key, s.study_instance_uid, e.series_instance_uid, i.sop_instance_uid, p.partition_name,
+    i.sop_class_uid, i.transfer_syntax_uid, i.instance_number, i.number_of_frames, i.container, i.offset, i.length,
+    i.block_digests, i.header_length, i.received_at, i.has_original
+FROM partition p
+CROSS JOIN study s ON s.partition_key = p.partition_key AND s.study_instance_uid = :study_instance_uid
+CROSS JOIN series e ON e.study_key = s.study_key AND e.series_instance_uid = :series_instance_uid
+CROSS JOIN instance i ON i.series_key = e.series_key AND i.sop_instance_uid = :sop_instance_uid
+WHERE p.partition_name = :partition_name AND i.is_original = :is_original;

@@ -1,0 +1,129 @@
+"""One transaction that removes a scope: rows, feed rows, erasures, deliveries that wait, and parents left empty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import apsw
+
+from isocenter.domain.identifiers import Scope
+from isocenter.ports.index import ChangeAction
+from isocenter.storage.sqlite.connections import fetch
+from isocenter.storage.sqlite.intake import refresh_modalities
+from isocenter.storage.sqlite.recollection import Counters
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    instance_key: int
+    is_original: int
+    study_key: int
+    series_key: int
+    partition_key: int
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    container: int
+    offset: int
+    length: int
+    block_digests: bytes
+
+
+class RemovalTransaction:
+    """Remove one scope; the caller begins and ends the transaction."""
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        queries: Mapping[str, str],
+        counters: Counters,
+        *,
+        now: float,
+        erase_due_at: float,
+    ) -> None:
+        self._connection = connection
+        self._queries = queries
+        self._counters = counters
+        self._now = now
+        self._erase_due_at = erase_due_at
+
+    def remove(self, scope: Scope) -> int:
+        """Remove everything in a scope; return how many instances went."""
+        rows = fetch(
+            self._connection,
+            self._queries["scope_versions"],
+            {
+                "partition_name": scope.partition_name,
+                "study_instance_uid": scope.study_instance_uid,
+                "series_instance_uid": scope.series_instance_uid,
+                "sop_instance_uid": scope.sop_instance_uid,
+            },
+        )
+        if not rows:
+            return 0
+        versions = [_Version(*row) for row in rows]
+        current = sorted((one for one in versions if not one.is_original), key=lambda one: one.instance_key)
+        self._note_changes(current)
+        self._erase_later(versions)
+        keys = [(one.instance_key,) for one in versions]
+        self._connection.executemany(self._queries["cancel_deliveries"], keys)
+        self._connection.executemany(self._queries["delete_instance"], keys)
+        self._tidy_parents(versions, len(current))
+        return len(current)
+
+    def _note_changes(self, current: list[_Version]) -> None:
+        first = self._counters.sequence + 1
+        self._counters.sequence += len(current)
+        self._connection.executemany(
+            self._queries["insert_change"],
+            [
+                (
+                    first + index,
+                    one.partition_key,
+                    one.study_instance_uid,
+                    one.series_instance_uid,
+                    one.sop_instance_uid,
+                    ChangeAction.DELETE.value,
+                    self._now,
+                    one.instance_key,
+                )
+                for index, one in enumerate(current)
+            ],
+        )
+
+    def _erase_later(self, versions: list[_Version]) -> None:
+        first = self._counters.erasure_key + 1
+        self._counters.erasure_key += len(versions)
+        self._connection.executemany(
+            self._queries["insert_erasure"],
+            [
+                (first + index, one.container, one.offset, one.length, one.block_digests, self._erase_due_at)
+                for index, one in enumerate(versions)
+            ],
+        )
+
+    def _tidy_parents(self, versions: list[_Version], instances_gone: int) -> None:
+        series_gone = sum(self._recount_series(key) for key in {one.series_key for one in versions})
+        study = versions[0]
+        study_gone = self._recount_study(study.partition_key, study.study_key)
+        size_gone = sum(one.length for one in versions)
+        gone = (-study_gone, -series_gone, -instances_gone, -size_gone, study.partition_key)
+        self._connection.execute(self._queries["add_totals"], gone)
+
+    def _recount_series(self, series_key: int) -> bool:
+        count, newest = fetch(self._connection, self._queries["count_series"], (series_key,))[0]
+        if count:
+            self._connection.execute(self._queries["update_series_counts"], (count, newest, series_key))
+        else:
+            self._connection.execute(self._queries["delete_series"], (series_key,))
+        return not count
+
+    def _recount_study(self, partition_key: int, study_key: int) -> bool:
+        counts = fetch(self._connection, self._queries["count_study"], (study_key,))[0]
+        if not counts[0]:
+            self._connection.execute(self._queries["delete_study"], (study_key,))
+            return True
+        self._connection.execute(self._queries["update_study_counts"], (*counts, study_key))
+        refresh_modalities(self._connection, self._queries, partition_key, study_key)
+        return False

@@ -1,0 +1,157 @@
+"""The one connection that writes: transactions, what is remembered between them, checkpoints between commits."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+
+from isocenter.domain.errors import StorageFailed
+from isocenter.domain.identifiers import Scope
+from isocenter.ports.blobs import BlobPosition
+from isocenter.ports.failpoints import Failpoints
+from isocenter.ports.index import NewInstance
+from isocenter.storage.folders import sync_folder
+from isocenter.storage.sqlite.connections import domain_error, index_errors, open_writer
+from isocenter.storage.sqlite.intake import StoreTransaction
+from isocenter.storage.sqlite.migrate import migrate_to_current
+from isocenter.storage.sqlite.recollection import Counters, Recollection
+from isocenter.storage.sqlite.removal import RemovalTransaction
+from isocenter.storage.sqlite.statements import load_queries
+
+CHECKPOINT_PAGES = 4000
+"""About 16 MB of log between checkpoints: pages that many commits touch are copied once; recovery stays short."""
+
+Result = TypeVar("Result")
+
+
+class IndexWriter:
+    """Write to the index, one transaction at a time."""
+
+    def __init__(self, path: Path, failpoints: Failpoints) -> None:
+        self._failpoints = failpoints
+        self._lock = threading.Lock()
+        self._queries = load_queries()
+        self._known = Recollection()
+        self._is_failed = False
+        self._wal_pages = 0
+        with index_errors():
+            self._connection = open_writer(path)
+            migrate_to_current(self._connection)
+        self._connection.set_wal_hook(self._note_pages)
+        sync_folder(path.parent)
+
+    @property
+    def is_failed(self) -> bool:
+        """Tell whether an I/O error stopped all writing until the index is opened anew."""
+        return self._is_failed
+
+    def _note_pages(self, connection: apsw.Connection, name: str, pages: int) -> int:
+        self._wal_pages = pages
+        return 0
+
+    def commit(
+        self,
+        instances: Sequence[NewInstance],
+        *,
+        now: float,
+        erase_due_at: float,
+        positions: Sequence[BlobPosition],
+    ) -> list[int]:
+        """Take in instances in one transaction."""
+
+        def write(counters: Counters) -> list[int]:
+            transaction = StoreTransaction(
+                self._connection, self._queries, self._known, counters, now=now, erase_due_at=erase_due_at
+            )
+            keys = [transaction.add(new) for new in instances]
+            self._failpoints.hit("index.mid_transaction")
+            transaction.write()
+            rows = [(position.container, position.length) for position in positions]
+            self._connection.executemany(self._queries["store_position"], rows)
+            return keys
+
+        return self._transact(write)
+
+    def delete(self, scope: Scope, *, now: float, erase_due_at: float) -> int:
+        """Remove a scope in one transaction."""
+
+        def write(counters: Counters) -> int:
+            removal = RemovalTransaction(self._connection, self._queries, counters, now=now, erase_due_at=erase_due_at)
+            count = removal.remove(scope)
+            self._failpoints.hit("index.mid_transaction")
+            if count:
+                self._known.forget_entries()
+            return count
+
+        return self._transact(write)
+
+    def forget_erasures(self, erasure_keys: Sequence[int]) -> None:
+        """Drop erasures in one transaction."""
+
+        def write(counters: Counters) -> None:
+            rows = [(key,) for key in erasure_keys]
+            self._connection.executemany(self._queries["forget_erasure"], rows)
+
+        self._transact(write)
+
+    def _transact(self, write: Callable[[Counters], Result]) -> Result:
+        with self._lock:
+            if self._is_failed:
+                raise StorageFailed("The index failed; nothing is taken until it is opened again.")
+            try:
+                result = self._write_and_commit(write)
+            except BaseException as error:
+                self._roll_back()
+                refusal = self._refusal(error)
+                if refusal is error:
+                    raise
+                raise refusal from error
+            self._failpoints.hit("index.after_commit")
+            self._known.shrink()
+            self._checkpoint()
+            return result
+
+    def _write_and_commit(self, write: Callable[[Counters], Result]) -> Result:
+        self._failpoints.hit("index.before_begin")
+        self._connection.execute(self._queries["begin"])
+        counters = self._known.refresh(self._connection, self._queries)
+        result = write(counters)
+        self._connection.execute(self._queries["store_counters"], counters.as_row())
+        self._failpoints.hit("index.before_commit")
+        self._connection.execute("COMMIT")
+        return result
+
+    def _roll_back(self) -> None:
+        self._known.clear()
+        if self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK")
+            except apsw.Error:
+                self._is_failed = True
+
+    def _refusal(self, error: BaseException) -> BaseException:
+        refusal = domain_error(error) if isinstance(error, apsw.Error) else error
+        if isinstance(error, apsw.IOError | apsw.CorruptError) or isinstance(refusal, StorageFailed):
+            self._is_failed = True
+        return refusal
+
+    def _checkpoint(self) -> None:
+        """Move the log to the database now and then; a failure here loses nothing, and the next one tries again."""
+        if self._wal_pages < CHECKPOINT_PAGES:
+            return
+        self._wal_pages = 0
+        try:
+            self._connection.execute(self._queries["checkpoint"]).fetchall()
+        except (apsw.IOError, apsw.CorruptError):
+            self._is_failed = True
+        except apsw.Error:
+            return
+
+    def close(self) -> None:
+        """Close the connection, which carries the log over to the database."""
+        with self._lock:
+            self._connection.close()
