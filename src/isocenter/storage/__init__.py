@@ -2,5 +2,5 @@
 
 Holds: one drawer per technology.
 Never: decides what is stored; that is the archive's.
-Start reading at: `packs/record.py`.
+Start reading at: `matching.py`, then a drawer's `__init__`.
 """

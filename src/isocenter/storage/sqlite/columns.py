@@ -59,7 +59,6 @@ COLUMNS = {
     Level.SERIES: _columns(SERIES_ATTRIBUTES),
     Level.INSTANCE: _columns([one for one in INSTANCE_ATTRIBUTES if one.column not in INSTANCE_IDENTITY]),
 }
-PERSON_NAMES = tuple(attribute for attribute in STUDY_ATTRIBUTES if attribute.vr == "PN")
 
 STUDY_FIXED = ("study_key", "partition_key", "number_of_series", "number_of_instances", "newest_instance_key")
 SERIES_FIXED = ("series_key", "partition_key", "study_key", "number_of_instances", "newest_instance_key")

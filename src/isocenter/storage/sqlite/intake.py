@@ -14,7 +14,7 @@ from isocenter.domain.attributes import BY_KEYWORD, SERIES_ATTRIBUTES, STUDY_ATT
 from isocenter.domain.identifiers import InstanceIdentifier, Level
 from isocenter.domain.query import fold_caseless, person_name_words
 from isocenter.ports.index import ChangeAction, NewInstance
-from isocenter.storage.sqlite.columns import PERSON_NAMES, Value, values_of
+from isocenter.storage.sqlite.columns import Value, values_of
 from isocenter.storage.sqlite.connections import fetch
 from isocenter.storage.sqlite.recollection import (
     Counters,
@@ -27,8 +27,9 @@ from isocenter.storage.sqlite.recollection import (
 _STUDY_UID = BY_KEYWORD["StudyInstanceUID"].tag
 _SERIES_UID = BY_KEYWORD["SeriesInstanceUID"].tag
 _MODALITY = BY_KEYWORD["Modality"].tag
-_STUDY_TAGS = frozenset(one.tag for one in STUDY_ATTRIBUTES) - {_STUDY_UID}
-_SERIES_TAGS = frozenset(one.tag for one in SERIES_ATTRIBUTES) - {_SERIES_UID}
+_STUDY_TAGS = tuple(one.tag for one in STUDY_ATTRIBUTES if one.tag != _STUDY_UID)
+_SERIES_TAGS = tuple(one.tag for one in SERIES_ATTRIBUTES if one.tag != _SERIES_UID)
+_NAME_COLUMNS = tuple((one.column, one.tag) for one in STUDY_ATTRIBUTES if one.vr == "PN")
 
 Row = tuple[Value, ...]
 
@@ -240,9 +241,9 @@ class StoreTransaction:
         self._connection.executemany(
             self._queries["insert_word"],
             [
-                (study.partition_key, name.column, word, study.study_key)
-                for name in PERSON_NAMES
-                for word in person_name_words(study.attributes.get(name.tag, "")).split()
+                (study.partition_key, column, word, study.study_key)
+                for column, tag in _NAME_COLUMNS
+                for word in person_name_words(study.attributes.get(tag, "")).split()
             ],
         )
 
@@ -271,11 +272,15 @@ def refresh_modalities(
     connection.executemany(queries["insert_modality"], rows)
 
 
-def _take_values(entry: StudyEntry | SeriesEntry, attributes: Mapping[int, str], tags: frozenset[int]) -> None:
+def _take_values(entry: StudyEntry | SeriesEntry, attributes: Mapping[int, str], tags: tuple[int, ...]) -> None:
     """Let values that are not empty replace what was there: the latest wins (dicom-service 2.6)."""
+    values = tuple(map(attributes.get, tags))
+    if values == entry.last_values:
+        return
+    entry.last_values = values
     kept = entry.attributes
-    for tag, value in attributes.items():
-        if tag in tags and value and kept.get(tag) != value:
+    for tag, value in zip(tags, values, strict=True):
+        if value and kept.get(tag) != value:
             kept[tag] = value
             entry.is_changed = True
 

@@ -59,6 +59,7 @@ class StudyEntry:
     is_new: bool = False
     is_changed: bool = False
     has_new_modality: bool = False
+    last_values: tuple[str | None, ...] = ()
 
 
 @dataclass(slots=True)
@@ -73,6 +74,7 @@ class SeriesEntry:
     attributes: dict[int, str]
     is_new: bool = False
     is_changed: bool = False
+    last_values: tuple[str | None, ...] = ()
 
 
 class Remembered(Generic[Key, Kept]):

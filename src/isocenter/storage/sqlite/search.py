@@ -150,7 +150,7 @@ def _key_select(conditions: _Conditions) -> str:
         tables.insert(1, Level.SERIES)  # instances are found by their series
     source = _source(tables, conditions)
     alias = "m" if conditions.has_modality_join and level is Level.STUDY else ALIASES[level]
-    where = [*_partition_conditions(tables, level), *conditions.texts]
+    where = [*(f"{ALIASES[table]}.partition_key = {_PARTITION}" for table in tables), *conditions.texts]
     if level is Level.INSTANCE:
         where.append("i.is_original = 0")
     return f"SELECT {alias}.{TABLES[level]}_key FROM {source} WHERE {' AND '.join(where)}"
@@ -170,14 +170,6 @@ def _source(tables: list[Level], conditions: _Conditions) -> str:
 def _link(tables: list[Level], table: Level) -> str:
     above = tables[tables.index(table) - 1]
     return f"{ALIASES[table]}.{TABLES[above]}_key = {ALIASES[above]}.{TABLES[above]}_key"
-
-
-def _partition_conditions(tables: list[Level], level: Level) -> list[str]:
-    """Bind the partition where the search starts; below, keys imply it, and a `+` keeps its index out of the plan."""
-    return [
-        f"{'' if table is tables[0] or table < level else '+'}{ALIASES[table]}.partition_key = {_PARTITION}"
-        for table in tables
-    ]
 
 
 def _add(conditions: _Conditions, match: Match) -> None:
