@@ -259,8 +259,8 @@ STAGES = {
         Stage("docs", _pytest("tests/docs")),
         Stage("wheel", check_wheel),
         Stage("interop", _pytest("tests/interop")),
-        Stage("e2e", _pytest("tests/e2e", "-m", "not browser and not long and not root")),
-        Stage("browser", _pytest("tests/e2e", "-m", "browser and not long and not root")),
+        Stage("e2e", _pytest("tests/e2e")),
+        Stage("browser", _pytest("tests/browser")),
         Stage("crash", _pytest("tests/crash")),
     )
 }

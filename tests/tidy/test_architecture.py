@@ -118,3 +118,10 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
 def test_every_module_begins_with_a_docstring() -> None:
     paths = [*PACKAGE.rglob("*.py"), *Path(REPOSITORY / "scripts").glob("*.py")]
     assert [str(path) for path in paths if ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) is None] == []
+
+
+def test_every_folder_of_tests_belongs_to_a_stage_of_the_check() -> None:
+    tests = REPOSITORY / "tests"
+    folders = {path.relative_to(tests).parts[0] for path in tests.rglob("test_*.py")}
+    stages = set(re.findall(r'_pytest\("tests/(\w+)"', (REPOSITORY / "scripts/check.py").read_text(encoding="utf-8")))
+    assert folders <= stages

@@ -13,7 +13,7 @@ from tests.support.shared_data import REPOSITORY
 TEXT_SIZE_MAX_BYTES = 2_000_000
 BINARY_SIZE_MAX_BYTES = 64 * 1024
 """Fixtures are generated; what is larger than this does not belong in the repository."""
-LOOSE_ENDS = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X")) + r"\b")
+LOOSE_ENDS = re.compile(r"\b(?:" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X")) + r")\b")
 """Written in two halves, so that this file does not find itself."""
 MACHINE_PATHS = re.compile(r"(?<![\w.~-])/(?:home|root|Users|work)/\w")
 INDEX_LINES = re.compile(
