@@ -65,5 +65,5 @@ def is_instance_file(path: str) -> bool:
     if head[PREAMBLE_LENGTH : PREAMBLE_LENGTH + len(PREFIX)] != PREFIX:
         return False
     at = head.find(_MEDIA_STORAGE_SOP_CLASS, PREAMBLE_LENGTH)
-    value = head[at + 8 : at + 8 + 64]
-    return at < 0 or value[: len(MEDIA_STORAGE_DIRECTORY) + 1].rstrip(b"\0 ") != MEDIA_STORAGE_DIRECTORY
+    length = int.from_bytes(head[at + 6 : at + 8], "little")
+    return at < 0 or head[at + 8 : at + 8 + length].rstrip(b"\0 ") != MEDIA_STORAGE_DIRECTORY

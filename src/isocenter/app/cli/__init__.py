@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from isocenter.domain.errors import Broken, InvalidRequest, InvalidSetting, IsocenterError, PeerUnreachable
+from isocenter.domain.errors import Broken, InvalidSetting, IsocenterError, PeerUnreachable
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -131,7 +131,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     is_debug = "--debug" in args
     if is_debug:
         args.remove("--debug")
-    sys.exit(_run(args, is_debug=is_debug))
+    code = _run(args, is_debug=is_debug)
+    if code == EXIT_INTERRUPTED:
+        sys.stdout.flush()
+        os._exit(code)  # a request that is still on its way would hold the interpreter up
+    sys.exit(code)
 
 
 def _run(args: list[str], *, is_debug: bool) -> int:
@@ -163,7 +167,7 @@ def _run(args: list[str], *, is_debug: bool) -> int:
 def _exit_code(error: IsocenterError) -> int:
     if isinstance(error, PeerUnreachable):
         return EXIT_UNREACHABLE
-    return EXIT_USAGE if isinstance(error, InvalidSetting | InvalidRequest) else EXIT_FAILED
+    return EXIT_USAGE if isinstance(error, InvalidSetting) else EXIT_FAILED
 
 
 def _next_step(error: IsocenterError) -> str:

@@ -17,7 +17,7 @@ def command(names: tuple[str, ...], url: str, is_sure: bool) -> int:
     """Delete studies, series or instances from an archive.
 
     A node makes them unreachable at once and destroys their bytes a minute later (archive.erase_after_s).
-    Asks first, unless --yes is given. Exit code 1 where there was nothing of that name.
+    Asks first, unless --yes is given. Exit code 1 where there was nothing of that name or it was to stay.
     """
     scopes = [parse_scope(name) for name in names]
     from isocenter.app.fetching import list_instances
@@ -34,7 +34,10 @@ def command(names: tuple[str, ...], url: str, is_sure: bool) -> int:
                     question = (
                         f"Delete {level} {name} with {count_of(count, 'instance')} from {client.service} for good?"
                     )
-                    click.confirm(question, abort=True)
+                    if not click.confirm(question):
+                        click.echo("It stays.")
+                        failed += 1
+                        continue
                 client.delete(scope)
             except NotFound:
                 click.echo(f"failed: {name}: {client.service} has no {level} of that UID.", err=True)
