@@ -81,7 +81,7 @@ def _overwrite(fd: int, offset: int, length: int) -> None:
 def write_all(fd: int, data: bytes | memoryview, offset: int) -> None:
     """Write every byte at an offset."""
     view = memoryview(data)
-    while len(view):
+    while view:
         written = os.pwrite(fd, view, offset)
         view = view[written:]
         offset += written
