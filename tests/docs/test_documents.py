@@ -54,9 +54,22 @@ def test_every_promised_command_is_there_and_describes_itself(command: str) -> N
 def test_readme_lists_the_commands_of_the_program() -> None:
     section = _text("README.md").partition("\n## Commands\n")[2].partition("\n## ")[0]
     listed = {name.split()[0] for name in re.findall(r"^\| `([a-z ]+)` \|", section, re.MULTILINE)}
-    offered = set(re.findall(r"^  ([a-z][a-z-]*)  ", _help().partition("Commands:")[2], re.MULTILINE))
-    assert listed >= set(COMMANDS)
-    assert not offered or listed == offered
+    offered = set(re.findall(r"^  ([a-z][a-z-]*)  +[A-Z]", _help(), re.MULTILINE))
+    assert listed == offered == set(COMMANDS)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_command_line_of_a_document_is_understood(document: str) -> None:
+    for command, rest in re.findall(r"^\.venv/bin/isocenter ([a-z]+)(.*)$", _text(document), re.MULTILINE):
+        options = re.findall(r"(?<=\s)--?[a-z][a-z-]*", rest)
+        assert [option for option in options if option not in _help(command)] == [], command
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_setting_that_a_document_names_is_there(document: str) -> None:
+    rows = _text("src/isocenter/app/settings_table.py")
+    named = re.findall(r"`((?:http|archive|storage|viewer|log)\.[a-z_]+)`", _text(document))
+    assert [name for name in named if f'"{name}"' not in rows] == []
 
 
 def test_every_run_time_dependency_has_its_line() -> None:
@@ -64,6 +77,19 @@ def test_every_run_time_dependency_has_its_line() -> None:
     wanted = [re.split(r"[^\w-]", requirement)[0] for requirement in project["dependencies"]]
     listed = re.findall(r"^\| ([\w-]+) \|", _text("docs/dependencies.md"), re.MULTILINE)
     assert [name for name in listed if name != "package"] == sorted(wanted)
+
+
+def test_every_run_time_dependency_is_used() -> None:
+    project = tomllib.loads(_text("pyproject.toml"))["project"]
+    imported = {"pillow": "PIL"}
+    loaded_by_uvicorn = {"httptools", "uvloop"}
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "src").rglob("*.py"))
+    names = [re.split(r"[^\w-]", requirement)[0] for requirement in project["dependencies"]]
+    modules = {name: imported.get(name, name) for name in names if name not in loaded_by_uvicorn}
+    used = {
+        name for name, module in modules.items() if re.search(rf"^\s*(?:from|import) {module}\b", sources, re.MULTILINE)
+    }
+    assert sorted(modules.keys() - used) == []
 
 
 def test_every_dependency_is_locked() -> None:
