@@ -132,7 +132,7 @@ class RowEncoder:
 
 
 def _column(tag: int, vr: str, keeps_empty: bool) -> tuple[int, str, Callable[[str], str] | None, str | None]:
-    """Return a tag, the text before its values, how one is written (None: as text), and the text where there is none."""
+    """Return a tag, the text before its values, how one is written (None: as text), and what stands for no value."""
     opening = f'"{tag:08X}":{{"vr":"{vr}"'
     return tag, f'{opening},"Value":[', _CONVERTERS.get(vr), f"{opening}}}" if keeps_empty else None
 
