@@ -35,12 +35,11 @@ JSON = {"Content-Type": "application/dicom+json"}
 Handler = Callable[[httpx.Request], httpx.Response]
 
 
-def client(handler: Handler, **options: str) -> DicomwebClient:
+def client(handler: Handler) -> DicomwebClient:
     return DicomwebClient(
         "http://user:secret@host:1/dicom-web/",
         transport=httpx.MockTransport(handler),
         new_boundary=lambda: "frontier",
-        **options,
     )
 
 

@@ -94,7 +94,7 @@ def test_the_retrieve_url_names_the_row_at_its_level(level: Level, path: str) ->
 def test_attributes_of_the_header_stand_beside_those_of_the_index() -> None:
     encoder = RowEncoder([STUDY_UID, 0x00101010], level=Level.STUDY)
     rows = [SearchRow(7, {STUDY_UID: "1"}), SearchRow(8, {STUDY_UID: "2"}), SearchRow(9, {})]
-    headers = {
+    headers: dict[int, dict[str, object]] = {
         7: {"00101010": {"vr": "AS", "Value": ["050Y"]}},
         8: {},
         9: {"00101010": orjson.Fragment(b'{"vr":"AS"}')},
