@@ -203,7 +203,8 @@ def _vessel_trees(rng: np.random.Generator) -> list[Layer]:
     for side in SIDES:
         hilum = np.array((side * 42.0, 18.0, 14.0))
         for direction in _lobar_directions(side):
-            _grow(rng, pieces, hilum, direction / np.linalg.norm(direction), 5.0, 0)
+            unit = direction / np.linalg.norm(direction)
+            _grow(rng, pieces, hilum + 9.0 * unit, unit, 4.6, 0)
     return fill("lung_vessel", pieces)
 
 
@@ -250,7 +251,7 @@ def _spine() -> list[Layer]:
         body = ball((0, y, z), wide, 15.5, height + 1.2, exponent=3.2)
         layers += [Layer("cortical", body, 0.75), Layer("spongy", body.shrunk(1.6), 0.95)]
         layers.append(Layer("disc", ball((0, y, z - 12.5), wide * 0.95, 14.5, 2.6, exponent=3.0)))
-        layers += fill("cortical", tube([(0, y + 30, z - 4), (0, y + 44, z - 16)], [3, 3.6]), 0.8)
+        layers += fill("spongy", tube([(0, y + 28, z - 4), (0, y + 38, z - 14)], [3, 3.4]))
         for side in SIDES:
             arch = tube(
                 [mirrored(p, side) for p in ((12.0, y + 10, z), (13.0, y + 24, z), (0.0, y + 31, z - 3))],
@@ -258,7 +259,7 @@ def _spine() -> list[Layer]:
                 height_ratio=1.5,
             )
             process = tube([mirrored(p, side) for p in ((13.0, y + 20, z), (33.0, y + 30, z + 3))], [4.2, 4])
-            layers += fill("cortical", [*arch, *process], 0.8) + fill(
+            layers += fill("spongy", [*arch, *process]) + fill(
                 "spongy",
                 [Capsule(c.start, c.end, c.start_radius_mm - 1.5, c.end_radius_mm - 1.5) for c in process],
                 0.9,

@@ -38,9 +38,8 @@ from pydicom.uid import (
 
 from isocenter.modality.head import Finding, make_head
 from isocenter.modality.instances import InstancePlace, ct_dataset, encode_part10
-from isocenter.modality.materials import CT_HU
 from isocenter.modality.patients import Patient
-from isocenter.modality.phantoms import CT_LOWEST_HU, add_ct_noise, draw_head, stored_ct
+from isocenter.modality.phantoms import CT_LOWEST_HU, add_ct_noise, draw_ct_head, stored_ct
 from isocenter.modality.plans import CtSeriesPlan, Orientation, Region, StudyPlan
 from isocenter.modality.solids import Plane
 from isocenter.modality.studies import slice_plane
@@ -113,7 +112,7 @@ def iter_encodings(seed: int, *, started_at: datetime, edge: int = 256) -> Itera
 
 def _draw(seed: int, edge: int) -> npt.NDArray[np.uint16]:
     rng = np.random.default_rng(seed)
-    picture = draw_head(make_head(rng, finding=Finding.HAEMORRHAGE), _plane(edge), CT_HU)
+    picture = draw_ct_head(make_head(rng, finding=Finding.HAEMORRHAGE), _plane(edge))
     return stored_ct(add_ct_noise(picture, make_grain(rng), rng, deviation_hu=4.0))
 
 

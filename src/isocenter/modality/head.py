@@ -31,8 +31,8 @@ from isocenter.modality.texture import Field, make_field
 
 SIDES = (1, -1)
 SKULL = Egg((0, 4, 0), (70, 90, 66), (70, 90, 82), 2.25)
-BRAIN = SKULL.shrunk(9.0)
-FOLD_DEPTH_MM = 24.0
+BRAIN = SKULL.shrunk(7.4)
+FOLD_DEPTH_MM = np.float32(24.0)
 """How deep the folds reach from the surface of the brain."""
 
 
@@ -53,19 +53,20 @@ class Cortex:
 
     def shares(self, plane: Plane, window: Window) -> tuple[Picture, Picture, Picture]:
         """Return how much of each pixel is brain at all, grey matter, and fluid between folds."""
-        depth = BRAIN.depth(plane, window) * np.float32(1.15)
-        x = plane.offsets(window, 0, 0.0)
-        z = plane.offsets(window, 2, 0.0)
-        fissure = np.abs(x) + np.maximum(0, 14 - z) * np.float32(0.35)
-        below = np.clip((z + 32) / 10, 0, 1)
+        x, y, z = plane.coordinates(window)
+        depth = BRAIN.depth(x, y, z) * np.float32(1.15)
+        inside = np.clip(depth * np.float32(1 / plane.edge_mm) + np.float32(0.5), 0, 1)
+        depth = np.minimum(depth, np.abs(x) + np.maximum(0, 14 - z) * np.float32(0.35), out=depth)
         folds = np.abs(self.folds.on(plane, window))
-        reach = np.clip(1 - np.minimum(depth, fissure + 4) / FOLD_DEPTH_MM, 0, 1) * below
-        fluid = np.clip((reach * np.float32(0.15 + 0.10 * self.atrophy) - folds) * 7 + 0.35, 0, 1) * (reach > 0.12)
-        fluid = np.maximum(fluid, np.clip(1.5 + self.atrophy - np.minimum(depth, fissure), 0, 1))
-        ribbon = np.clip((reach**0.6 * np.float32(0.68) - folds) * 5 + 0.3, 0, 1) * (reach > 0.02)
-        grey = np.maximum(ribbon, np.clip((4.5 - np.minimum(depth, fissure)) / 1.5, 0, 1))
-        inside = np.clip(depth / np.float32(plane.edge_mm) + 0.5, 0, 1)
-        return inside, grey.astype(np.float32), fluid.astype(np.float32)
+        below = np.clip((z + 32) * np.float32(0.1 / FOLD_DEPTH_MM), 0, np.float32(1 / FOLD_DEPTH_MM))
+        reach = np.maximum((FOLD_DEPTH_MM - depth) * below, 0)
+        fluid = (reach * np.float32(0.15 + 0.10 * self.atrophy) - folds) * 7
+        fluid += np.where(reach > 0.12, np.float32(0.35), np.float32(-9))
+        fluid = np.maximum(fluid, np.float32(1.5 + self.atrophy) - depth, out=fluid)
+        ribbon = (np.sqrt(reach) * np.float32(0.74) - folds) * 5
+        ribbon += np.where(reach > 0.02, np.float32(0.3), np.float32(-9))
+        grey = np.maximum(ribbon, (np.float32(4.5) - depth) * np.float32(1 / 1.5), out=ribbon)
+        return inside, np.clip(grey, 0, 1, out=grey), np.clip(fluid, 0, 1, out=fluid)
 
 
 @dataclass(frozen=True)
@@ -85,16 +86,16 @@ def make_head(rng: np.random.Generator, *, finding: Finding = Finding.NONE, atro
 
 
 def _envelope() -> list[Layer]:
-    scalp = Egg((0, 2, 0), (78, 100, 110), (78, 100, 92), 2.15)
+    scalp = Egg((0, 4, 0), (76.5, 96.5, 110), (76.5, 96.5, 88.5), 2.25)
     face = ball((0, -32, -70), 64, 68, 62, exponent=2.4)
     neck = [Capsule((0, 30, -60), (0, 42, -160), 62, 58)]
     outer: list[Solid] = [scalp, face, *neck, ball((0, -104, -48), 11, 15, 20)]
-    inner: list[Solid] = [scalp.shrunk(2.2), face.shrunk(2.2), Capsule((0, 30, -60), (0, 42, -160), 59, 55)]
+    inner: list[Solid] = [scalp.shrunk(1.8), face.shrunk(2.2), Capsule((0, 30, -60), (0, 42, -160), 59, 55)]
     ears: list[Solid] = [ball((side * 79, 12, -38), 4.5, 13, 26) for side in SIDES]
     layers = fill("skin", outer + ears) + fill("fat", inner) + fill("muscle", [face.shrunk(9), *_neck_muscles()])
     layers += fill("muscle", [Ellipsoid((side * 68, -32, -12), (4.5, 26, 30), turned(-9 * side)) for side in SIDES])
-    layers += [Layer("cortical", SKULL), Layer("marrow", SKULL.shrunk(2.2), 0.85)]
-    return [*layers, Layer("inner_table", SKULL.shrunk(5.6)), Layer("csf", SKULL.shrunk(7.4))]
+    layers += [Layer("cortical", SKULL), Layer("marrow", SKULL.shrunk(1.9), 0.8)]
+    return [*layers, Layer("inner_table", SKULL.shrunk(4.6)), Layer("csf", SKULL.shrunk(6.2))]
 
 
 def _neck_muscles() -> list[Solid]:
@@ -170,7 +171,7 @@ def _lateral_ventricle(side: int, swell: float) -> list[Capsule]:
 def _falx() -> list[Layer]:
     sheet = [ball((0, -48, 40), 0.8, 34, 34), ball((0, 44, 40), 0.8, 38, 34), ball((0, 0, 60), 0.8, 60, 14)]
     tent = [Ellipsoid((side * 26, 44, -17), (1.0, 30, 10), turned(34 * side)) for side in SIDES]
-    line = [(0, -78, 20), (0, -70, 52), (0, -40, 75), (0, 4, 82), (0, 48, 72), (0, 78, 44), (0, 86, 8)]
+    line = [(0, -76, 26), (0, -66, 48), (0, -40, 65), (0, 4, 73.5), (0, 46, 66), (0, 74, 42), (0, 83, 8)]
     sagittal_sinus = tube([(x, float(y), float(z)) for x, y, z in line], [1.5, 2, 2.5, 3, 3.5, 4, 4.5])
     layers = fill("falx", [*sheet], 0.8) + fill("falx", [*tent], 0.5)
     return layers + fill("vessel", [*sagittal_sinus, *_circle_of_willis()])

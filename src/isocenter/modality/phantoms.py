@@ -6,7 +6,7 @@ All randomness comes from generators that are passed in or made from a seed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,8 @@ from isocenter.modality.texture import Grain
 
 CT_LOWEST_HU = -1024
 CT_HIGHEST_HU = 3071
+FINEST_MM = 0.8
+"""What a scanner resolves, about: anatomy is drawn no finer than twice this, noise on every pixel."""
 
 
 def draw_head(head: Head, plane: Plane, contrast: Mapping[str, float]) -> Picture:
@@ -34,13 +36,57 @@ def draw_head(head: Head, plane: Plane, contrast: Mapping[str, float]) -> Pictur
     return picture
 
 
+def draw_ct_head(head: Head, plane: Plane) -> Picture:
+    """Return a cut through a head in Hounsfield units, as blurred as a scanner blurs it."""
+    if not _is_finer_than_a_scanner(plane):
+        return draw_head(head, plane, CT_HU)
+    return doubled(draw_head(head, plane.halved(), CT_HU))
+
+
 def draw_chest(chest: Scene, plane: Plane) -> Picture:
-    """Return a cut through a chest on its table, in Hounsfield units."""
+    """Return a cut through a chest on its table, in Hounsfield units; vessels and ribs are drawn sharp."""
+    layers = chest.cut_by(plane)
+    if not _is_finer_than_a_scanner(plane):
+        return _draw_trunk(layers, plane)
+    picture = doubled(_draw_trunk([layer for layer in layers if not layer.is_thin], plane.halved()))
+    for layer in layers:
+        if layer.is_thin:
+            paint(picture, plane, layer, CT_HU[layer.material])
+    return picture
+
+
+def _draw_trunk(layers: Sequence[Layer], plane: Plane) -> Picture:
     picture = np.full((plane.rows, plane.columns), CT_HU["air"], np.float32)
     _draw_table(picture, plane)
-    for layer in chest.cut_by(plane):
+    for layer in layers:
         paint(picture, plane, layer, CT_HU[layer.material])
     return picture
+
+
+def _is_finer_than_a_scanner(plane: Plane) -> bool:
+    return plane.column_step_mm < FINEST_MM and plane.rows % 2 == plane.columns % 2 == 0
+
+
+def doubled(picture: Picture) -> Picture:
+    """Return a picture with twice as many rows and columns, interpolated."""
+    for axis in (0, 1):
+        before, after = (np.roll(picture, shift, axis) for shift in (1, -1))
+        ends: tuple[tuple[slice | int, ...], ...] = ((0, slice(None)), (-1, slice(None)))
+        for neighbour, end in zip((before, after), ends, strict=True):
+            place = end if axis == 0 else end[::-1]
+            neighbour[place] = picture[place]
+        shape = [picture.shape[0], picture.shape[1]]
+        shape[axis] *= 2
+        both = np.empty(shape, np.float32)
+        both[_every_second(axis, 0)] = np.float32(0.75) * picture + np.float32(0.25) * before
+        both[_every_second(axis, 1)] = np.float32(0.75) * picture + np.float32(0.25) * after
+        picture = both
+    return picture
+
+
+def _every_second(axis: int, first: int) -> tuple[slice, slice]:
+    seconds = slice(first, None, 2)
+    return (seconds, slice(None)) if axis == 0 else (slice(None), seconds)
 
 
 def _draw_table(picture: Picture, plane: Plane) -> None:
@@ -62,7 +108,9 @@ def _draw_cortex(picture: Picture, plane: Plane, head: Head, contrast: Mapping[s
     blend(mantle, grey, contrast["grey"])
     blend(mantle, fluid, contrast["csf"])
     region = picture[window]
-    region += inside * (mantle - region)
+    mantle -= region
+    mantle *= inside
+    region += mantle
 
 
 def _draw_head_rest(picture: Picture, plane: Plane) -> None:

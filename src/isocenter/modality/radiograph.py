@@ -1,95 +1,140 @@
-"""Radiographs: rays summed through a solid model, then read out as a plate reader would."""
+"""Radiographs: rays summed through a solid model, then read out as a plate reader would.
+
+Organs are summed plane by plane on a coarse grid. Thin tubes (vessels, ribs, bronchi) are many and sharp: each is
+projected in one step on a finer grid, by the length of its chord, in place of what it displaces.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from isocenter.modality.materials import ATTENUATION_PER_MM
-from isocenter.modality.solids import Picture, Plane, Scene, paint
+from isocenter.modality.solids import Capsule, Layer, Picture, Plane, Scene, paint
+from isocenter.modality.texture import resampled
 
 RAY_STEP_MM = 2.4
 """Distance between the coronal planes that are summed; edges are spread over about as much."""
+SHORTEST_MM = 0.5
+"""A tube along the rays is taken to be at least this long across them."""
+STEEPEST = 0.35
+"""Sine of the smallest angle between a tube and the rays: beyond it the chord would exceed the tube's length."""
 CR_MAXIMUM = 4095
+ORGAN_FACTOR, TUBE_FACTOR = 4, 2
+"""How much coarser than the picture the two grids are."""
 
 
 @dataclass(frozen=True)
 class PlateReadout:
-    """How the plate is read: size of the picture and what processing does to it."""
+    """How the plate is read: the size of the picture and of its pixels."""
 
     rows: int
     columns: int
     pixel_mm: float
-    coarse: int = 2
-    """Rays are summed on a grid coarser by this factor."""
+
+    def plane(self, factor: int, *, centre_mm: float, y: float = 0.0) -> Plane:
+        """Return a coronal grid over the picture, coarser by a factor."""
+        rows, columns, step = self.rows // factor, self.columns // factor, self.pixel_mm * factor
+        origin = (-step * (columns - 1) / 2, y, centre_mm + step * (rows - 1) / 2)
+        return Plane(2, 0, origin, -step, step, rows, columns)
 
 
 def sum_rays(scene: Scene, readout: PlateReadout, *, centre_mm: float, depth_mm: tuple[float, float]) -> Picture:
-    """Return the line integral of attenuation from front to back, on the coarse grid."""
-    rows, columns = readout.rows // readout.coarse, readout.columns // readout.coarse
-    step = readout.pixel_mm * readout.coarse
-    total = np.zeros((rows, columns), np.float32)
+    """Return the line integral of attenuation from front to back, on the grid of the tubes."""
+    organs = Scene(tuple(layer for layer in scene.layers if not layer.is_thin))
+    coarse = readout.plane(ORGAN_FACTOR, centre_mm=centre_mm)
+    total = np.zeros((coarse.rows, coarse.columns), np.float32)
     for y in np.arange(depth_mm[0], depth_mm[1], RAY_STEP_MM):
-        origin = (-step * (columns - 1) / 2, float(y), centre_mm + step * (rows - 1) / 2)
-        plane = Plane(2, 0, origin, -step, step, rows, columns)
-        total += _section(scene, plane, ATTENUATION_PER_MM)
-    total *= np.float32(RAY_STEP_MM)
-    return total
+        total += _section(organs, readout.plane(ORGAN_FACTOR, centre_mm=centre_mm, y=float(y)))
+    plane = readout.plane(TUBE_FACTOR, centre_mm=centre_mm)
+    integral = enlarge(total * np.float32(RAY_STEP_MM), plane.rows, plane.columns)
+    for layer, displaced in zip(*_thin_layers(scene), strict=True):
+        _add_chord(integral, plane, layer, float(displaced))
+    return integral
 
 
-def _section(scene: Scene, plane: Plane, contrast: Mapping[str, float]) -> Picture:
+def _section(scene: Scene, plane: Plane) -> Picture:
     picture = np.zeros((plane.rows, plane.columns), np.float32)
     for layer in scene.cut_by(plane):
-        paint(picture, plane, layer, contrast[layer.material])
+        paint(picture, plane, layer, ATTENUATION_PER_MM[layer.material])
     return picture
+
+
+def _thin_layers(scene: Scene) -> tuple[list[Layer], Picture]:
+    """Return the thin tubes, and the attenuation of what was at the middle of each before it."""
+    order = [index for index, layer in enumerate(scene.layers) if layer.is_thin]
+    middles = np.array([_middle(scene.layers[index]) for index in order], np.float32).reshape(-1, 3)
+    x, y, z = middles[:, 0, None], middles[:, 1, None], middles[:, 2, None]
+    displaced = np.zeros(len(order), np.float32)
+    places = np.array(order)
+    for index, layer in enumerate(scene.layers):
+        begins = int(np.searchsorted(places, index, side="right"))
+        inside = layer.solid.depth(x[begins:], y[begins:], z[begins:])[:, 0] > 0
+        change = np.float32(ATTENUATION_PER_MM[layer.material]) - displaced[begins:]
+        displaced[begins:] += np.where(inside, change * np.float32(layer.opacity), 0)
+    return [scene.layers[index] for index in order], displaced
+
+
+def _middle(layer: Layer) -> tuple[float, ...]:
+    assert isinstance(layer.solid, Capsule)
+    return tuple((start + end) / 2 for start, end in zip(layer.solid.start, layer.solid.end, strict=True))
+
+
+def _add_chord(integral: Picture, plane: Plane, layer: Layer, displaced: float) -> None:
+    """Add what a tube attenuates more than what it displaces, along rays from front to back."""
+    tube = layer.solid
+    assert isinstance(tube, Capsule)
+    level = plane.position_mm
+    flat = replace(tube, start=(tube.start[0], level, tube.start[2]), end=(tube.end[0], level, tube.end[2]))
+    window = plane.window(flat.lower, flat.upper)
+    if window is None:
+        return
+    x, _, z = plane.coordinates(window)
+    lift = 1 / tube.height_ratio
+    dx, dz = tube.end[0] - tube.start[0], (tube.end[2] - tube.start[2]) * lift
+    across = max(float(np.hypot(dx, dz)), SHORTEST_MM)
+    x, z = x - np.float32(tube.start[0]), (z - np.float32(tube.start[2])) * np.float32(lift)
+    along = (x * np.float32(dx / across**2) + z * np.float32(dz / across**2)).astype(np.float32)
+    aside = x * np.float32(dz / across) - z * np.float32(dx / across)
+    radius = tube.start_radius_mm + (tube.end_radius_mm - tube.start_radius_mm) * along
+    chord = np.sqrt(np.maximum(radius * radius - aside * aside, 0)) * ((along >= 0) & (along < 1))
+    sine = max(STEEPEST, across / float(np.hypot(across, tube.end[1] - tube.start[1])))
+    extra = (ATTENUATION_PER_MM[layer.material] - displaced) * layer.opacity
+    integral[window] += chord * np.float32(2 * extra / sine)
 
 
 def read_plate(integral: Picture, readout: PlateReadout, rng: np.random.Generator) -> npt.NDArray[np.uint16]:
     """Return 12-bit values that grow with attenuation (MONOCHROME2), with processing and quantum noise."""
-    fine: Picture = enlarge(integral, readout.rows, readout.columns)
-    exposure = np.exp(-fine)
-    noise = rng.standard_normal(fine.shape, dtype=np.float32) * np.sqrt(4e-5 / np.maximum(exposure, 2e-4))
-    seen: Picture = fine + noise.astype(np.float32) * np.float32(0.12)
-    background = enlarge(_smooth(integral, 14), readout.rows, readout.columns)
-    detail = seen - enlarge(_smooth(integral, 3), readout.rows, readout.columns)
-    balanced = 0.55 * seen + 0.45 * (seen - background) + 0.9 * detail
-    low, high = np.percentile(balanced[::8, ::8], (4, 99.3))
-    scaled = np.clip((balanced - low) / (high - low), -0.08, 1.1)
+    quanta = np.sqrt(4e-5 / np.maximum(np.exp(-integral), 2e-4))
+    noise = rng.standard_normal((readout.rows, readout.columns), dtype=np.float32) * enlarge(
+        quanta, readout.rows, readout.columns
+    )
+    processed = 1.9 * integral - 0.45 * _smooth(integral, 28) - 0.9 * _smooth(integral, 6)
+    low, high = np.percentile(processed[::4, ::4], (4, 99.3))
+    picture = enlarge(processed, readout.rows, readout.columns) + noise * np.float32(0.2)
+    scaled = np.clip((picture - low) / (high - low), -0.08, 1.1)
     return np.asarray(np.clip(np.rint(420 + 3100 * scaled), 0, CR_MAXIMUM), np.uint16)
 
 
 def enlarge(picture: Picture, rows: int, columns: int) -> Picture:
     """Return a picture interpolated to a finer grid."""
-    down, across = _interpolation(picture.shape[0], rows), _interpolation(picture.shape[1], columns)
-    return np.asarray(down @ picture @ across.T, np.float32)
+    down = resampled(picture, _fine_places(picture.shape[0], rows), axis=0)
+    return resampled(down, _fine_places(picture.shape[1], columns), axis=1)
 
 
-def _interpolation(coarse: int, fine: int) -> Picture:
-    place = np.clip((np.arange(fine) + 0.5) * coarse / fine - 0.5, 0, coarse - 1.001)
-    base = place.astype(np.int64)
-    weights = np.zeros((fine, coarse), np.float32)
-    weights[np.arange(fine), base] = 1 - (place - base)
-    weights[np.arange(fine), base + 1] = place - base
-    return weights
+def _fine_places(coarse: int, fine: int) -> npt.NDArray[np.floating]:
+    return (np.arange(fine) + 0.5) * coarse / fine - 0.5
 
 
 def _smooth(picture: Picture, radius: int) -> Picture:
     """Return a picture after two passes of a moving average in each direction."""
     for axis in (0, 0, 1, 1):
-        padded = np.concatenate(
-            [
-                np.repeat(np.take(picture, [0], axis), radius + 1, axis),
-                picture,
-                np.repeat(np.take(picture, [-1], axis), radius, axis),
-            ],
-            axis,
-        )
-        sums = np.cumsum(padded, axis=axis, dtype=np.float64)
+        widths = [(radius + 1, radius) if a == axis else (0, 0) for a in (0, 1)]
+        sums = np.cumsum(np.pad(picture, widths, mode="edge"), axis=axis, dtype=np.float64)
         width = 2 * radius + 1
         upper = np.take(sums, np.arange(width, sums.shape[axis]), axis)
-        lower = np.take(sums, np.arange(0, sums.shape[axis] - width), axis)
-        picture = ((upper - lower) / width).astype(np.float32)
+        lower = np.take(sums, np.arange(sums.shape[axis] - width), axis)
+        picture = np.asarray((upper - lower) / width, np.float32)
     return picture

@@ -16,6 +16,8 @@ import numpy.typing as npt
 Picture = npt.NDArray[np.float32]
 Point = tuple[float, float, float]
 Window = tuple[slice, slice]
+THIN_MM = 7.0
+"""Radius of the thickest tube that counts as thin: ribs, vessels of the lung, bronchi."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,21 @@ class Plane:
         """Return the width over which an edge is spread."""
         return 1.2 * max(abs(self.row_step_mm), abs(self.column_step_mm))
 
+    def halved(self) -> Plane:
+        """Return the same area on a grid of half as many rows and columns."""
+        origin = list(self.origin)
+        origin[self.row_axis] += self.row_step_mm / 2
+        origin[self.column_axis] += self.column_step_mm / 2
+        return Plane(
+            self.row_axis,
+            self.column_axis,
+            (origin[0], origin[1], origin[2]),
+            2 * self.row_step_mm,
+            2 * self.column_step_mm,
+            self.rows // 2,
+            self.columns // 2,
+        )
+
     def window(self, lower: Point, upper: Point) -> Window | None:
         """Return the rows and columns that a box touches, or None where the plane misses it."""
         if not lower[self.normal_axis] <= self.position_mm <= upper[self.normal_axis]:
@@ -70,13 +87,12 @@ class Plane:
             return None
         return rows, columns
 
-    def offsets(self, window: Window, axis: int, centre: float) -> Picture:
-        """Return the pixels' coordinates along a patient axis relative to a centre, shaped to broadcast."""
-        if axis == self.row_axis:
-            return np.asarray(self.row_coordinates[window[0], None] - np.float32(centre), np.float32)
-        if axis == self.column_axis:
-            return np.asarray(self.column_coordinates[None, window[1]] - np.float32(centre), np.float32)
-        return np.full((1, 1), self.position_mm - centre, np.float32)
+    def coordinates(self, window: Window) -> tuple[Picture, Picture, Picture]:
+        """Return x, y and z of the pixels of a window, shaped to broadcast against each other."""
+        found = [np.full((1, 1), self.position_mm, np.float32)] * 3
+        found[self.row_axis] = self.row_coordinates[window[0], None]
+        found[self.column_axis] = self.column_coordinates[None, window[1]]
+        return found[0], found[1], found[2]
 
 
 def _index_range(origin: float, step: float, count: int, lower: Point, upper: Point, axis: int) -> slice:
@@ -112,19 +128,19 @@ class Egg:
             self.exponent,
         )
 
-    def depth(self, plane: Plane, window: Window) -> Picture:
-        """Return roughly how deep each pixel lies inside, in mm; negative outside."""
-        total = sum(self._term(plane, window, axis) for axis in (plane.normal_axis, plane.row_axis, plane.column_axis))
+    def depth(self, x: Picture, y: Picture, z: Picture) -> Picture:
+        """Return roughly how deep each place lies inside, in mm; negative outside."""
         scale = min(*self.towards_negative, *self.towards_positive) / self.exponent
-        return (np.float32(1) - np.asarray(total, np.float32)) * np.float32(scale)
+        terms = [self._term(values, axis, scale) for axis, values in enumerate((x, y, z))]
+        terms.sort(key=lambda term: term.size)
+        return np.asarray((np.float32(scale) - terms[0] - terms[1]) - terms[2], np.float32)
 
-    def _term(self, plane: Plane, window: Window, axis: int) -> Picture:
-        offset = plane.offsets(window, axis, self.centre[axis])
-        half = np.where(
-            offset < 0, np.float32(1 / self.towards_negative[axis]), np.float32(1 / self.towards_positive[axis])
-        )
-        ratio = np.abs(offset) * half
-        return (ratio * ratio if self.exponent == 2.0 else ratio**self.exponent).astype(np.float32)
+    def _term(self, values: Picture, axis: int, scale: float) -> Picture:
+        offset = values - np.float32(self.centre[axis])
+        half = np.where(offset < 0, self.towards_negative[axis], self.towards_positive[axis])
+        ratio = np.abs(offset) / half.astype(np.float32)
+        power = ratio * ratio if self.exponent == 2.0 else ratio ** np.float32(self.exponent)
+        return np.asarray(power * np.float32(scale), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +167,21 @@ class Ellipsoid:
         )
         return float(reach[0]), float(reach[1]), float(reach[2])
 
-    def depth(self, plane: Plane, window: Window) -> Picture:
-        """Return roughly how deep each pixel lies inside, in mm; negative outside."""
-        x, y, z = (plane.offsets(window, axis, self.centre[axis]) for axis in range(3))
-        total = np.float32(0) * (x + y + z)
+    def depth(self, x: Picture, y: Picture, z: Picture) -> Picture:
+        """Return roughly how deep each place lies inside, in mm; negative outside."""
+        scale = min(self.half_axes) / 2
+        left = np.full((1, 1), scale, np.float32)
         for row, half in zip(self.rotation, self.half_axes, strict=True):
-            local = (row[0] / half) * x + (row[1] / half) * y + (row[2] / half) * z
-            total = total + local * local
-        return np.asarray((1 - total) * (min(self.half_axes) / 2), np.float32)
+            unit = np.sqrt(scale) / half
+            terms = [
+                (values - np.float32(centre)) * np.float32(cosine * unit)
+                for values, centre, cosine in zip((x, y, z), self.centre, row, strict=True)
+            ]
+            terms.sort(key=lambda term: term.size)
+            local = (terms[0] + terms[1]) + terms[2]
+            local *= local
+            left = left - local
+        return left
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,18 +209,19 @@ class Capsule:
         radius = max(self.start_radius_mm, self.end_radius_mm)
         return radius, radius, radius * self.height_ratio
 
-    def depth(self, plane: Plane, window: Window) -> Picture:
-        """Return how deep each pixel lies inside, in mm; negative outside."""
-        scale = (1.0, 1.0, 1 / self.height_ratio)
-        x, y, z = (plane.offsets(window, axis, self.start[axis]) * np.float32(scale[axis]) for axis in range(3))
-        dx, dy, dz = ((self.end[axis] - self.start[axis]) * scale[axis] for axis in range(3))
-        length_squared = dx * dx + dy * dy + dz * dz
-        if length_squared == 0:
-            return np.asarray(self.start_radius_mm - np.sqrt(x * x + y * y + z * z), np.float32)
-        along = np.clip((x * (dx / length_squared) + y * (dy / length_squared)) + z * (dz / length_squared), 0, 1)
+    def depth(self, x: Picture, y: Picture, z: Picture) -> Picture:
+        """Return how deep each place lies inside, in mm; negative outside."""
+        lift = 1 / self.height_ratio
+        dx, dy, dz = (np.float32(e - s) for s, e in zip(self.start, self.end, strict=True))
+        dz *= np.float32(lift)
+        x, y = x - np.float32(self.start[0]), y - np.float32(self.start[1])
+        z = (z - np.float32(self.start[2])) * np.float32(lift)
+        length_squared = max(float(dx * dx + dy * dy + dz * dz), 1e-9)
+        along = (x * (dx / length_squared) + y * (dy / length_squared)) + z * (dz / length_squared)
+        along = np.clip(along, 0, 1, dtype=np.float32)
         across = np.sqrt((x - along * dx) ** 2 + (y - along * dy) ** 2 + (z - along * dz) ** 2)
-        widening = self.end_radius_mm - self.start_radius_mm
-        return np.asarray(self.start_radius_mm + widening * along - across, np.float32)
+        widening = np.float32(self.end_radius_mm - self.start_radius_mm)
+        return np.asarray(np.float32(self.start_radius_mm) + widening * along - across, np.float32)
 
 
 Solid = Egg | Ellipsoid | Capsule
@@ -210,6 +234,12 @@ class Layer:
     material: str
     solid: Solid
     opacity: float = 1.0
+
+    @property
+    def is_thin(self) -> bool:
+        """Tell whether this is a tube so thin that it needs drawing sharply."""
+        solid = self.solid
+        return isinstance(solid, Capsule) and max(solid.start_radius_mm, solid.end_radius_mm) <= THIN_MM
 
 
 @dataclass(frozen=True)
@@ -249,7 +279,7 @@ def paint(picture: Picture, plane: Plane, layer: Layer, value: float) -> None:
 
 def coverage(plane: Plane, solid: Solid, window: Window) -> Picture:
     """Return the share of each pixel of the window that lies inside the solid."""
-    alpha = solid.depth(plane, window)
+    alpha = solid.depth(*plane.coordinates(window))
     alpha *= np.float32(1 / plane.edge_mm)
     alpha += np.float32(0.5)
     return np.clip(alpha, 0, 1, out=alpha)
@@ -257,7 +287,9 @@ def coverage(plane: Plane, solid: Solid, window: Window) -> Picture:
 
 def blend(region: Picture, alpha: Picture, value: float) -> None:
     """Mix a value into a region, in place."""
-    region += alpha * (np.float32(value) - region)
+    step = np.float32(value) - region
+    step *= alpha
+    region += step
 
 
 def tube(points: Sequence[Point], radii: Sequence[float], *, height_ratio: float = 1.0) -> list[Capsule]:

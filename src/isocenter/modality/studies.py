@@ -10,8 +10,8 @@ import numpy as np
 from isocenter.modality.chest import make_chest
 from isocenter.modality.head import make_head
 from isocenter.modality.instances import InstancePlace, cr_dataset, ct_dataset, encode_part10, mr_dataset
-from isocenter.modality.materials import CT_HU, MR_FLAIR, MR_T1, MR_T2
-from isocenter.modality.phantoms import MrScan, add_ct_noise, draw_chest, draw_head, spoil_mr, stored_ct
+from isocenter.modality.materials import MR_FLAIR, MR_T1, MR_T2
+from isocenter.modality.phantoms import MrScan, add_ct_noise, draw_chest, draw_ct_head, draw_head, spoil_mr, stored_ct
 from isocenter.modality.plans import (
     CrSeriesPlan,
     CtSeriesPlan,
@@ -88,7 +88,7 @@ def _ct_drawing(plan: StudyPlan, region: Region, anatomy: np.random.Generator) -
         chest = make_chest(anatomy, plan.build)
         return lambda plane: draw_chest(chest, plane)
     head = make_head(anatomy, finding=plan.finding, atrophy=plan.atrophy)
-    return lambda plane: draw_head(head, plane, CT_HU)
+    return lambda plane: draw_ct_head(head, plane)
 
 
 def _iter_mr(

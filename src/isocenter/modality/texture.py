@@ -25,26 +25,36 @@ class Field:
         """Return the field at the pixels of a window."""
         axes = (plane.normal_axis, plane.row_axis, plane.column_axis)
         samples = self.samples.transpose(axes)
-        across = self._weights(np.array([plane.position_mm], np.float32), axes[0])
-        rows = self._weights(plane.row_coordinates[window[0]], axes[1])
-        columns = self._weights(plane.column_coordinates[window[1]], axes[2])
-        section = np.tensordot(across[0], samples, axes=1)
-        result: Picture = rows @ section @ columns.T
-        return result
+        section = resampled(samples, self._places(np.array([plane.position_mm]), axes[0]), axis=0)[0]
+        section = resampled(section, self._places(plane.row_coordinates[window[0]], axes[1]), axis=0)
+        return resampled(section, self._places(plane.column_coordinates[window[1]], axes[2]), axis=1)
 
-    def _weights(self, coordinates: Picture, axis: int) -> Picture:
-        """Return the matrix of cubic interpolation from the grid to coordinates along an axis."""
-        count = self.samples.shape[axis]
-        place = np.clip((coordinates - self.origin[axis]) / self.spacing_mm, 1, count - 2.001)
-        base = place.astype(np.int64)
-        t = (place - base).astype(np.float32)
-        weights = np.zeros((len(coordinates), count), np.float32)
-        line = np.arange(len(coordinates))
-        weights[line, base - 1] = ((-0.5 * t + 1) * t - 0.5) * t
-        weights[line, base] = (1.5 * t - 2.5) * t * t + 1
-        weights[line, base + 1] = ((-1.5 * t + 2) * t + 0.5) * t
-        weights[line, np.minimum(base + 2, count - 1)] += (0.5 * t - 0.5) * t * t
-        return weights
+    def _places(self, coordinates: npt.NDArray[np.floating], axis: int) -> npt.NDArray[np.floating]:
+        return (coordinates - self.origin[axis]) / self.spacing_mm
+
+
+def resampled(samples: Picture, places: npt.NDArray[np.floating], *, axis: int) -> Picture:
+    """Return samples at places between them along an axis, by cubic interpolation."""
+    count = samples.shape[axis]
+    places = np.clip(places, 0, count - 1.001)
+    base = places.astype(np.int64)
+    t = (places - base).astype(np.float32)
+    shape = [1] * samples.ndim
+    shape[axis] = len(places)
+    taps = (
+        (-1, ((-0.5 * t + 1) * t - 0.5) * t),
+        (0, (1.5 * t - 2.5) * t * t + 1),
+        (1, ((-1.5 * t + 2) * t + 0.5) * t),
+        (2, (0.5 * t - 0.5) * t * t),
+    )
+    parts = (
+        np.take(samples, np.clip(base + shift, 0, count - 1), axis) * weights.astype(np.float32).reshape(shape)
+        for shift, weights in taps
+    )
+    total = next(parts)
+    for part in parts:
+        total += part
+    return np.asarray(total, np.float32)
 
 
 def make_field(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from isocenter.modality.head import make_head
-from isocenter.modality.materials import CT_HU
-from isocenter.modality.phantoms import add_ct_noise, draw_head, stored_ct
+from isocenter.modality.phantoms import add_ct_noise, draw_ct_head, stored_ct
 from isocenter.modality.plans import Orientation
 from isocenter.modality.radiograph import enlarge
 from isocenter.modality.solids import Picture
@@ -30,7 +29,7 @@ def make_frames(seed: int, *, rows: int, columns: int) -> list[bytes]:
     frames: list[bytes] = []
     for index in range(CT_FRAMES):
         plane = slice_plane(Orientation.AXIAL, edge=rows, field_of_view_mm=240.0, position_mm=-40.0 + index * 4.5)
-        picture = add_ct_noise(draw_head(head, plane, CT_HU), grain, rng, deviation_hu=6.0)
+        picture = add_ct_noise(draw_ct_head(head, plane), grain, rng, deviation_hu=6.0)
         frames.append(stored_ct(picture[:, :columns]).astype("<u2").tobytes())
     return frames
 
