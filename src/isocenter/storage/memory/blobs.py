@@ -128,7 +128,8 @@ class MemoryBlobStore:
 
     def truncate(self, position: BlobPosition) -> None:
         """Drop what lies behind a position."""
-        self._records = [record for record in self._records if self._end(record) <= position.length]
+        if position.container == CONTAINER:
+            self._records = [record for record in self._records if self._end(record) <= position.length]
 
     def verify(self, address: BlobAddress) -> bool:
         """Tell whether all the bytes of a blob are there."""

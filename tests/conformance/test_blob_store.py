@@ -1,0 +1,217 @@
+"""What every blob store does."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from isocenter.domain.errors import CorruptInstance, InvalidRequest
+from isocenter.ports.blobs import BLOCK_SIZE_BYTES, BlobAddress, BlobPosition, BlobStore
+from tests.support.instances import identify, label_of
+
+SIZES = [0, 1, 63, 64, 65, BLOCK_SIZE_BYTES - 1, BLOCK_SIZE_BYTES, BLOCK_SIZE_BYTES + 1, 3 * BLOCK_SIZE_BYTES + 17]
+
+
+def _bytes(size: int) -> bytes:
+    return random.Random(size).randbytes(size)
+
+
+def _append(store: BlobStore, *payloads: bytes, first: int = 1) -> list[BlobAddress]:
+    return store.append(
+        [(label_of(identify(instance=first + index)), payload) for index, payload in enumerate(payloads)]
+    )
+
+
+def _flipped(address: BlobAddress, *, block: int) -> BlobAddress:
+    digests = bytearray(address.block_digests)
+    digests[block * 8] ^= 1
+    return replace(address, block_digests=bytes(digests))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_was_appended_is_read_back(blob_store: BlobStore, size: int) -> None:
+    payload = _bytes(size)
+    first, second = _append(blob_store, payload, b"behind")
+    assert (first.length, blob_store.read(first), blob_store.read(second)) == (size, payload, b"behind")
+
+
+def test_any_buffer_is_taken(blob_store: BlobStore) -> None:
+    addresses = blob_store.append(
+        [
+            (label_of(identify()), bytearray(b"one")),
+            (label_of(identify()), memoryview(b"a two b")[2:5]),
+        ]
+    )
+    assert [blob_store.read(address) for address in addresses] == [b"one", b"two"]
+
+
+def test_an_empty_batch_changes_nothing(blob_store: BlobStore) -> None:
+    assert blob_store.append([]) == []
+    assert list(blob_store.iter_records()) == []
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@given(
+    size=st.sampled_from(SIZES),
+    start=st.integers(0, 4 * BLOCK_SIZE_BYTES),
+    length=st.none() | st.integers(0, 4 * BLOCK_SIZE_BYTES),
+    chunk_size_bytes=st.integers(1, 3 * BLOCK_SIZE_BYTES),
+)
+def test_any_range_reads_the_bytes_of_the_whole(
+    blob_store: BlobStore, size: int, start: int, length: int | None, chunk_size_bytes: int
+) -> None:
+    payload = _bytes(size)
+    address = _append(blob_store, payload)[0]
+    expected = payload[start:] if length is None else payload[start : start + length]
+    assert blob_store.read(address, start=start, length=length) == expected
+    chunks = blob_store.iter_chunks(address, start=start, length=length, chunk_size_bytes=chunk_size_bytes)
+    assert b"".join(chunks) == expected
+
+
+def test_no_read_returns_bytes_of_a_block_that_does_not_fit(blob_store: BlobStore) -> None:
+    address = _flipped(_append(blob_store, _bytes(3 * BLOCK_SIZE_BYTES))[0], block=1)
+    with pytest.raises(CorruptInstance):
+        blob_store.read(address)
+    with pytest.raises(CorruptInstance):
+        blob_store.read(address, start=BLOCK_SIZE_BYTES + 5, length=1)
+    with pytest.raises(CorruptInstance):
+        list(blob_store.iter_chunks(address))
+    assert not blob_store.verify(address)
+
+
+def test_an_intact_blob_verifies(blob_store: BlobStore) -> None:
+    assert all(blob_store.verify(address) for address in _append(blob_store, *map(_bytes, SIZES)))
+
+
+def test_the_walk_finds_every_record_with_its_label_and_address(blob_store: BlobStore) -> None:
+    labels = [label_of(identify(instance=number), supersedes=number % 2 == 0) for number in range(1, 6)]
+    addresses = blob_store.append([(label, _bytes(number * 1000)) for number, label in enumerate(labels[:3])])
+    addresses += blob_store.append([(label, _bytes(number * 1000)) for number, label in enumerate(labels[3:])])
+    found = list(blob_store.iter_records())
+    assert [(record.label, record.address) for record in found] == list(zip(labels, addresses, strict=True))
+
+
+def test_the_walk_goes_on_from_a_position(blob_store: BlobStore) -> None:
+    _append(blob_store, b"a", b"b")
+    position = blob_store.positions()[-1]
+    _append(blob_store, b"c", first=3)
+    assert [record.label.identifier for record in blob_store.iter_records(after=position)] == [identify(instance=3)]
+
+
+def test_positions_end_where_the_last_blob_ends(blob_store: BlobStore) -> None:
+    last = _append(blob_store, _bytes(100), _bytes(77))[-1]
+    assert blob_store.positions()[-1] == BlobPosition(last.container, last.offset + last.length)
+
+
+def test_truncation_drops_what_lies_behind_and_leaves_the_rest(blob_store: BlobStore) -> None:
+    kept = _append(blob_store, _bytes(1000))[0]
+    position = blob_store.positions()[-1]
+    dropped = _append(blob_store, _bytes(2000), first=2)[0]
+    blob_store.truncate(position)
+    assert blob_store.positions()[-1] == position
+    assert [record.address for record in blob_store.iter_records()] == [kept]
+    assert not blob_store.verify(dropped)
+    again = _append(blob_store, _bytes(3000), first=3)[0]
+    assert blob_store.read(again) == _bytes(3000)
+    assert [record.address for record in blob_store.iter_records()] == [kept, again]
+
+
+def test_truncation_beyond_the_end_changes_nothing(blob_store: BlobStore) -> None:
+    _append(blob_store, b"a")
+    position = blob_store.positions()[-1]
+    blob_store.truncate(BlobPosition(position.container, position.length + 10_000))
+    blob_store.truncate(BlobPosition(position.container + 7, 0))
+    assert blob_store.positions() == [position]
+
+
+def test_an_erased_blob_is_gone_and_its_neighbours_are_not(blob_store: BlobStore) -> None:
+    before, erased, behind = _append(blob_store, _bytes(100), _bytes(100_000), _bytes(200))
+    blob_store.erase(erased)
+    blob_store.erase(erased)
+    with pytest.raises(CorruptInstance):
+        blob_store.read(erased)
+    assert not blob_store.verify(erased)
+    assert (blob_store.read(before), blob_store.read(behind)) == (_bytes(100), _bytes(200))
+    assert [record.address for record in blob_store.iter_records()] == [before, behind]
+
+
+def test_a_sealed_spool_is_a_blob_like_any_other(blob_store: BlobStore) -> None:
+    payload = _bytes(5 * BLOCK_SIZE_BYTES + 321)
+    spool = blob_store.open_spool()
+    for at in range(0, len(payload), 70_001):
+        spool.write(payload[at : at + 70_001])
+    address = spool.seal(label_of(identify()))
+    assert blob_store.read(address) == payload
+    assert [(record.label, record.address) for record in blob_store.iter_records()] == [(label_of(identify()), address)]
+    blob_store.erase(address)
+    assert list(blob_store.iter_records()) == []
+    assert not blob_store.verify(address)
+    blob_store.erase(address)
+
+
+def test_a_spool_shows_what_was_written_so_far(blob_store: BlobStore) -> None:
+    spool = blob_store.open_spool()
+    assert bytes(spool.view()) == b""
+    spool.write(b"abc")
+    assert bytes(spool.view()) == b"abc"
+    spool.write(b"def")
+    assert bytes(spool.view()) == b"abcdef"
+    spool.discard()
+
+
+def test_a_spool_is_not_there_before_it_is_sealed_nor_after_it_is_discarded(blob_store: BlobStore) -> None:
+    spool = blob_store.open_spool()
+    spool.write(b"half")
+    assert list(blob_store.iter_records()) == []
+    spool.discard()
+    spool.discard()
+    assert list(blob_store.iter_records()) == []
+    with pytest.raises(InvalidRequest):
+        spool.write(b"more")
+
+
+def test_discarding_a_sealed_spool_keeps_it(blob_store: BlobStore) -> None:
+    spool = blob_store.open_spool()
+    spool.write(b"kept")
+    address = spool.seal(label_of(identify()))
+    spool.discard()
+    assert blob_store.read(address) == b"kept"
+    with pytest.raises(InvalidRequest):
+        spool.seal(label_of(identify()))
+
+
+def test_the_walk_keeps_the_order_of_appends_and_spools(blob_store: BlobStore) -> None:
+    first = _append(blob_store, b"a")[0]
+    spool = blob_store.open_spool()
+    spool.write(b"b")
+    second = spool.seal(label_of(identify(instance=2)))
+    third = _append(blob_store, b"c", first=3)[0]
+    assert [record.address for record in blob_store.iter_records()] == [first, second, third]
+
+
+def test_an_erased_place_is_never_given_to_another_blob(blob_store: BlobStore) -> None:
+    spool = blob_store.open_spool()
+    spool.write(b"old")
+    erased = spool.seal(label_of(identify()))
+    blob_store.erase(erased)
+    spool = blob_store.open_spool()
+    spool.write(b"new")
+    address = spool.seal(label_of(identify(instance=2)))
+    blob_store.erase(erased)
+    assert blob_store.read(address) == b"new"
+
+
+def test_readers_and_writers_do_not_disturb_each_other(blob_store: BlobStore) -> None:
+    def store_and_read(worker: int) -> bool:
+        payloads = [_bytes(worker * 1000 + number * 37) for number in range(8)]
+        addresses = _append(blob_store, *payloads, first=worker * 100)
+        return [blob_store.read(address) for address in addresses] == payloads
+
+    with ThreadPoolExecutor(6) as pool:
+        assert all(pool.map(store_and_read, range(12)))
+    assert len(list(blob_store.iter_records())) == 12 * 8

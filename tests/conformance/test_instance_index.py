@@ -1,0 +1,560 @@
+"""What every index does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from isocenter.domain.attributes import (
+    BY_KEYWORD,
+    MODALITIES_IN_STUDY,
+    NUMBER_OF_SERIES_RELATED_INSTANCES,
+    NUMBER_OF_STUDY_RELATED_INSTANCES,
+    NUMBER_OF_STUDY_RELATED_SERIES,
+)
+from isocenter.domain.errors import InvalidRequest
+from isocenter.domain.identifiers import InstanceIdentifier, Level, Scope
+from isocenter.domain.query import Between, Comparison, Match, OneOf, Query, Wildcard, WordPrefixes
+from isocenter.ports.blobs import BlobPosition
+from isocenter.ports.index import ChangeAction, ChangeState, InstanceIndex, NewInstance, Totals
+from tests.support.instances import address_of, identify, new_instance, scope_of
+
+STUDY, SERIES, INSTANCE = Level.STUDY, Level.SERIES, Level.INSTANCE
+PATIENT_NAME = BY_KEYWORD["PatientName"].tag
+PATIENT_ID = BY_KEYWORD["PatientID"].tag
+STUDY_DATE = BY_KEYWORD["StudyDate"].tag
+STUDY_TIME = BY_KEYWORD["StudyTime"].tag
+STUDY_UID = BY_KEYWORD["StudyInstanceUID"].tag
+MODALITY = BY_KEYWORD["Modality"].tag
+SERIES_NUMBER = BY_KEYWORD["SeriesNumber"].tag
+INSTANCE_NUMBER = BY_KEYWORD["InstanceNumber"].tag
+SOP_INSTANCE_UID = BY_KEYWORD["SOPInstanceUID"].tag
+NOW, DUE = 1_700_000_100.0, 1_700_000_200.0
+
+
+def _commit(index: InstanceIndex, *instances: NewInstance) -> list[int]:
+    return index.commit(instances, now=NOW, erase_due_at=DUE)
+
+
+def _studies(index: InstanceIndex, **values: dict[int, str]) -> None:
+    """Store one study for each number, with one value of an attribute."""
+    for keyword, by_number in values.items():
+        for number, value in by_number.items():
+            _commit(index, new_instance(identify(number), **{keyword: value}))
+
+
+def _found(index: InstanceIndex, *matches: Match, level: Level = STUDY) -> list[int]:
+    """Return the numbers of the studies that match, newest first."""
+    rows = index.search(Query(level, matches))
+    assert index.count(Query(level, matches)) == len(rows)
+    return [int(row.attributes[STUDY_UID].rsplit(".", 1)[1]) for row in rows]
+
+
+# commit, find, list
+
+
+def test_keys_grow_with_every_commit(instance_index: InstanceIndex) -> None:
+    first = _commit(instance_index, new_instance(identify(1)), new_instance(identify(2)))
+    second = _commit(instance_index, new_instance(identify(3)))
+    assert first + second == sorted(set(first + second))
+
+
+def test_a_key_is_not_given_again_after_a_deletion(instance_index: InstanceIndex) -> None:
+    (key,) = _commit(instance_index, new_instance(identify(1)))
+    instance_index.delete(scope_of(identify(1)), now=NOW, erase_due_at=DUE)
+    (again,) = _commit(instance_index, new_instance(identify(1)))
+    assert again > key
+
+
+def test_a_stored_instance_is_found_as_it_was_committed(instance_index: InstanceIndex) -> None:
+    new = new_instance(identify(1), address=address_of(7, length=99), InstanceNumber=" 12 ", NumberOfFrames="3")
+    (key,) = _commit(instance_index, new)
+    row = instance_index.instance(key)
+    assert row is not None
+    assert (row.identifier, row.address, row.header_length) == (new.identifier, new.address, new.header_length)
+    assert (row.sop_class_uid, row.transfer_syntax_uid) == (new.sop_class_uid, new.transfer_syntax_uid)
+    assert (row.instance_number, row.number_of_frames, row.received_at) == (12, 3, new.received_at)
+    assert not row.has_original
+    assert instance_index.frame_table(key) == new.frame_table
+    assert instance_index.instance(key + 1) is None
+    assert instance_index.frame_table(key + 1) == b""
+
+
+def test_only_stored_identifiers_are_found(instance_index: InstanceIndex) -> None:
+    _commit(instance_index, new_instance(identify(1)), new_instance(identify(2)))
+    elsewhere = replace(identify(1), partition_name="other")
+    found = instance_index.find_stored([identify(1), identify(3), elsewhere])
+    assert set(found) == {identify(1)}
+    assert found[identify(1)].identifier == identify(1)
+
+
+def test_instances_come_by_series_then_number_then_key(instance_index: InstanceIndex) -> None:
+    numbers = {1: "10", 2: "9", 3: "", 4: "not a number", 5: "9"}
+    _commit(instance_index, *(new_instance(identify(1, 1, i), InstanceNumber=text) for i, text in numbers.items()))
+    _commit(instance_index, new_instance(identify(1, 2, 6), InstanceNumber="1"))
+    rows = instance_index.instances(scope_of(identify(1), depth=1))
+    assert [row.identifier for row in rows] == [
+        *(identify(1, 1, i) for i in (2, 5, 1, 3, 4)),
+        identify(1, 2, 6),
+    ]
+
+
+@pytest.mark.parametrize(("depth", "count"), [(1, 3), (2, 2), (3, 1)])
+def test_a_scope_holds_what_is_below_it(instance_index: InstanceIndex, depth: int, count: int) -> None:
+    _commit(instance_index, *(new_instance(identify(1, series, i)) for series, i in ((1, 1), (1, 2), (2, 1))))
+    _commit(instance_index, new_instance(identify(1, 1, 1, partition="other")))
+    assert len(instance_index.instances(scope_of(identify(1), depth=depth))) == count
+
+
+def test_an_unknown_scope_is_empty(instance_index: InstanceIndex) -> None:
+    assert instance_index.instances(Scope("1.2.3")) == []
+    assert instance_index.delete(Scope("1.2.3"), now=NOW, erase_due_at=DUE) == 0
+    assert instance_index.latest_sequence() == 0
+
+
+def test_values_beyond_any_integer_are_kept_as_text(instance_index: InstanceIndex) -> None:
+    _commit(instance_index, new_instance(identify(1), InstanceNumber="9" * 40, SeriesNumber="x"))
+    (row,) = instance_index.search(Query(INSTANCE))
+    assert (row.attributes[INSTANCE_NUMBER], row.attributes[SERIES_NUMBER]) == ("9" * 40, "x")
+    assert instance_index.instances(scope_of(identify(1)))[0].instance_number is None
+
+
+# versions
+
+
+def test_a_replaced_version_is_erased_later(instance_index: InstanceIndex) -> None:
+    _commit(instance_index, new_instance(identify(1), address=address_of(1)))
+    (key,) = _commit(instance_index, new_instance(identify(1), address=address_of(2)))
+    (row,) = instance_index.instances(scope_of(identify(1)))
+    assert (row.instance_key, row.address, row.has_original) == (key, address_of(2), False)
+    assert instance_index.due_erasures(now=DUE - 1, limit=10) == []
+    assert [erasure.address for erasure in instance_index.due_erasures(now=DUE, limit=10)] == [address_of(1)]
+    assert instance_index.instances(scope_of(identify(1)), original=True) == []
+
+
+def test_the_first_version_is_kept_as_the_original(instance_index: InstanceIndex) -> None:
+    keys = [
+        _commit(instance_index, new_instance(identify(1), address=address_of(number), keep_previous=number > 1))[0]
+        for number in (1, 2, 3)
+    ]
+    (current,) = instance_index.instances(scope_of(identify(1), depth=1))
+    (original,) = instance_index.instances(scope_of(identify(1), depth=1), original=True)
+    assert (current.instance_key, current.address, current.has_original) == (keys[2], address_of(3), True)
+    assert (original.instance_key, original.address, original.has_original) == (keys[0], address_of(1), False)
+    assert [erasure.address for erasure in instance_index.due_erasures(now=DUE, limit=10)] == [address_of(2)]
+    assert instance_index.instance(keys[0]) is None
+    assert [key for key, _, _ in instance_index.addresses()] == [keys[0], keys[2]]
+    assert len(instance_index.search(Query(INSTANCE))) == 1
+
+
+def test_versions_within_one_commit_follow_each_other(instance_index: InstanceIndex) -> None:
+    versions = [new_instance(identify(1), address=address_of(number), PatientID=f"P{number}") for number in (1, 2, 3)]
+    keys = _commit(instance_index, *versions)
+    (row,) = instance_index.search(Query(STUDY))
+    assert (row.newest_instance_key, row.attributes[PATIENT_ID]) == (keys[2], "P3")
+    assert row.attributes[NUMBER_OF_STUDY_RELATED_INSTANCES] == "1"
+    assert [change.state for change in instance_index.changes()] == [
+        ChangeState.REPLACED,
+        ChangeState.REPLACED,
+        ChangeState.CURRENT,
+    ]
+
+
+# the latest wins
+
+
+def test_the_latest_value_wins_and_empty_ones_do_not(instance_index: InstanceIndex) -> None:
+    _commit(instance_index, new_instance(identify(1, 1, 1), PatientID="old", PatientName="Hall^Ann"))
+    _commit(instance_index, new_instance(identify(1, 1, 2), PatientID="new", PatientName=""))
+    _commit(instance_index, new_instance(identify(1, 1, 3)))
+    (row,) = instance_index.search(Query(STUDY))
+    assert (row.attributes[PATIENT_ID], row.attributes[PATIENT_NAME]) == ("new", "Hall^Ann")
+    assert _found(instance_index, OneOf(PATIENT_ID, ("old",))) == []
+    assert _found(instance_index, OneOf(PATIENT_ID, ("new",))) == [1]
+
+
+def test_fuzzy_search_follows_a_changed_name(instance_index: InstanceIndex) -> None:
+    _commit(instance_index, new_instance(identify(1), PatientName="Hall^Ann"))
+    _commit(instance_index, new_instance(identify(1, 1, 2), PatientName="Smith^Ann"))
+    assert _found(instance_index, WordPrefixes(PATIENT_NAME, ("hall",))) == []
+    assert _found(instance_index, WordPrefixes(PATIENT_NAME, ("smi",))) == [1]
+
+
+def test_counts_and_modalities_follow_what_is_stored(instance_index: InstanceIndex) -> None:
+    _commit(
+        instance_index,
+        new_instance(identify(1, 1, 1), Modality="MR"),
+        new_instance(identify(1, 1, 2), Modality="MR"),
+        new_instance(identify(1, 2, 1), Modality="CT"),
+        new_instance(identify(1, 3, 1), Modality="CT"),
+        new_instance(identify(1, 4, 1)),
+    )
+    (study,) = instance_index.search(Query(STUDY))
+    assert study.attributes[MODALITIES_IN_STUDY] == "CT\\MR"
+    assert study.attributes[NUMBER_OF_STUDY_RELATED_SERIES] == "4"
+    assert study.attributes[NUMBER_OF_STUDY_RELATED_INSTANCES] == "5"
+    series = instance_index.search(Query(SERIES))
+    assert [row.attributes[NUMBER_OF_SERIES_RELATED_INSTANCES] for row in series] == ["1", "1", "1", "2"]
+    instance_index.delete(scope_of(identify(1, 1), depth=2), now=NOW, erase_due_at=DUE)
+    (study,) = instance_index.search(Query(STUDY))
+    assert study.attributes[MODALITIES_IN_STUDY] == "CT"
+    assert study.attributes[NUMBER_OF_STUDY_RELATED_INSTANCES] == "3"
+    assert _found(instance_index, OneOf(MODALITIES_IN_STUDY, ("MR",))) == []
+
+
+def test_the_newest_instance_steps_back_when_it_is_deleted(instance_index: InstanceIndex) -> None:
+    keys = _commit(instance_index, new_instance(identify(1, 1, 1)), new_instance(identify(1, 2, 1)))
+    instance_index.delete(scope_of(identify(1, 2), depth=3), now=NOW, erase_due_at=DUE)
+    assert [row.newest_instance_key for row in instance_index.search(Query(STUDY))] == [keys[0]]
+
+
+# delete
+
+
+@pytest.mark.parametrize(("depth", "left"), [(1, 0), (2, 1), (3, 2)])
+def test_deletion_takes_the_scope_and_parents_left_empty(instance_index: InstanceIndex, depth: int, left: int) -> None:
+    _commit(instance_index, *(new_instance(identify(1, series, i)) for series, i in ((1, 1), (1, 2), (2, 1))))
+    gone = instance_index.delete(scope_of(identify(1), depth=depth), now=NOW, erase_due_at=DUE)
+    assert gone == 3 - left
+    assert len(instance_index.search(Query(INSTANCE))) == left
+    assert len(instance_index.search(Query(STUDY))) == (1 if left else 0)
+    assert instance_index.totals().instances == left
+    assert len(instance_index.due_erasures(now=DUE, limit=10)) == gone
+
+
+def test_deletion_takes_both_versions(instance_index: InstanceIndex) -> None:
+    _commit(instance_index, new_instance(identify(1), address=address_of(1)))
+    _commit(instance_index, new_instance(identify(1), address=address_of(2), keep_previous=True))
+    assert instance_index.delete(scope_of(identify(1)), now=NOW, erase_due_at=DUE) == 1
+    erased = {erasure.address for erasure in instance_index.due_erasures(now=DUE, limit=10)}
+    assert erased == {address_of(1), address_of(2)}
+    assert instance_index.addresses() == []
+    assert [change.action for change in instance_index.changes()] == [
+        ChangeAction.CREATE,
+        ChangeAction.UPDATE,
+        ChangeAction.DELETE,
+    ]
+
+
+def test_deletion_leaves_other_partitions_alone(instance_index: InstanceIndex) -> None:
+    elsewhere = identify(1, partition="other")
+    _commit(instance_index, new_instance(identify(1)), new_instance(elsewhere))
+    instance_index.delete(scope_of(identify(1), depth=1), now=NOW, erase_due_at=DUE)
+    assert set(instance_index.find_stored([identify(1), elsewhere])) == {elsewhere}
+    assert instance_index.search(Query(STUDY, partition_name="other")) != []
+
+
+def test_totals_count_what_is_stored(instance_index: InstanceIndex) -> None:
+    _commit(
+        instance_index,
+        new_instance(identify(1, 1, 1), address=address_of(1, length=10)),
+        new_instance(identify(1, 2, 1), address=address_of(2, length=20)),
+        new_instance(identify(2, 1, 1, partition="other"), address=address_of(3, length=40)),
+    )
+    assert instance_index.totals() == Totals(studies=2, series=3, instances=3, size_bytes=70)
+    _commit(instance_index, new_instance(identify(1, 1, 1), address=address_of(4, length=100)))
+    _commit(instance_index, new_instance(identify(1, 2, 1), address=address_of(5, length=200), keep_previous=True))
+    assert instance_index.totals() == Totals(studies=2, series=3, instances=3, size_bytes=360)
+    instance_index.delete(scope_of(identify(1), depth=1), now=NOW, erase_due_at=DUE)
+    assert instance_index.totals() == Totals(studies=1, series=1, instances=1, size_bytes=40)
+
+
+# feed, erasures, deliveries, positions
+
+
+def _states(index: InstanceIndex) -> list[tuple[ChangeAction, ChangeState]]:
+    return [(change.action, change.state) for change in index.changes()]
+
+
+def test_the_feed_tells_the_history_of_an_instance(instance_index: InstanceIndex) -> None:
+    create, update, delete = ChangeAction.CREATE, ChangeAction.UPDATE, ChangeAction.DELETE
+    current, replaced, deleted = ChangeState.CURRENT, ChangeState.REPLACED, ChangeState.DELETED
+    _commit(instance_index, new_instance(identify(1)))
+    assert _states(instance_index) == [(create, current)]
+    _commit(instance_index, new_instance(identify(1)))
+    assert _states(instance_index) == [(create, replaced), (update, current)]
+    instance_index.delete(scope_of(identify(1)), now=NOW, erase_due_at=DUE)
+    assert _states(instance_index) == [(create, deleted), (update, deleted), (delete, deleted)]
+    _commit(instance_index, new_instance(identify(1)))
+    assert [state for _, state in _states(instance_index)] == [replaced, replaced, replaced, current]
+
+
+def test_the_feed_is_read_from_a_sequence_on(instance_index: InstanceIndex) -> None:
+    keys = _commit(instance_index, *(new_instance(identify(number)) for number in range(1, 6)))
+    assert [change.sequence for change in instance_index.changes(after=2, limit=2)] == [3, 4]
+    assert instance_index.changes(after=5) == []
+    assert instance_index.latest_sequence() == 5
+    (change,) = instance_index.changes(limit=1)
+    assert (change.identifier, change.timestamp, change.instance_key) == (identify(1), NOW, keys[0])
+
+
+def test_a_deleted_instance_has_no_key_in_the_feed(instance_index: InstanceIndex) -> None:
+    _commit(instance_index, new_instance(identify(1)))
+    instance_index.delete(scope_of(identify(1)), now=NOW, erase_due_at=DUE)
+    assert [change.instance_key for change in instance_index.changes()] == [None, None]
+
+
+def test_erasures_are_forgotten_when_they_were_carried_out(instance_index: InstanceIndex) -> None:
+    _commit(instance_index, *(new_instance(identify(number), address=address_of(number)) for number in (1, 2, 3)))
+    for number in (1, 2, 3):
+        instance_index.delete(scope_of(identify(number)), now=NOW, erase_due_at=DUE - number)
+    due = instance_index.due_erasures(now=DUE, limit=2)
+    assert [erasure.address for erasure in due] == [address_of(3), address_of(2)]
+    instance_index.forget_erasures([erasure.erasure_key for erasure in due])
+    assert [erasure.address for erasure in instance_index.due_erasures(now=DUE, limit=2)] == [address_of(1)]
+
+
+def test_deliveries_wait_in_order_for_their_destination(instance_index: InstanceIndex) -> None:
+    keys = _commit(
+        instance_index,
+        new_instance(identify(1), destinations=("north", "south")),
+        new_instance(identify(2), destinations=("north",)),
+    )
+    north = instance_index.deliveries("north")
+    assert [(row.instance_key, row.destination, row.state) for row in north] == [
+        (keys[0], "north", "waiting"),
+        (keys[1], "north", "waiting"),
+    ]
+    assert [row.instance_key for row in instance_index.deliveries("north", limit=1)] == [keys[0]]
+    assert instance_index.deliveries("west") == []
+
+
+def test_what_is_gone_is_no_longer_delivered(instance_index: InstanceIndex) -> None:
+    _commit(instance_index, *(new_instance(identify(number), destinations=("north",)) for number in (1, 2)))
+    instance_index.delete(scope_of(identify(1)), now=NOW, erase_due_at=DUE)
+    (key,) = _commit(instance_index, new_instance(identify(2), destinations=("north",)))
+    assert [row.instance_key for row in instance_index.deliveries("north")] == [key]
+
+
+def test_positions_only_grow(instance_index: InstanceIndex) -> None:
+    for length in (10, 30, 20):
+        positions = [BlobPosition(1, length), BlobPosition(2, length * 2)]
+        instance_index.commit([], now=NOW, erase_due_at=DUE, positions=positions)
+    assert instance_index.positions() == {1: 30, 2: 60}
+
+
+def test_addresses_are_walked_in_pages(instance_index: InstanceIndex) -> None:
+    news = [new_instance(identify(number), address=address_of(number)) for number in range(1, 6)]
+    keys = _commit(instance_index, *news)
+    expected = [(key, new.identifier, new.address) for key, new in zip(keys, news, strict=True)]
+    assert instance_index.addresses(limit=3) == expected[:3]
+    assert instance_index.addresses(after=keys[2], limit=3) == expected[3:]
+
+
+# search
+
+
+@pytest.mark.parametrize(
+    ("match", "expected"),
+    [
+        (OneOf(PATIENT_ID, ("abc",)), [2]),
+        (OneOf(PATIENT_ID, ("ABC", "abc", "nothing")), [2, 1]),
+        (OneOf(PATIENT_ID, ("aBC",), Comparison.CASELESS), [2, 1]),
+        (OneOf(PATIENT_ID, ("ábc",), Comparison.CASELESS), [3]),
+        (OneOf(PATIENT_ID, ("ABC",), Comparison.FOLDED), [3, 2, 1]),
+        (OneOf(PATIENT_ID, ()), []),
+        (OneOf(PATIENT_ID, ("",)), []),
+        (Wildcard(PATIENT_ID, "a*"), [2]),
+        (Wildcard(PATIENT_ID, "A*", Comparison.CASELESS), [2, 1]),
+        (Wildcard(PATIENT_ID, "a*", Comparison.FOLDED), [3, 2, 1]),
+        (Wildcard(PATIENT_ID, "?bc", Comparison.CASELESS), [3, 2, 1]),
+        (Wildcard(PATIENT_ID, "*"), [7, 6, 5, 4, 3, 2, 1]),
+        (Wildcard(PATIENT_ID, "?*"), [6, 5, 4, 3, 2, 1]),
+        (Wildcard(PATIENT_ID, "5%_"), []),
+        (Wildcard(PATIENT_ID, "5%*"), [4]),
+        (Wildcard(PATIENT_ID, "*[x]*"), [5]),
+        (Wildcard(PATIENT_ID, "[a-z]*"), []),
+        (Wildcard(PATIENT_ID, "*\\*"), [6]),
+        (Wildcard(PATIENT_ID, ""), []),
+    ],
+)
+def test_text_matches_by_the_comparison(instance_index: InstanceIndex, match: Match, expected: list[int]) -> None:
+    values = {1: "ABC", 2: "abc", 3: "Ábc", 4: "5% off", 5: "[x]b", 6: "back\\slash", 7: ""}
+    _studies(instance_index, PatientID=values)
+    assert _found(instance_index, match) == expected
+
+
+@pytest.mark.parametrize(
+    ("match", "expected"),
+    [
+        (OneOf(PATIENT_NAME, ("muller^jurgen",), Comparison.FOLDED), [1]),
+        (OneOf(PATIENT_NAME, ("müller^jürgen",), Comparison.CASELESS), [1]),
+        (OneOf(PATIENT_NAME, ("Müller^Jürgen",)), [1]),
+        (Wildcard(PATIENT_NAME, "MÜLL*", Comparison.FOLDED), [2, 1]),
+        (Wildcard(PATIENT_NAME, "*jurg*", Comparison.FOLDED), [1]),
+        (WordPrefixes(PATIENT_NAME, ("jür",)), [1]),
+        (WordPrefixes(PATIENT_NAME, ("mu", "ju")), [1]),
+        (WordPrefixes(PATIENT_NAME, ("ju", "mu")), []),
+        (WordPrefixes(PATIENT_NAME, ("mu", "an", "ma")), [2]),
+        (WordPrefixes(PATIENT_NAME, ("mu", "ma")), []),
+        (WordPrefixes(PATIENT_NAME, ("urgen",)), []),
+        (WordPrefixes(PATIENT_NAME, ("山田",)), [3]),
+        (WordPrefixes(PATIENT_NAME, ()), []),
+    ],
+)
+def test_person_names_match_without_accents_and_by_words(
+    instance_index: InstanceIndex, match: Match, expected: list[int]
+) -> None:
+    _studies(
+        instance_index,
+        PatientName={1: "Müller^Jürgen", 2: "Muller^Anna Maria", 3: "Yamada^Tarou=山田^太郎=やまだ^たろう", 4: ""},
+    )
+    assert _found(instance_index, match) == expected
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest", "expected"),
+    [
+        ("20240101", "20240131", [2, 1]),
+        ("20240131", None, [3, 2]),
+        (None, "20240101", [1]),
+        (None, None, [3, 2, 1]),
+        ("20250101", "20240101", []),
+    ],
+)
+def test_dates_match_a_closed_range(
+    instance_index: InstanceIndex, lowest: str | None, highest: str | None, expected: list[int]
+) -> None:
+    _studies(instance_index, StudyDate={1: "20240101", 2: "20240131", 3: "20241231", 4: ""})
+    assert _found(instance_index, Between(STUDY_DATE, lowest, highest)) == expected
+
+
+@pytest.mark.parametrize(
+    ("match", "expected"),
+    [
+        (Between(STUDY_TIME, "10", "103000.5"), [3, 2, 1]),
+        (Between(STUDY_TIME, "1030", None), [4, 3]),
+        (Between(STUDY_TIME, None, "1030"), [2, 1]),
+        (OneOf(STUDY_TIME, ("1000",)), [1]),
+        (OneOf(STUDY_TIME, ("10:30:00.500000",)), [3]),
+    ],
+)
+def test_times_compare_as_times_of_day(instance_index: InstanceIndex, match: Match, expected: list[int]) -> None:
+    _studies(instance_index, StudyTime={1: "10", 2: "102959.999", 3: "103000.5", 4: "11", 5: ""})
+    assert _found(instance_index, match) == expected
+
+
+@pytest.mark.parametrize("wanted", ["3", "03", "+3", "0003"])
+def test_integers_match_by_number(instance_index: InstanceIndex, wanted: str) -> None:
+    _studies(instance_index, SeriesNumber={1: "03", 2: "3", 3: "30", 4: "-3"})
+    assert _found(instance_index, OneOf(SERIES_NUMBER, (wanted,)), level=SERIES) == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("match", "expected"),
+    [
+        (OneOf(MODALITIES_IN_STUDY, ("CT",)), [3, 1]),
+        (OneOf(MODALITIES_IN_STUDY, ("ct",)), []),
+        (OneOf(MODALITIES_IN_STUDY, ("ct",), Comparison.CASELESS), [3, 1]),
+        (OneOf(MODALITIES_IN_STUDY, ("MR", "US")), [2, 1]),
+        (Wildcard(MODALITIES_IN_STUDY, "?R"), [3, 1]),
+        (Wildcard(MODALITIES_IN_STUDY, "*"), [4, 3, 2, 1]),
+    ],
+)
+def test_a_study_has_the_modalities_of_its_series(
+    instance_index: InstanceIndex, match: Match, expected: list[int]
+) -> None:
+    modalities = {1: ("CT", "MR"), 2: ("US",), 3: ("CR", "CT"), 4: ("",)}
+    for study, of_series in modalities.items():
+        _commit(
+            instance_index,
+            *(new_instance(identify(study, series), Modality=one) for series, one in enumerate(of_series)),
+        )
+    assert _found(instance_index, match) == expected
+
+
+def test_two_modalities_are_both_asked_for(instance_index: InstanceIndex) -> None:
+    for study, of_series in {1: ("CT", "MR"), 2: ("CT",)}.items():
+        _commit(
+            instance_index,
+            *(new_instance(identify(study, series), Modality=one) for series, one in enumerate(of_series)),
+        )
+    both = (OneOf(MODALITIES_IN_STUDY, ("CT",)), OneOf(MODALITIES_IN_STUDY, ("MR",)))
+    assert _found(instance_index, *both) == [1]
+
+
+def test_matches_are_joined_by_and(instance_index: InstanceIndex) -> None:
+    for number, (patient_id, date) in enumerate([("a", "20240101"), ("a", "20250101"), ("b", "20250101")], start=1):
+        _commit(instance_index, new_instance(identify(number), PatientID=patient_id, StudyDate=date))
+    assert _found(instance_index, OneOf(PATIENT_ID, ("a",)), Between(STUDY_DATE, "20250101", None)) == [2]
+
+
+def test_lower_levels_match_and_return_the_levels_above(instance_index: InstanceIndex) -> None:
+    _commit(
+        instance_index,
+        new_instance(identify(1, 1, 1), PatientID="a", Modality="CT", InstanceNumber="1"),
+        new_instance(identify(1, 2, 1), PatientID="a", Modality="MR", InstanceNumber="1"),
+        new_instance(identify(2, 1, 1), PatientID="b", Modality="CT", InstanceNumber="1"),
+    )
+    matches = (OneOf(PATIENT_ID, ("a",)), OneOf(MODALITY, ("CT",)))
+    (series,) = instance_index.search(Query(SERIES, matches))
+    (instance,) = instance_index.search(Query(INSTANCE, (*matches, OneOf(INSTANCE_NUMBER, ("1",)))))
+    for row in (series, instance):
+        assert (row.attributes[PATIENT_ID], row.attributes[MODALITY]) == ("a", "CT")
+        assert row.attributes[MODALITIES_IN_STUDY] == "CT\\MR"
+        assert row.attributes[NUMBER_OF_SERIES_RELATED_INSTANCES] == "1"
+    assert instance.attributes[SOP_INSTANCE_UID] == identify(1, 1, 1).sop_instance_uid
+    assert SOP_INSTANCE_UID not in series.attributes
+
+
+def test_a_search_stays_within_study_series_and_partition(instance_index: InstanceIndex) -> None:
+    for number in (1, 2):
+        _commit(instance_index, *(new_instance(identify(number, series)) for series in (1, 2)))
+    _commit(instance_index, new_instance(identify(1, 1, partition="other")))
+    study = identify(1).study_instance_uid
+    series = identify(1, 2).series_instance_uid
+    assert len(instance_index.search(Query(SERIES, study_instance_uid=study))) == 2
+    assert len(instance_index.search(Query(INSTANCE, study_instance_uid=study, series_instance_uid=series))) == 1
+    assert len(instance_index.search(Query(INSTANCE, partition_name="other"))) == 1
+    assert instance_index.search(Query(STUDY, partition_name="unknown")) == []
+
+
+@pytest.mark.parametrize("level", [STUDY, SERIES, INSTANCE])
+def test_pages_are_newest_first_and_together_the_whole(instance_index: InstanceIndex, level: Level) -> None:
+    for number in range(1, 8):
+        _commit(instance_index, new_instance(identify(number), PatientID="same"))
+    match = (OneOf(PATIENT_ID, ("same",)),)
+    pages = [_numbers(instance_index, Query(level, match, limit=3, offset=offset)) for offset in (0, 3, 6, 9)]
+    assert pages == [[7, 6, 5], [4, 3, 2], [1], []]
+    assert instance_index.search(Query(level, match, limit=0)) == []
+    assert instance_index.count(Query(level, match, limit=3, offset=3)) == 7
+
+
+def _numbers(index: InstanceIndex, query: Query) -> list[int]:
+    return [int(row.attributes[STUDY_UID].rsplit(".", 1)[1]) for row in index.search(query)]
+
+
+def test_a_study_stays_in_its_place_when_instances_are_added(instance_index: InstanceIndex) -> None:
+    for study, instance in ((1, 1), (2, 1), (1, 2)):
+        _commit(instance_index, new_instance(identify(study, 1, instance)))
+    assert _found(instance_index) == [2, 1]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        Query(Level.PATIENT),
+        Query(STUDY, (OneOf(MODALITY, ("CT",)),)),
+        Query(SERIES, (OneOf(SOP_INSTANCE_UID, ("1",)),)),
+        Query(STUDY, (OneOf(0x00090010, ("x",)),)),
+        Query(STUDY, (OneOf(NUMBER_OF_STUDY_RELATED_SERIES, ("1",)),)),
+        Query(STUDY, (WordPrefixes(PATIENT_ID, ("x",)),)),
+        Query(STUDY, (Wildcard(PATIENT_ID, "x" * 2000),)),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(instance_index: InstanceIndex, query: Query) -> None:
+    _commit(instance_index, new_instance(identify(1)))
+    with pytest.raises(InvalidRequest):
+        instance_index.search(query)
+
+
+def test_every_attribute_that_is_kept_comes_back(instance_index: InstanceIndex) -> None:
+    values = {attribute.keyword: f"{number}" for number, attribute in enumerate(BY_KEYWORD.values())}
+    identifier = InstanceIdentifier("1.1", "1.2", "1.3")
+    _commit(instance_index, new_instance(identifier, **values))
+    (row,) = instance_index.search(Query(INSTANCE))
+    known = {"StudyInstanceUID": "1.1", "SeriesInstanceUID": "1.2", "SOPInstanceUID": "1.3"}
+    new = new_instance(identifier)
+    expected = {**values, **known, "SOPClassUID": new.sop_class_uid}
+    assert {keyword: row.attributes[one.tag] for keyword, one in BY_KEYWORD.items()} == expected
