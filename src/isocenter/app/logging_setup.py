@@ -1,17 +1,18 @@
 """How a node logs: events with keys, one line each, to standard error.
 
-Control characters are escaped, so that nothing that came from outside can forge a line or drive a
-terminal. Tracebacks never show local variables: those may hold values of patients.
+Control characters are escaped, by JSON itself or by us, so that nothing that came from outside can
+forge a line or drive a terminal. Tracebacks never show local variables: those may hold values of patients.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal
+import traceback
+from typing import Literal, TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 VALUE_LENGTH_MAX = 2000
 """A longer value of a log event says nothing more to its reader; a traceback is not cut."""
@@ -46,13 +47,17 @@ def _processors(form: str) -> list[Processor]:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _escape_values,
     ]
     if form == "json":
-        return [*shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    is_terminal = sys.stderr.isatty()
-    plain = structlog.dev.plain_traceback
-    return [*shared, structlog.dev.ConsoleRenderer(colors=is_terminal, exception_formatter=plain)]
+        return [*shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+    renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_write_traceback)
+    return [*shared, _escape_values, renderer]
+
+
+def _write_traceback(out: TextIO, info: ExcInfo) -> None:
+    """Write a traceback line by line, escaped: an error's own words may come from outside."""
+    for line in "".join(traceback.format_exception(*info)).splitlines():
+        out.write("\n  " + escape_control_characters(line))
 
 
 def _escape_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -94,7 +94,8 @@ class LazyGroup(click.Group):
         headings = dict.fromkeys(entry.heading for entry in COMMANDS)
         for heading in headings:
             with formatter.section(heading):
-                formatter.write_dl([(e.name, e.line) for e in COMMANDS if e.heading == heading], col_max=12)
+                width = max(len(entry.name) for entry in COMMANDS)
+                formatter.write_dl([(e.name.ljust(width), e.line) for e in COMMANDS if e.heading == heading])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples as they stand."""

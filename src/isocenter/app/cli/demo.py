@@ -21,7 +21,12 @@ HOST = "127.0.0.1"
 
 @click.command(cls=CommandWithExamples, examples=("isocenter demo", "isocenter demo --port 9000 --data-dir /tmp/demo"))
 @click.option(
-    "--port", default=8080, show_default=True, type=click.IntRange(1, 65535), help="Where the web server listens."
+    "--port",
+    metavar="PORT",
+    default=8080,
+    show_default=True,
+    type=click.IntRange(1, 65535),
+    help="Where the web server listens.",
 )
 @click.option(
     "--data-dir",
