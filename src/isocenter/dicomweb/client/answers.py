@@ -32,6 +32,7 @@ _ERRORS: dict[int, type[IsocenterError]] = {
     403: Forbidden,
     404: NotFound,
     405: InvalidRequest,
+    501: InvalidRequest,
     406: NotAcceptable,
     408: Unavailable,
     409: Conflict,
@@ -42,12 +43,14 @@ _ERRORS: dict[int, type[IsocenterError]] = {
     503: Unavailable,
     507: StorageFull,
 }
+_WORDS = {405: "It does not offer this.", 501: "It does not offer this."}
+"""Where the sentence of the error would mislead and the service had none of its own."""
 
 
 def error_of(status: int, service: str, reason: str = "") -> IsocenterError:
     """Return the error for a status that is no success, with the service's own words where it gave any."""
     kind = _ERRORS.get(status, Unavailable if status >= 500 else InvalidRequest)
-    words = " ".join(reason.split())[:REASON_LENGTH_MAX]
+    words = " ".join(reason.split())[:REASON_LENGTH_MAX] or _WORDS.get(status, "")
     return kind(f"{service} answered {status}: {words or kind.__doc__}")
 
 

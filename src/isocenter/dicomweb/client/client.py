@@ -16,6 +16,7 @@ from isocenter.dicomweb.client.answers import REASON_LENGTH_MAX, domain_errors, 
 from isocenter.dicomweb.client.upload import (
     BATCH_SIZE_BYTES,
     InstanceSource,
+    Meter,
     StoreResult,
     batches,
     body_length,
@@ -42,6 +43,8 @@ JSON_SIZE_MAX_BYTES = 512 * 1024 * 1024
 
 _DICOM = "application/dicom"
 _DICOM_JSON = "application/dicom+json"
+_ROOT_PATHS = frozenset({"/studies", "/series", "/instances"})
+"""What every service has, empty or not."""
 _COLLECTIONS = {Level.STUDY: "studies", Level.SERIES: "series", Level.INSTANCE: "instances"}
 
 
@@ -104,30 +107,38 @@ class DicomwebClient:
     ) -> Iterator[StoreResult]:
         """Send instances in batches and yield what became of each, batch by batch; memory stays flat.
 
-        `on_sent` is told the bytes that went out since its last call. Raises Unavailable and its like when a batch as a
-        whole was not taken; what was yielded before stays true.
+        `on_sent` is told the bytes that went out since its last call, less than none where they have to go again.
+        Raises Unavailable and its like when a batch as a whole was not taken; what was yielded before stays true.
         """
         for batch in batches(sources, batch_size_bytes):
             yield from self._store_batch(batch, on_sent)
 
     def _store_batch(self, batch: Sequence[InstanceSource], on_sent: Callable[[int], None]) -> list[StoreResult]:
+        """Send one request; where the service refuses it as malformed, find out in halves whose fault it is.
+
+        Some services refuse a whole request for one part that they cannot read.
+        """
         boundary = self._new_boundary()
         headers = {
             "Content-Type": multipart_content_type(boundary, _DICOM),
             "Content-Length": str(body_length(batch, boundary)),
             "Accept": _DICOM_JSON,
         }
-        body = iter_body(batch, boundary, on_sent)
-        with self._answer("POST", "/studies", headers, content=body, also=frozenset({409})) as response:
-            is_json = _is_json(response)
-            if response.status_code == 409 and not is_json:
-                raise error_of(409, self.service, _reason(response))
-            if not is_json:
-                raise not_dicomweb(self.service)
-            answer = self._read_json(response)
-        if not isinstance(answer, dict):
+        sent = Meter(on_sent)
+        body = iter_body(batch, boundary, sent.count)
+        with self._answer("POST", "/studies", headers, content=body, also=frozenset({400, 409})) as response:
+            if _is_json(response) and response.status_code != 400:
+                return match_answer(batch, self._read_object(response))
+            refusal = error_of(response.status_code, self.service, _reason(response))
+        if response.status_code == 409:
+            raise refusal
+        if response.status_code != 400:
             raise not_dicomweb(self.service)
-        return match_answer(batch, answer)
+        if len(batch) == 1:
+            return [StoreResult(batch[0], is_known=False, error_comments=(refusal.message,))]
+        sent.take_back()
+        middle = len(batch) // 2
+        return self._store_batch(batch[:middle], on_sent) + self._store_batch(batch[middle:], on_sent)
 
     def search(
         self, level: Level, parameters: Sequence[tuple[str, str]] = (), *, within: Scope | None = None
@@ -198,13 +209,19 @@ class DicomwebClient:
         with domain_errors(self.service):
             response = self._http.send(request, stream=True)
             try:
-                if response.is_redirect:
+                if response.is_redirect or (response.status_code == 404 and path in _ROOT_PATHS):
                     raise not_dicomweb(self.service)
                 if not response.is_success and response.status_code not in also:
                     raise error_of(response.status_code, self.service, _reason(response))
                 yield response
             finally:
                 response.close()
+
+    def _read_object(self, response: httpx.Response) -> dict[str, Any]:
+        answer = self._read_json(response)
+        if not isinstance(answer, dict):
+            raise not_dicomweb(self.service)
+        return answer
 
     def _read_json(self, response: httpx.Response) -> Any:
         content = bytearray()

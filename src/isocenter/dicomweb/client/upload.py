@@ -90,6 +90,24 @@ def batches(sources: Iterable[InstanceSource], size_bytes: int = BATCH_SIZE_BYTE
         yield batch
 
 
+class Meter:
+    """Count the bytes of one request, so that they can be taken back."""
+
+    def __init__(self, on_sent: Callable[[int], None]) -> None:
+        self._on_sent = on_sent
+        self._size_bytes = 0
+
+    def count(self, size_bytes: int) -> None:
+        """Tell of bytes that went out."""
+        self._size_bytes += size_bytes
+        self._on_sent(size_bytes)
+
+    def take_back(self) -> None:
+        """Tell that the bytes so far will go out again."""
+        self._on_sent(-self._size_bytes)
+        self._size_bytes = 0
+
+
 def body_length(batch: Sequence[InstanceSource], boundary: str) -> int:
     """Return the length of the multipart body of a batch."""
     headers = sum(len(_header(boundary, position)) for position in range(len(batch)))

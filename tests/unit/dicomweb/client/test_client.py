@@ -92,6 +92,26 @@ def test_a_conflict_with_an_answer_says_why_of_each_instance() -> None:
     assert result.failure_reason == 45070
 
 
+def test_a_batch_that_is_refused_for_one_instance_is_sent_in_halves() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        events = MultipartDecoder("frontier").feed(request.content)
+        data = [bytes(event.data) for event in events if isinstance(event, PartData)]
+        if b"bad" in data:
+            return httpx.Response(400, text="not DICOM")
+        items = [{"00081155": {"vr": "UI", "Value": [content.decode()]}} for content in data]
+        return httpx.Response(200, headers=JSON, json={"00081199": {"vr": "SQ", "Value": items}})
+
+    sent: list[int] = []
+    sources = [source(content, content.decode()) for content in (b"1.1", b"1.2", b"bad", b"1.4")]
+    with client(handler) as service:
+        results = list(service.store(sources, on_sent=sent.append))
+    assert [each.is_stored for each in results] == [True, True, False, True]
+    assert results[2].error_comments == ("http://host:1/dicom-web answered 400: not DICOM",)
+    assert min(sent) < 0
+    once = [size for size in sent if size > 0]
+    assert sum(sent) < sum(once), "what had to go again is taken back"
+
+
 def test_a_search_asks_below_its_scope_and_returns_rows() -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         assert request.url.path == "/dicom-web/studies/1.2/series"
@@ -200,13 +220,18 @@ def test_a_refusal_is_an_error_of_the_tree_in_the_words_of_the_service(
         answering(httpx.Response(status, text="because\nof this")) as service,
         pytest.raises(error, match=f"^http://host:1/dicom-web answered {status}: because of this$"),
     ):
-        service.search(Level.STUDY)
+        service.metadata(Scope("1"))
 
 
 def test_a_page_of_html_is_not_handed_on() -> None:
     with answering(httpx.Response(404, html="<p>lost</p>")) as service, pytest.raises(NotFound) as refusal:
-        service.search(Level.STUDY)
+        service.metadata(Scope("1"))
     assert "<p>" not in refusal.value.message
+
+
+def test_a_service_without_studies_is_none() -> None:
+    with answering(httpx.Response(404)) as service, pytest.raises(InvalidRequest, match="did not answer as a DICOMweb"):
+        service.search(Level.STUDY)
 
 
 @pytest.mark.parametrize(
