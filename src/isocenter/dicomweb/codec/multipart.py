@@ -41,7 +41,7 @@ class MultipartLimits:
 DEFAULT_LIMITS = MultipartLimits()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class PartBegin:
     """A part begins; names of headers are in lower case."""
 
@@ -55,12 +55,12 @@ class PartData:
     data: memoryview
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class PartEnd:
     """The part is complete."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class End:
     """The closing delimiter was read; what follows is ignored."""
 
@@ -99,8 +99,10 @@ class MultipartDecoder:
         self._state = _State.START
         self._held = bytearray()
         self._preamble_bytes = 0
+        # Senders repeat one header for every part: what was read last, and what stands behind a delimiter then.
+        self._known = PartBegin(_NO_HEADERS)
         self._known_header = b""
-        self._known_headers = _NO_HEADERS
+        self._repeated = b""
         self.parts = 0
         """Parts begun so far."""
         self.bytes_scanned = 0
@@ -157,6 +159,13 @@ class MultipartDecoder:
                 return self._hold(chunk, start, _start_of_partial(chunk, search_from, delimiter), events)
             behind = found + len(delimiter)
             self.bytes_scanned += behind - search_from
+            repeated = self._repeated
+            if repeated and self._state is _State.BODY and chunk.startswith(repeated, behind):
+                self._emit(chunk, start, found, events)
+                events.append(_PART_END)
+                self.bytes_scanned += len(repeated)
+                start = search_from = self._begin_part(self._known, behind + len(repeated), events)
+                continue
             follows, after = _what_follows(chunk, behind)
             if follows is _Follows.UNKNOWN:
                 return self._hold(chunk, start, found, events)
@@ -201,9 +210,8 @@ class MultipartDecoder:
         """Read a part header; return where its body begins, or -1 where the rest is held."""
         known = self._known_header
         if known and chunk.startswith(known, start):
-            # Senders repeat one header for every part.
             self.bytes_scanned += len(known)
-            return self._begin_part(self._known_headers, start + len(known), events)
+            return self._begin_part(self._known, start + len(known), events)
         if chunk[start] in b"\r":
             return self._read_empty_header(chunk, start, events)
         end = chunk.find(b"\r\n\r\n", start, start + self._limits.part_header_bytes)
@@ -215,8 +223,9 @@ class MultipartDecoder:
             return -1
         self.bytes_scanned += end + 4 - start
         self._known_header = chunk[start : end + 4]
-        self._known_headers = parse_headers(self._known_header)
-        return self._begin_part(self._known_headers, end + 4, events)
+        self._repeated = b"\r\n" + self._known_header
+        self._known = PartBegin(parse_headers(self._known_header))
+        return self._begin_part(self._known, end + 4, events)
 
     def _read_empty_header(self, chunk: bytes, start: int, events: list[Event]) -> int:
         """Read a header without lines.
@@ -238,14 +247,14 @@ class MultipartDecoder:
             return -1
         if not seen.startswith(b"\r\n"):
             raise InvalidRequest(_UNREADABLE)
-        return self._begin_part(_NO_HEADERS, start + 2, events)
+        return self._begin_part(PartBegin(_NO_HEADERS), start + 2, events)
 
-    def _begin_part(self, headers: Mapping[str, str], position: int, events: list[Event]) -> int:
+    def _begin_part(self, event: PartBegin, position: int, events: list[Event]) -> int:
         self.parts += 1
         if self.parts > self._limits.parts:
             raise TooLarge(f"The request exceeded the allowed limit of {self._limits.parts} parts.")
         self._state = _State.BODY
-        events.append(PartBegin(headers))
+        events.append(event)
         return position
 
 
