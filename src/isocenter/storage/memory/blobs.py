@@ -111,6 +111,11 @@ class MemoryBlobStore:
             for record in self._records
         ]
 
+    def position(self, container: int) -> BlobPosition:
+        """Return how far a container is filled."""
+        found = {position.container: position for position in self.positions()}
+        return found.get(container, BlobPosition(container, 0))
+
     def positions(self) -> list[BlobPosition]:
         """Return how far the one container is filled."""
         return [BlobPosition(CONTAINER, self._end(record)) for record in self._records[-1:]]

@@ -164,6 +164,11 @@ class LocalPackBlobStore:
         self._folder.forget(container)
         self._folder.sync()
 
+    def position(self, container: int) -> BlobPosition:
+        """Return how far one container is filled."""
+        with storage_errors(), self._write_lock:
+            return BlobPosition(container, self._length(container))
+
     def positions(self) -> list[BlobPosition]:
         """Return how far each container is filled, in order of containers."""
         with storage_errors(), self._write_lock:
