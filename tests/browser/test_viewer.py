@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -157,7 +158,7 @@ def test_the_wheel_scrolls_through_the_slices(viewer: ViewerNode, open_page: Ope
     page.locator("canvas.cornerstone-canvas").hover()
     for _ in range(SLICES // 2):
         page.mouse.wheel(0, 100)
-    page.wait_for_function("document.body.innerText.match(/\\((1[0-9]|2[0-9])\\/24\\)/) !== null")
+    expect(page.get_by_text(re.compile(rf"\((1\d|2\d)/{SLICES}\)"))).to_be_visible()
     (after,) = wait_for_pictures(page)
     assert mean_difference(before, after) > LOSSY_DIFFERENCE_MAX
 
