@@ -237,12 +237,12 @@ def _source(file: FoundFile) -> InstanceSource:
 def _outcome(client: DicomwebClient, file: FoundFile, result: StoreResult) -> _Outcome:
     if result.is_stored:
         return _Outcome(file)
+    comments = "; ".join(result.error_comments)
     if not result.is_known or result.failure_reason is None:
-        return _Outcome(file, NOT_MENTIONED)
+        return _Outcome(file, comments or NOT_MENTIONED)
     if result.failure_reason == INSTANCE_EXISTS and _is_there(client, file, result):
         return _Outcome(file, is_identical=True)
     reason = _REASONS.get(result.failure_reason, f"the archive refused it with reason {result.failure_reason:#06x}")
-    comments = "; ".join(result.error_comments)
     return _Outcome(file, f"{reason}: {comments}" if comments else reason)
 
 
