@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -11,7 +13,7 @@ from isocenter.dicom.model import PixelElement, ScannedInstance
 from isocenter.dicom.pixels import PIXEL_TAGS, PixelDescription
 from isocenter.dicom.scan import scan_instance
 from isocenter.dicom.walk import PIXEL_HEADER_LENGTH
-from isocenter.domain.errors import NotFound
+from isocenter.domain.errors import InvalidDataset, NotAcceptable, NotFound
 from isocenter.ports.index import InstanceRow
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +51,12 @@ def _pixel_element(head: bytes, scanned: ScannedInstance, row: InstanceRow) -> P
     element = int.from_bytes(head[2:4], order)
     vr = "OW" if scanned.encoding.is_implicit_vr else head[4:6].decode("latin-1")
     return PixelElement((group << 16) | element, vr, row.header_length, row.address.length - row.header_length)
+
+
+@contextmanager
+def not_acceptable_if_invalid() -> Iterator[None]:
+    """Answer that stored pixels cannot be given in another form, where they turn out to be unreadable (dicom-service 3.6)."""
+    try:
+        yield
+    except InvalidDataset as error:
+        raise NotAcceptable(error.message) from error

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from isocenter.archive.archive import Archive
-from isocenter.archive.header import read_scanned_header
+from isocenter.archive.header import not_acceptable_if_invalid, read_scanned_header
 from isocenter.archive.retrieve import open_frames
 from isocenter.dicom.codecs import decode_frame
 from isocenter.dicom.render import RenderOptions, Viewport
@@ -63,11 +63,11 @@ def render_frame(archive: Archive, row: InstanceRow, frame_number: int, picture:
     if row.address.length > archive.settings.transcode_size_max_bytes and not _is_large_multi_frame(row):
         raise NotAcceptable("The specified instance is too large to be rendered.")
     header = read_scanned_header(archive, row, RENDERING_TAGS)
-    description = header.describe_pixels()
     content = reader.read(frame_number)
-    frame = decode_frame(content, description, bit_offset=reader.bit_offset(frame_number))
-    attributes = rendering_attributes(header.content, header.scanned, frame_number=frame_number)
-    return render_pixels(frame, attributes, _options(picture))
+    with not_acceptable_if_invalid():
+        frame = decode_frame(content, header.describe_pixels(), bit_offset=reader.bit_offset(frame_number))
+        attributes = rendering_attributes(header.content, header.scanned, frame_number=frame_number)
+        return render_pixels(frame, attributes, _options(picture))
 
 
 def _is_large_multi_frame(row: InstanceRow) -> bool:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from isocenter.archive.archive import Archive
-from isocenter.archive.header import read_scanned_header
+from isocenter.archive.header import not_acceptable_if_invalid, read_scanned_header
 from isocenter.archive.retrieve import FrameReader, open_frames, read_whole
 from isocenter.dicom import codecs
 from isocenter.dicom.frames import FrameTable
-from isocenter.dicom.pixels import PIXEL_TAGS, PixelDescription
+from isocenter.dicom.pixels import PIXEL_TAGS
 from isocenter.dicom.scan import scan_instance
 from isocenter.dicom.syntax import EXPLICIT_VR_LITTLE_ENDIAN, transfer_syntax
 from isocenter.dicom.transcode import (
@@ -59,7 +59,8 @@ def iter_transcoded(archive: Archive, row: InstanceRow, transfer_syntax_uid: str
     scanned = scan_instance(content, wanted=PIXEL_TAGS)
     encoded = archive.index.frame_table(row.instance_key)
     table = FrameTable.decode(encoded) if encoded else None
-    yield from transcode_instance(content, scanned, table, transfer_syntax_uid)
+    with not_acceptable_if_invalid():
+        yield from transcode_instance(content, scanned, table, transfer_syntax_uid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,7 @@ def _frame(reader: FrameReader, frame_number: int, wanted: str) -> Frame:
         wanted = viewer_transfer_syntax(stored, content)
     bit_offset = reader.bit_offset(frame_number)
     if bit_offset:  # the frame begins within a byte: it is moved to the beginning of one
-        description = _describe(reader)
-        return Frame(transcode_frame_to_native(content, description, bit_offset=bit_offset), stored)
+        return Frame(_to_native(reader, content, bit_offset), stored)
     if wanted in (AS_STORED, stored):
         return Frame(content, stored)
     if wanted == EXPLICIT_VR_LITTLE_ENDIAN and _is_little_endian_native(stored):
@@ -98,7 +98,7 @@ def _frame(reader: FrameReader, frame_number: int, wanted: str) -> Frame:
     if wanted != EXPLICIT_VR_LITTLE_ENDIAN:
         raise NotAcceptable()
     _check_decodable(stored)
-    return Frame(transcode_frame_to_native(content, _describe(reader)), EXPLICIT_VR_LITTLE_ENDIAN)
+    return Frame(_to_native(reader, content, 0), EXPLICIT_VR_LITTLE_ENDIAN)
 
 
 def _is_little_endian_native(transfer_syntax_uid: str) -> bool:
@@ -106,5 +106,7 @@ def _is_little_endian_native(transfer_syntax_uid: str) -> bool:
     return syntax.is_little_endian and not syntax.is_encapsulated
 
 
-def _describe(reader: FrameReader) -> PixelDescription:
-    return read_scanned_header(reader.archive, reader.row, PIXEL_TAGS).describe_pixels()
+def _to_native(reader: FrameReader, content: bytes, bit_offset: int) -> bytes:
+    with not_acceptable_if_invalid():
+        description = read_scanned_header(reader.archive, reader.row, PIXEL_TAGS).describe_pixels()
+        return transcode_frame_to_native(content, description, bit_offset=bit_offset)

@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from isocenter.dicomweb.codec.multipart import encode_closing, encode_part_header, multipart_content_type
 from isocenter.dicomweb.server.service import Call
-from isocenter.dicomweb.server.streaming import stream
+from isocenter.dicomweb.server.streaming import open_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def new_boundary() -> str:
     return secrets.token_hex(16)
 
 
-def multipart_response(call: Call, parts: Sequence[Part], *, part_type: str) -> StreamingResponse:
+async def multipart_response(call: Call, parts: Sequence[Part], *, part_type: str) -> StreamingResponse:
     """Return a streamed multipart/related answer, with its length if every part tells its own."""
     boundary = new_boundary()
     closing = encode_closing(boundary)
@@ -46,7 +46,7 @@ def multipart_response(call: Call, parts: Sequence[Part], *, part_type: str) -> 
     if len(lengths) == len(parts):
         known["Content-Length"] = str(sum(lengths) + sum(map(len, headers)) + len(closing))
     return StreamingResponse(
-        stream(call.service, chunks()),
+        await open_stream(call.service, chunks()),
         media_type=multipart_content_type(boundary, part_type),
         headers=known,
     )

@@ -19,7 +19,7 @@ from isocenter.dicomweb.codec.accept import (
 )
 from isocenter.dicomweb.server.multipart_body import Part, multipart_response, whole_multipart_response
 from isocenter.dicomweb.server.service import Call
-from isocenter.dicomweb.server.streaming import stream
+from isocenter.dicomweb.server.streaming import open_stream
 from isocenter.domain.errors import InvalidRequest, NotAcceptable
 from isocenter.domain.identifiers import Level, Scope
 from isocenter.ports.index import InstanceRow
@@ -56,7 +56,7 @@ async def retrieve_instances(call: Call) -> Response:
         transcode.check_target(call.archive, row, chosen.transfer_syntax)
     if chosen.is_multipart:
         parts = [_instance_part(call, row, chosen.transfer_syntax) for row in rows]
-        response: Response = multipart_response(call, parts, part_type=DICOM)
+        response: Response = await multipart_response(call, parts, part_type=DICOM)
     else:
         response = await _single_part(call, _instance_part(call, rows[0], chosen.transfer_syntax))
     response.headers.update(ATTACHMENT)
@@ -86,7 +86,8 @@ async def _single_part(call: Call, part: Part) -> Response:
     if part.length is not None and part.length <= retrieve.STREAM_CHUNK_BYTES:
         content = b"".join(await call.service.run(lambda: list(part.read())))
         return Response(content, media_type=part.content_type)
-    return StreamingResponse(stream(call.service, part.read()), media_type=part.content_type, headers=headers)
+    content_stream = await open_stream(call.service, part.read())
+    return StreamingResponse(content_stream, media_type=part.content_type, headers=headers)
 
 
 def parse_frame_numbers(text: str) -> list[int]:
@@ -137,7 +138,7 @@ async def retrieve_bulk_data(call: Call) -> Response:
     values = await call.service.run(find)
     parts = [Part(OCTET_STREAM, value.length, value.read) for value in values]
     if chosen.is_multipart:
-        response: Response = multipart_response(call, parts, part_type=OCTET_STREAM)
+        response: Response = await multipart_response(call, parts, part_type=OCTET_STREAM)
     elif len(parts) == 1:
         response = await _single_part(call, parts[0])
     else:

@@ -206,7 +206,9 @@ async def _settled(submitted: _Submitted) -> None:
     if future is None:
         return
     if not future.done():
-        await asyncio.wait([asyncio.wrap_future(future)])
+        waiting = asyncio.wrap_future(future)
+        await asyncio.wait([waiting])
+        waiting.exception()  # retrieved here, judged below
     error = future.exception()
     if isinstance(error, IsocenterError):
         submitted.error = error

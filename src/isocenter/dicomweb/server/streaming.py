@@ -22,14 +22,22 @@ def _take(chunks: Iterator[bytes]) -> list[bytes]:
     return batch
 
 
-async def stream(service: Service, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield what a blocking iterator yields, one batch being read while the one before is sent."""
+async def open_stream(service: Service, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Return what a blocking iterator yields, one batch being read while the one before is sent.
+
+    The first batch is read before this returns, so that what cannot be read at all is answered with its status.
+    """
+    first = await service.run(_take, chunks)
+    return _stream(service, first, chunks)
+
+
+async def _stream(service: Service, batch: list[bytes], chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
-    following = loop.run_in_executor(service.executor, _take, chunks)
-    try:
-        while batch := await following:
-            following = loop.run_in_executor(service.executor, _take, chunks)
+    while batch:
+        following = loop.run_in_executor(service.executor, _take, chunks)
+        try:
             for chunk in batch:
                 yield chunk
-    finally:
-        await asyncio.wait([following])
+        finally:
+            await asyncio.wait([following])
+        batch = following.result()
