@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -46,18 +47,15 @@ def _complaints(part10: bytes, path: Path) -> list[str]:
     return [line for line in lines if not line.endswith("Image")]
 
 
-def _small(plan: StudyPlan) -> list[bytes]:
-    """Return the first instance of each series, as it is in the demo."""
-    wanted, taken = [], 0
-    for series in plan.series:
-        wanted.append(taken)
-        taken += 1 if isinstance(series, CrSeriesPlan) else series.slices
-    return [part10 for index, part10 in enumerate(iter_study(plan, 1)) if index in wanted]
+def _shortened(plan: StudyPlan) -> StudyPlan:
+    """Return the study with two instances in each series of slices."""
+    series = (s if isinstance(s, CrSeriesPlan) else replace(s, slices=2) for s in plan.series)
+    return replace(plan, series=tuple(series))
 
 
 @pytest.mark.parametrize("plan", demo_plans(TODAY), ids=lambda plan: plan.accession_number)
 def test_dciodvfy_finds_nothing_to_say_about_a_study_of_the_demo(plan: StudyPlan, tmp_path: Path) -> None:
-    for part10 in _small(plan):
+    for part10 in iter_study(_shortened(plan), 1):
         assert _complaints(part10, tmp_path / "instance.dcm") == []
 
 

@@ -1,6 +1,6 @@
 """Synthetic studies and the behaviour of devices.
 
-Holds: phantoms made from a seed.
+Holds: phantoms made from a seed, the studies, encodings and benchmark sets made of them.
 Never: copies or depends on real patient data.
-Start reading at: `phantoms.py`.
+Start reading at: `studies.py`.
 """

@@ -107,8 +107,8 @@ def _lungs(build: Build) -> list[Layer]:
         centre = (side * 73 * build.breadth, 6.0, -50.0)
         inner, outer = 64.0 * build.breadth, width * build.breadth
         half_negative = (inner if side > 0 else outer, 92.0, -base)
-        half_positive = (outer if side > 0 else inner, 80.0, 182.0)
-        cage = Egg(centre, half_negative, half_positive, 2.35)
+        half_positive = (outer if side > 0 else inner, 80.0, 172.0)
+        cage = Egg(centre, half_negative, half_positive, 2.15)
         layers.append(Layer("lung", cage))
     return layers
 
@@ -230,12 +230,21 @@ def _grow(
 ) -> None:
     length = float(rng.uniform(17, 27)) * 0.93**generation
     end = start + direction * length
+    if not _is_in_lung(end):
+        return
     pieces.append(Capsule(_point(start), _point(end), radius, radius * 0.8))
     if generation >= VESSEL_GENERATIONS:
         return
     for share in (0.78, 0.62):
         bent = direction + rng.normal(0, 0.42, 3)
         _grow(rng, pieces, end, bent / np.linalg.norm(bent), radius * share, generation + 1)
+
+
+def _is_in_lung(place: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:
+    """Tell whether a place lies within the smallest lungs of any build."""
+    x, y, z = abs(place[0]) - 73, place[1] - 6, place[2] + 50
+    half = (54 if x > 0 else 64, 86, 165 if z < 0 else 170)
+    return bool((x / half[0]) ** 2 + (y / half[1]) ** 2 + (z / half[2]) ** 2 < 0.94)
 
 
 def _point(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Point:
@@ -249,7 +258,7 @@ def _spine() -> list[Layer]:
         y = 68.0 + 10.0 * float(np.cos((z - 10) / 130.0)) - 8
         height, wide = (9.5, 17.0 + 0.35 * number)
         body = ball((0, y, z), wide, 15.5, height + 1.2, exponent=3.2)
-        layers += [Layer("cortical", body, 0.75), Layer("spongy", body.shrunk(1.6), 0.95)]
+        layers += [Layer("cortical", body, 0.6), Layer("spongy", body.shrunk(1.4), 0.95)]
         layers.append(Layer("disc", ball((0, y, z - 12.5), wide * 0.95, 14.5, 2.6, exponent=3.0)))
         layers += fill("spongy", tube([(0, y + 28, z - 4), (0, y + 38, z - 14)], [3, 3.4]))
         for side in SIDES:
@@ -259,7 +268,7 @@ def _spine() -> list[Layer]:
                 height_ratio=1.5,
             )
             process = tube([mirrored(p, side) for p in ((13.0, y + 20, z), (33.0, y + 30, z + 3))], [4.2, 4])
-            layers += fill("spongy", [*arch, *process]) + fill(
+            layers += fill("spongy", [*arch, *process], 0.75) + fill(
                 "spongy",
                 [Capsule(c.start, c.end, c.start_radius_mm - 1.5, c.end_radius_mm - 1.5) for c in process],
                 0.9,
@@ -287,17 +296,17 @@ def _ribs(build: Build) -> list[Layer]:
 
 
 def _rib(number: int, side: int, breadth: float) -> tuple[list[Point], list[float]]:
-    wide = (60, 84, 101, 113, 121, 127, 131, 134, 136, 136, 132, 124)[number] * breadth
+    wide = (72, 98, 111, 119, 125, 129, 132, 134, 136, 136, 132, 124)[number] * breadth
     deep = (48, 66, 78, 85, 89, 92, 94, 95, 95, 94, 90, 84)[number]
     drop = (34, 46, 58, 68, 76, 82, 86, 88, 88, 84, 62, 40)[number]
     last = (142, 144, 146, 147, 147, 145, 142, 136, 128, 118, 92, 66)[number]
     top = FIRST_RIB_MM - RIB_SPACING_MM * number
     points: list[Point] = []
-    for angle in np.radians(np.linspace(9, last, 15)):
+    for angle in np.radians(np.linspace(9, last, 22)):
         away = 1 - float(np.cos(angle))
         across = wide * float(np.sin(angle)) ** 0.8
         points.append((side * max(across, 14.0), 4 + deep * float(np.cos(angle)), top - drop * away / 1.8))
-    return points, [4.0, *[3.6] * 13, 4.4]
+    return points, [4.0, *[3.6] * 20, 4.4]
 
 
 def _shoulder_girdle(build: Build) -> list[Layer]:

@@ -90,7 +90,7 @@ def _envelope() -> list[Layer]:
     face = ball((0, -32, -70), 64, 68, 62, exponent=2.4)
     neck = [Capsule((0, 30, -60), (0, 42, -160), 62, 58)]
     outer: list[Solid] = [scalp, face, *neck, ball((0, -104, -48), 11, 15, 20)]
-    inner: list[Solid] = [scalp.shrunk(1.8), face.shrunk(2.2), Capsule((0, 30, -60), (0, 42, -160), 59, 55)]
+    inner: list[Solid] = [scalp.shrunk(2.3), face.shrunk(2.2), Capsule((0, 30, -60), (0, 42, -160), 59, 55)]
     ears: list[Solid] = [ball((side * 79, 12, -38), 4.5, 13, 26) for side in SIDES]
     layers = fill("skin", outer + ears) + fill("fat", inner) + fill("muscle", [face.shrunk(9), *_neck_muscles()])
     layers += fill("muscle", [Ellipsoid((side * 68, -32, -12), (4.5, 26, 30), turned(-9 * side)) for side in SIDES])

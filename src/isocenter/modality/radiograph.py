@@ -6,24 +6,34 @@ projected in one step on a finer grid, by the length of its chord, in place of w
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from isocenter.modality.materials import ATTENUATION_PER_MM
-from isocenter.modality.solids import Capsule, Layer, Picture, Plane, Scene, paint
+from isocenter.modality.solids import Capsule, Layer, Picture, Plane, Point, Scene, Window, paint
 from isocenter.modality.texture import resampled
 
 RAY_STEP_MM = 2.4
 """Distance between the coronal planes that are summed; edges are spread over about as much."""
 SHORTEST_MM = 0.5
-"""A tube along the rays is taken to be at least this long across them."""
+"""A piece of a tube is taken to be at least this long."""
 STEEPEST = 0.35
 """Sine of the smallest angle between a tube and the rays: beyond it the chord would exceed the tube's length."""
 CR_MAXIMUM = 4095
 ORGAN_FACTOR, TUBE_FACTOR = 4, 2
 """How much coarser than the picture the two grids are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of a tube, and what it attenuates beyond what it displaces."""
+
+    tube: Capsule
+    extra_per_mm: float
+    material: str
 
 
 @dataclass(frozen=True)
@@ -50,8 +60,8 @@ def sum_rays(scene: Scene, readout: PlateReadout, *, centre_mm: float, depth_mm:
         total += _section(organs, readout.plane(ORGAN_FACTOR, centre_mm=centre_mm, y=float(y)))
     plane = readout.plane(TUBE_FACTOR, centre_mm=centre_mm)
     integral = enlarge(total * np.float32(RAY_STEP_MM), plane.rows, plane.columns)
-    for layer, displaced in zip(*_thin_layers(scene), strict=True):
-        _add_chord(integral, plane, layer, float(displaced))
+    for pieces in _joined(*_thin_layers(scene)):
+        _add_tube(integral, plane, pieces)
     return integral
 
 
@@ -82,27 +92,56 @@ def _middle(layer: Layer) -> tuple[float, ...]:
     return tuple((start + end) / 2 for start, end in zip(layer.solid.start, layer.solid.end, strict=True))
 
 
-def _add_chord(integral: Picture, plane: Plane, layer: Layer, displaced: float) -> None:
-    """Add what a tube attenuates more than what it displaces, along rays from front to back."""
-    tube = layer.solid
-    assert isinstance(tube, Capsule)
-    level = plane.position_mm
-    flat = replace(tube, start=(tube.start[0], level, tube.start[2]), end=(tube.end[0], level, tube.end[2]))
-    window = plane.window(flat.lower, flat.upper)
-    if window is None:
+def _joined(layers: list[Layer], displaced: Picture) -> Iterator[list[Piece]]:
+    """Yield runs of pieces of one material that continue each other."""
+    run: list[Piece] = []
+    for layer, was in zip(layers, displaced, strict=True):
+        tube = layer.solid
+        assert isinstance(tube, Capsule)
+        piece = Piece(tube, (ATTENUATION_PER_MM[layer.material] - float(was)) * layer.opacity, layer.material)
+        if run and (run[-1].tube.end != tube.start or run[-1].material != layer.material):
+            yield run
+            run = []
+        run.append(piece)
+    if run:
+        yield run
+
+
+def _add_tube(integral: Picture, plane: Plane, pieces: list[Piece]) -> None:
+    """Add what a tube attenuates more than what it displaces; where its pieces overlap the stronger counts."""
+    flat = [_flattened(piece.tube, plane.position_mm) for piece in pieces]
+    lower, upper = (np.array([getattr(tube, end) for tube in flat]) for end in ("lower", "upper"))
+    whole = plane.window(_point(lower.min(axis=0)), _point(upper.max(axis=0)))
+    if whole is None:
         return
-    x, _, z = plane.coordinates(window)
-    lift = 1 / tube.height_ratio
-    dx, dz = tube.end[0] - tube.start[0], (tube.end[2] - tube.start[2]) * lift
-    across = max(float(np.hypot(dx, dz)), SHORTEST_MM)
-    x, z = x - np.float32(tube.start[0]), (z - np.float32(tube.start[2])) * np.float32(lift)
-    along = (x * np.float32(dx / across**2) + z * np.float32(dz / across**2)).astype(np.float32)
-    aside = x * np.float32(dz / across) - z * np.float32(dx / across)
-    radius = tube.start_radius_mm + (tube.end_radius_mm - tube.start_radius_mm) * along
-    chord = np.sqrt(np.maximum(radius * radius - aside * aside, 0)) * ((along >= 0) & (along < 1))
-    sine = max(STEEPEST, across / float(np.hypot(across, tube.end[1] - tube.start[1])))
-    extra = (ATTENUATION_PER_MM[layer.material] - displaced) * layer.opacity
-    integral[window] += chord * np.float32(2 * extra / sine)
+    rows, columns = whole
+    extra = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.float32)
+    for piece, tube in zip(pieces, flat, strict=True):
+        window = plane.window(tube.lower, tube.upper)
+        if window is not None:
+            part = tuple(slice(w.start - o.start, w.stop - o.start) for w, o in zip(window, whole, strict=True))
+            found = _chord(piece.tube, tube, plane, window) * np.float32(piece.extra_per_mm)
+            before = extra[part]
+            np.copyto(before, found, where=np.abs(found) > np.abs(before))
+    integral[whole] += extra
+
+
+def _flattened(tube: Capsule, level: float) -> Capsule:
+    return replace(tube, start=(tube.start[0], level, tube.start[2]), end=(tube.end[0], level, tube.end[2]))
+
+
+def _chord(tube: Capsule, flat: Capsule, plane: Plane, window: Window) -> Picture:
+    """Return how long the way of each ray through a tube is."""
+    radius = max(tube.start_radius_mm, tube.end_radius_mm)
+    depth = np.clip(flat.depth(*plane.coordinates(window)), 0, radius)
+    across = float(np.hypot(tube.end[0] - tube.start[0], tube.end[2] - tube.start[2]))
+    whole = float(np.hypot(across, tube.end[1] - tube.start[1]))
+    sine = max(STEEPEST, across / max(whole, SHORTEST_MM))
+    return np.asarray(np.sqrt(depth * (2 * radius - depth)) * np.float32(2 / sine), np.float32)
+
+
+def _point(values: npt.NDArray[np.float64]) -> Point:
+    return float(values[0]), float(values[1]), float(values[2])
 
 
 def read_plate(integral: Picture, readout: PlateReadout, rng: np.random.Generator) -> npt.NDArray[np.uint16]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from datetime import datetime
 from io import BytesIO
@@ -46,7 +47,7 @@ OTHER_DECODERS: dict[str, Callable[[bytes], Any]] = {
     JPEG_XL: imagecodecs.jpegxl_decode,
     JPEG_XL_LOSSLESS: imagecodecs.jpegxl_decode,
     DEFLATED_IMAGE_FRAME: lambda frame: np.frombuffer(
-        imagecodecs.deflate_decode(frame, raw=True), "<u2", EDGE * EDGE
+        zlib.decompressobj(-zlib.MAX_WBITS).decompress(frame), "<u2"
     ).reshape(EDGE, EDGE),
 }
 """For what pydicom has no decoder of its own; everything else is decoded by pydicom."""
