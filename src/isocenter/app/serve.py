@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import structlog
 import uvicorn
@@ -23,10 +24,17 @@ from isocenter.app.settings import Settings
 from isocenter.app.wiring import open_archive
 from isocenter.archive.archive import Archive
 from isocenter.archive.delete import ERASE_BATCH_MAX, erase_due
+from isocenter.archive.search import count, search
 from isocenter.dicomweb.server.dispatch import ROOTS, DicomwebApplication
 from isocenter.dicomweb.server.service import Service
 from isocenter.domain.errors import InvalidRequest, IsocenterError, Unavailable
+from isocenter.domain.principal import Principal
+from isocenter.domain.query import Query, SearchRow
 from isocenter.identity.authenticate import LoopbackAuthenticator, is_loopback
+from isocenter.web.pages.studies import console_routes
+from isocenter.web.viewer import viewer_routes
+from isocenter.web.viewer_assets import open_viewer_archive
+from isocenter.web.viewer_page import ViewerSettings
 
 _log = structlog.get_logger()
 
@@ -67,7 +75,23 @@ def build_application(archive: Archive, settings: Settings, executor: Executor) 
     )
     routes: list[BaseRoute] = [Mount(root, app=DicomwebApplication(service, root_path=root)) for root in ROOTS]
     routes += [Route("/health/ready", _Readiness(archive).__call__), Route("/health/live", _alive)]
+    shows_notice = settings.viewer.investigational_use_dialog == "always"
+    routes += viewer_routes(open_viewer_archive(), ViewerSettings(shows_investigational_use_notice=shows_notice))
+    routes += console_routes(_ArchiveDirectory(archive), authenticate=service.authenticate)
     return Starlette(routes=routes)
+
+
+@dataclass(frozen=True, slots=True)
+class _ArchiveDirectory:
+    """The archive's searches as the console asks for them."""
+
+    archive: Archive
+
+    def search(self, principal: Principal, query: Query) -> list[SearchRow]:
+        return search(self.archive, principal, query)
+
+    def count(self, principal: Principal, query: Query) -> int:
+        return count(self.archive, principal, query)
 
 
 def run(settings: Settings) -> None:

@@ -12,9 +12,9 @@ from isocenter.archive.retrieve import read_header
 from isocenter.dicom.model import PixelElement, ScannedInstance
 from isocenter.dicom.pixels import PIXEL_TAGS, PixelDescription
 from isocenter.dicom.scan import scan_instance
-from isocenter.dicom.walk import PIXEL_HEADER_LENGTH
 from isocenter.domain.errors import InvalidDataset, NotAcceptable, NotFound
 from isocenter.ports.index import InstanceRow
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -55,7 +55,7 @@ def _pixel_element(head: bytes, scanned: ScannedInstance, row: InstanceRow) -> P
 
 @contextmanager
 def not_acceptable_if_invalid() -> Iterator[None]:
-    """Answer that stored pixels cannot be given in another form, where they turn out to be unreadable (dicom-service 3.6)."""
+    """Answer that pixels cannot be given in another form where they turn out unreadable (dicom-service 3.6)."""
     try:
         yield
     except InvalidDataset as error:

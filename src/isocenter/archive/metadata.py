@@ -35,7 +35,7 @@ def iter_metadata(
 ) -> Iterator[bytes]:
     """Yield the DICOM JSON object of each instance.
 
-    With `with_bulk_data_uri`, bulk values are referred to under `BULK_ROOT`; without, they are left out (dicom-service 3.5).
+    With `with_bulk_data_uri`, bulk values are referred to under `BULK_ROOT`, else left out (dicom-service 3.5).
     """
     principal.require(DataAction.READ)
     variant = "uri" if with_bulk_data_uri else "plain"

@@ -1,9 +1,9 @@
 """Store an instance: collect its bytes, scan, identify, and hand it to the group commit.
 
-    reception = begin_store(archive, principal, source="stow")
-    reception.write(chunk) …               memory up to a threshold, then a spool on disk
-    future = reception.finish()            scanned, identified, queued
-    future.result()                        a StoreOutcome: durable
+reception = begin_store(archive, principal, source="stow")
+reception.write(chunk) …               memory up to a threshold, then a spool on disk
+future = reception.finish()            scanned, identified, queued
+future.result()                        a StoreOutcome: durable
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Route:
         return self.pattern.split("/")
 
     def match(self, segments: Sequence[str]) -> Mapping[str, str] | None:
-        """Return the named parts of a path, or None where it is not this route's. A last `{…*}` takes all that follow."""
+        """Return the named parts of a path, or None where it is not this route's."""
         parameters: dict[str, str] = {}
         for expected, given in zip(self.segments, segments, strict=True):
             if expected.startswith("{"):

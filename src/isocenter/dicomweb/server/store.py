@@ -169,9 +169,7 @@ class _Receiver:
         future, error = None, self._refusal
         if error is None:
             try:
-                future = (
-                    await self._call.service.run(reception.finish) if reception.is_on_disk else reception.finish()
-                )
+                future = await self._call.service.run(reception.finish) if reception.is_on_disk else reception.finish()
             except IsocenterError as refusal:
                 error = refusal
         scanned = reception.scanned
