@@ -51,7 +51,7 @@ def parse_attributes(attributes: list[tuple[str, str]], scope: Query, *, is_fuzz
         text = value.rstrip(" \0")
         if not text.strip():
             raise InvalidRequest(f"Invalid query: AttributeId {key} has empty string value that is not supported.")
-        matches.append(_parse_match(attribute, text, is_fuzzy=is_fuzzy))
+        matches.append(parse_match(attribute, text, is_fuzzy=is_fuzzy))
     return AttributeMatches(tuple(matches), tuple(keys))
 
 
@@ -96,7 +96,8 @@ def _refuse_repeated(key: str, earlier: str | None) -> None:
     )
 
 
-def _parse_match(attribute: IndexedAttribute, text: str, *, is_fuzzy: bool) -> Match:
+def parse_match(attribute: IndexedAttribute, text: str, *, is_fuzzy: bool) -> Match:
+    """Return what the text of an attribute asks for (dicom-service 4.3); raise InvalidRequest where it is no value."""
     if attribute.vr == "DA":
         return _parse_dates(attribute, text)
     if attribute.vr == "TM":

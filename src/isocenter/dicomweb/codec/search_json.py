@@ -53,19 +53,9 @@ def _integer(value: str) -> str:
         return _text(value.strip())
 
 
-def _decimal(value: str) -> str:
-    """Return a number; what JSON has no number for (NaN, infinity) stays text."""
-    try:
-        number = float(value)
-    except ValueError:
-        return _text(value.strip())
-    return repr(number) if number - number == 0 else _text(value.strip())
-
-
 _CONVERTERS: dict[str, Callable[[str], str]] = {
     "PN": _person_name,
     **dict.fromkeys(("IS", "US", "UL", "SS", "SL"), _integer),
-    **dict.fromkeys(("DS", "FL", "FD"), _decimal),
 }
 
 

@@ -263,6 +263,34 @@ def test_secrets_of_the_address_are_never_shown() -> None:
     assert "secret" not in service.service
 
 
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (httpx.ReadTimeout("slow"), "did not answer in time"),
+        (httpx.ReadError("cut"), "The connection to http://host:1/dicom-web broke: ReadError"),
+        (httpx.LocalProtocolError("Too little data"), "changed while it was read"),
+        (httpx.ConnectError("refused"), "Nothing answers at http://host:1/dicom-web: refused"),
+    ],
+)
+def test_a_connection_that_fails_is_worth_another_try(failure: httpx.TransportError, words: str) -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        raise failure
+
+    with client(handler) as service, pytest.raises(Unavailable, match=words):
+        list(service.store([source(b"x", "1")]))
+
+
+def test_a_conflict_without_an_answer_is_an_error() -> None:
+    with answering(httpx.Response(409, text="busy")) as service, pytest.raises(Conflict, match="busy"):
+        list(service.store([source(b"x", "1")]))
+
+
+def test_a_long_reason_is_cut() -> None:
+    with answering(httpx.Response(500, text="x" * 10_000)) as service, pytest.raises(Unavailable) as refusal:
+        service.search(Level.STUDY)
+    assert len(refusal.value.message) < 1_000
+
+
 def test_nobody_listening_is_unavailable() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from isocenter.dicomweb.client.upload import (
     BATCH_INSTANCES_MAX,
@@ -108,3 +110,17 @@ def test_a_file_that_is_no_instance_is_a_source_without_identifier(tmp_path: Pat
     found = file_source(path)
     assert found.sop_instance_uid is None
     assert b"".join(found.read()) == content
+
+
+def test_a_file_that_is_an_instance_says_its_identifier(tmp_path: Path) -> None:
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID = CTImageStorage
+    meta.MediaStorageSOPInstanceUID = "1.2.3"
+    dataset = FileDataset(str(tmp_path / "ct.dcm"), {}, file_meta=meta, preamble=b"\0" * 128)
+    dataset.SOPClassUID = CTImageStorage
+    dataset.SOPInstanceUID = "1.2.3"
+    dataset.save_as(tmp_path / "ct.dcm", enforce_file_format=True)
+    found = file_source(tmp_path / "ct.dcm")
+    assert found.sop_instance_uid == "1.2.3"
+    assert found.size_bytes == (tmp_path / "ct.dcm").stat().st_size

@@ -6,6 +6,8 @@ import pytest
 
 from isocenter.dicomweb.codec.dialect import Dialect
 from isocenter.dicomweb.codec.qido import SearchRequest, parse_search
+from isocenter.dicomweb.codec.qido_azure import parse_match
+from isocenter.domain.attributes import BY_KEYWORD
 from isocenter.domain.errors import InvalidRequest
 from isocenter.domain.identifiers import Level
 from isocenter.domain.query import Between, Comparison, Match, OneOf, WordPrefixes
@@ -157,3 +159,25 @@ NAME, ID, DATE, MODALITY, MODALITIES = 0x00100010, 0x00100020, 0x00080020, 0x000
 )
 def test_matching_is_exact_but_for_case_names_and_ranges(query_string: str, expected: Match) -> None:
     assert search(query_string).query.matches == (expected,)
+
+
+TIME = BY_KEYWORD["StudyTime"].tag
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("10", Between(TIME, "10", "100000.000000")),
+        ("1015-12", Between(TIME, "1015", "120000.000000")),
+        ("-101530.5", Between(TIME, None, "101530.500000")),
+        ("10 -", Between(TIME, "10", None)),
+    ],
+)
+def test_a_coarse_time_is_its_first_instant(text: str, expected: Match) -> None:
+    assert parse_match(BY_KEYWORD["StudyTime"], text, is_fuzzy=False) == expected
+
+
+@pytest.mark.parametrize("text", ["25", "1", "10:15", "12-10", "-", "10-11-12"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"^Invalid query: specified "):
+        parse_match(BY_KEYWORD["StudyTime"], text, is_fuzzy=False)
