@@ -28,7 +28,7 @@ class LoopbackAuthenticator:
         """
         if not self.is_allowed_host(headers.get("host", "localhost")):
             raise Forbidden(
-                "This node does not answer under that host name. Use its address, or add the name to http.allowed_hosts."
+                "This node does not answer under that host name. Use its address, or list it in http.allowed_hosts."
             )
         return LOCAL_OWNER
 

@@ -118,7 +118,12 @@ class InstanceIndex(Protocol):
     """Keep the index, the feed and the deliveries."""
 
     def commit(
-        self, instances: Sequence[NewInstance], *, now: float, erase_due_at: float, positions: Sequence[BlobPosition] = ()
+        self,
+        instances: Sequence[NewInstance],
+        *,
+        now: float,
+        erase_due_at: float,
+        positions: Sequence[BlobPosition] = (),
     ) -> list[int]:
         """Commit instances with their feed and delivery rows; return their instance keys.
 
