@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from isocenter.dicomweb.client.upload import (
     BATCH_INSTANCES_MAX,
@@ -116,7 +116,7 @@ def test_a_file_that_is_an_instance_says_its_identifier(tmp_path: Path) -> None:
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.MediaStorageSOPClassUID = CTImageStorage
-    meta.MediaStorageSOPInstanceUID = "1.2.3"
+    meta.MediaStorageSOPInstanceUID = UID("1.2.3")
     dataset = FileDataset(str(tmp_path / "ct.dcm"), {}, file_meta=meta, preamble=b"\0" * 128)
     dataset.SOPClassUID = CTImageStorage
     dataset.SOPInstanceUID = "1.2.3"
