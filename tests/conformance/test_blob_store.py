@@ -106,6 +106,8 @@ def test_the_walk_goes_on_from_a_position(blob_store: BlobStore) -> None:
 def test_positions_end_where_the_last_blob_ends(blob_store: BlobStore) -> None:
     last = _append(blob_store, _bytes(100), _bytes(77))[-1]
     assert blob_store.positions()[-1] == BlobPosition(last.container, last.offset + last.length)
+    assert blob_store.position(last.container) == blob_store.positions()[-1]
+    assert blob_store.position(last.container + 7) == BlobPosition(last.container + 7, 0)
 
 
 def test_truncation_drops_what_lies_behind_and_leaves_the_rest(blob_store: BlobStore) -> None:

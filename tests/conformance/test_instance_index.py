@@ -18,7 +18,7 @@ from isocenter.domain.identifiers import InstanceIdentifier, Level, Scope
 from isocenter.domain.query import Between, Comparison, Match, OneOf, Query, Wildcard, WordPrefixes
 from isocenter.ports.blobs import BlobPosition
 from isocenter.ports.index import ChangeAction, ChangeState, InstanceIndex, NewInstance, Totals
-from tests.support.instances import address_of, identify, new_instance, scope_of
+from tests.support.instances import address_of, attributes_of, identify, new_instance, scope_of
 
 STUDY, SERIES, INSTANCE = Level.STUDY, Level.SERIES, Level.INSTANCE
 PATIENT_NAME = BY_KEYWORD["PatientName"].tag
@@ -552,7 +552,7 @@ def test_what_cannot_be_searched_is_refused(instance_index: InstanceIndex, query
 def test_every_attribute_that_is_kept_comes_back(instance_index: InstanceIndex) -> None:
     values = {attribute.keyword: f"{number}" for number, attribute in enumerate(BY_KEYWORD.values())}
     identifier = InstanceIdentifier("1.1", "1.2", "1.3")
-    _commit(instance_index, new_instance(identifier, **values))
+    _commit(instance_index, replace(new_instance(identifier), attributes=attributes_of(values)))
     (row,) = instance_index.search(Query(INSTANCE))
     known = {"StudyInstanceUID": "1.1", "SeriesInstanceUID": "1.2", "SOPInstanceUID": "1.3"}
     new = new_instance(identifier)

@@ -111,14 +111,13 @@ class MemoryBlobStore:
             for record in self._records
         ]
 
-    def position(self, container: int) -> BlobPosition:
-        """Return how far a container is filled."""
-        found = {position.container: position for position in self.positions()}
-        return found.get(container, BlobPosition(container, 0))
-
     def positions(self) -> list[BlobPosition]:
         """Return how far the one container is filled."""
         return [BlobPosition(CONTAINER, self._end(record)) for record in self._records[-1:]]
+
+    def position(self, container: int) -> BlobPosition:
+        """Return how far a container is filled; 0 where there is none."""
+        return next((one for one in self.positions() if one.container == container), BlobPosition(container, 0))
 
     def _end(self, record: _Record) -> int:
         return record.address.offset + record.address.length

@@ -164,19 +164,24 @@ class LocalPackBlobStore:
         self._folder.forget(container)
         self._folder.sync()
 
-    def position(self, container: int) -> BlobPosition:
-        """Return how far one container is filled."""
-        with storage_errors(), self._write_lock:
-            return BlobPosition(container, self._length(container))
-
     def positions(self) -> list[BlobPosition]:
         """Return how far each container is filled, in order of containers."""
         with storage_errors(), self._write_lock:
             return [BlobPosition(container, self._length(container)) for container in self._folder.containers()]
 
+    def position(self, container: int) -> BlobPosition:
+        """Return how far one container is filled; 0 where there is none."""
+        with storage_errors(), self._write_lock:
+            return BlobPosition(container, self._length(container))
+
     def _length(self, container: int) -> int:
         durable = self._log.length_of(container)
-        return self._folder.pack_path(container).stat().st_size if durable is None else durable
+        if durable is not None:
+            return durable
+        try:
+            return self._folder.pack_path(container).stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def iter_records(
         self, *, after: BlobPosition | None = None, on_damage: Callable[[DamagedRecord], None] | None = None

@@ -204,7 +204,6 @@ class StoreTransaction:
                 study.has_new_modality = False
         self._write_instances()
         self._connection.executemany(self._queries["insert_change"], self._changes)
-        self._connection.executemany(self._queries["insert_delivery"], self._deliveries)
         for partition_key, delta in self._deltas.items():
             self._connection.execute(
                 self._queries["add_totals"],
@@ -219,7 +218,9 @@ class StoreTransaction:
             if series.is_new:
                 self._write_series(series)
         self._connection.executemany(self._queries["insert_instance"], self._instances)
+        self._connection.executemany(self._queries["insert_delivery"], self._deliveries)
         self._instances.clear()
+        self._deliveries.clear()
         self._pending.clear()
 
     def _write_study(self, study: StudyEntry) -> None:
