@@ -55,6 +55,7 @@ def command(port: int, data_dir: Path, is_check: bool) -> int:
     click.echo("Starting a node …")
     try:
         with running_node(data_dir, Address(HOST, chosen)) as node, open_peer(node.base_url) as client:
+            click.echo(f"It is ready at {node.base_url}/ and takes its studies in.")
             refused, studies_min = _fill(client, data_dir)
             if is_check:
                 return _check(node.base_url, client, studies_min=studies_min, refused=refused)
@@ -95,10 +96,11 @@ def _fill(client: DicomwebClient, data_dir: Path) -> tuple[int, int]:
     number = demo.number_to_generate(data_dir)
     if number:
         with show_count("Generated studies", total=number) as progress:
-            refused += demo.send_generated(client, data_dir=data_dir, on_stored=progress.update)
-    click.echo(
-        f"Generated studies: {count_of(number, 'instance')} taken in." if number else "Generated studies: there."
-    )
+            generated_refused = demo.send_generated(client, data_dir=data_dir, on_stored=progress.update)
+        refused += generated_refused
+        click.echo(f"Generated studies: {count_of(number - generated_refused, 'instance')} taken in.")
+    else:
+        click.echo("Generated studies: all were there.")
     if refused:
         click.echo(f"{count_of(refused, 'instance')} refused; the node's log says why.", err=True)
     return refused, studies
