@@ -69,24 +69,19 @@ def _is_finer_than_a_scanner(plane: Plane) -> bool:
 
 def doubled(picture: Picture) -> Picture:
     """Return a picture with twice as many rows and columns, interpolated."""
-    for axis in (0, 1):
-        before, after = (np.roll(picture, shift, axis) for shift in (1, -1))
-        ends: tuple[tuple[slice | int, ...], ...] = ((0, slice(None)), (-1, slice(None)))
-        for neighbour, end in zip((before, after), ends, strict=True):
-            place = end if axis == 0 else end[::-1]
-            neighbour[place] = picture[place]
-        shape = [picture.shape[0], picture.shape[1]]
-        shape[axis] *= 2
-        both = np.empty(shape, np.float32)
-        both[_every_second(axis, 0)] = np.float32(0.75) * picture + np.float32(0.25) * before
-        both[_every_second(axis, 1)] = np.float32(0.75) * picture + np.float32(0.25) * after
-        picture = both
-    return picture
+    tall = np.empty((2 * picture.shape[0], picture.shape[1]), np.float32)
+    _interleave(tall, picture)
+    whole = np.empty((tall.shape[0], 2 * tall.shape[1]), np.float32)
+    _interleave(whole.T, tall.T)
+    return whole
 
 
-def _every_second(axis: int, first: int) -> tuple[slice, slice]:
-    seconds = slice(first, None, 2)
-    return (seconds, slice(None)) if axis == 0 else (slice(None), seconds)
+def _interleave(twice: Picture, picture: Picture) -> None:
+    """Fill twice as many rows: each a quarter of the way from one row to its neighbour; the outermost as they are."""
+    near, far = picture * np.float32(0.75), picture * np.float32(0.25)
+    np.add(near[1:], far[:-1], out=twice[2::2])
+    np.add(near[:-1], far[1:], out=twice[1:-1:2])
+    twice[0], twice[-1] = picture[0], picture[-1]
 
 
 def _draw_table(picture: Picture, plane: Plane) -> None:
@@ -131,8 +126,8 @@ def add_ct_noise(picture: Picture, grain: Grain, rng: np.random.Generator, *, de
 
 def stored_ct(hounsfield: Picture) -> npt.NDArray[np.uint16]:
     """Return Hounsfield units as stored values with a rescale intercept of -1024."""
-    stored = np.clip(np.rint(hounsfield), CT_LOWEST_HU, CT_HIGHEST_HU) - CT_LOWEST_HU
-    return stored.astype(np.uint16)
+    stored = hounsfield + np.float32(0.5 - CT_LOWEST_HU)
+    return np.clip(stored, 0, CT_HIGHEST_HU - CT_LOWEST_HU, out=stored).astype(np.uint16)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pytest
 from isocenter.modality.chest import Build, make_chest
 from isocenter.modality.head import Finding, Head, make_head
 from isocenter.modality.materials import CT_HU, MR_FLAIR, MR_T1, MR_T2
-from isocenter.modality.phantoms import MrScan, draw_chest, draw_head, spoil_mr, stored_ct
+from isocenter.modality.phantoms import MrScan, doubled, draw_chest, draw_ct_head, draw_head, spoil_mr, stored_ct
 from isocenter.modality.plans import Orientation
 from isocenter.modality.solids import Picture
 from isocenter.modality.studies import slice_plane
@@ -88,3 +88,18 @@ def test_rician_noise_lifts_an_empty_background() -> None:
     empty = np.zeros((64, 64), np.float32)
     noisy = spoil_mr(empty, MrScan(noise=10, shading=0.2), np.random.default_rng(1))
     assert float(noisy.mean()) == pytest.approx(10 * np.sqrt(np.pi / 2), rel=0.05)
+
+
+def test_doubling_keeps_places_and_values() -> None:
+    slope = np.arange(8, dtype=np.float32)[:, None] + 10 * np.arange(6, dtype=np.float32)[None, :]
+    large = doubled(slope)
+    assert large.shape == (16, 12)
+    assert np.allclose(large.reshape(8, 2, 6, 2).mean(axis=(1, 3))[1:-1, 1:-1], slope[1:-1, 1:-1])
+
+
+def test_a_fine_ct_lies_where_a_coarse_one_does(head: Head) -> None:
+    coarse, fine = (
+        draw_ct_head(head, slice_plane(Orientation.AXIAL, edge=edge, field_of_view_mm=240.0, position_mm=14.0))
+        for edge in (240, 480)
+    )
+    assert np.abs(fine.reshape(240, 2, 240, 2).mean(axis=(1, 3)) - coarse).mean() < 12
