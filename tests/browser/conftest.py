@@ -80,6 +80,17 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def lasting_page(chromium: Browser) -> Iterator[WatchedPage]:
+    """Keep one page in one profile for many pictures: compiling the viewer anew for each takes most of the time."""
+    context = chromium.new_context(viewport={"width": 800, "height": 600})
+    context.set_default_timeout(ACTION_TIMEOUT_MS)
+    watched = WatchedPage(context.new_page())
+    watched.watch()
+    yield watched
+    context.close()
+
+
 @pytest.fixture
 def open_page(chromium: Browser) -> Iterator[OpenPage]:
     """Open pages, each in a fresh profile; afterwards see that none reached out or broke the policy."""
