@@ -363,9 +363,11 @@ class _Walker:
                     items.append(item)
             elif raw != order.sequence_delimiter:
                 raise InvalidDataset(f"A sequence holds something that is not an item at {_place(tag, pos - 8)}.")
-            elif is_undefined:
-                self.depth -= 1
-                return items, pos - HEADER_LENGTH, pos
+            else:
+                self.closings += 1
+                if is_undefined:
+                    self.depth -= 1
+                    return items, pos - HEADER_LENGTH, pos
         raise LimitExceeded(_TOO_MANY)
 
     def _item(self, order: Layout, header: Header, limit: int, out: list[Element], is_taken: bool) -> int:
@@ -386,6 +388,7 @@ class _Walker:
                 break
             raw, length = order.implicit.unpack_from(self.buffer, pos)
             if raw == order.sequence_delimiter:
+                self.closings += 1
                 return pos, pos + HEADER_LENGTH
             pos += HEADER_LENGTH + length
             if raw != order.item:
@@ -431,10 +434,12 @@ class _Walker:
         if tag == ITEM:
             raise InvalidDataset(f"An item stands outside of a sequence at {_place(tag, pos)}.")
         if not is_delimited:
+            self.closings += 1
             return pos + HEADER_LENGTH
         return self._closed(pos + HEADER_LENGTH if tag == ITEM_DELIMITER else pos)
 
     def _closed(self, pos: int) -> int:
+        self.closings += 1
         self.is_closed = True
         return pos
 
@@ -456,7 +461,8 @@ class _Walker:
             raise InvalidDataset(f"The pixel data is longer than what is left of the file at {_place(tag, pos)}.")
         implicit_vr = "OB" if length == UNDEFINED_LENGTH else _IMPLICIT_PIXEL_VRS[tag]
         self.pixel_element = PixelElement(tag, vr or implicit_vr, value, length)
-        return self._closed(pos)
+        self.is_closed = True
+        return pos
 
 
 def _place(tag: int, pos: int) -> str:
