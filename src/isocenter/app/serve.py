@@ -5,10 +5,13 @@ run ──▶ open the archive (repair) ──▶ eraser thread ──▶ uvicor
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -145,11 +148,25 @@ def _serve(application: Starlette, listener: socket.socket, settings: Settings) 
         proxy_headers=True,
         forwarded_allow_ips="127.0.0.1,::1",
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     host, port = listener.getsockname()[:2]
     _log.info("node.listening", address=f"http://{host}:{port}", data_dir=str(settings.data_dir))
     server.run(sockets=[listener])
     _log.info("node.stopped")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, ended by the first signal in peace: the stores are still to be closed after it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ask the server to end on SIGTERM and SIGINT, and let the process go on behind it."""
+        previous = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
 
 
 class _Eraser:
