@@ -9,7 +9,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, expect, sync_playwright
 
 from tests.support.peers import require
 
@@ -24,6 +24,8 @@ FLAGS = (
 )
 ACTION_TIMEOUT_MS = 40_000
 """Drawing without a graphics card keeps the page busy; a click may have to wait for it."""
+
+expect.set_options(timeout=ACTION_TIMEOUT_MS)
 
 _REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", event =>

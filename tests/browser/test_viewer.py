@@ -23,6 +23,7 @@ from isocenter.web.viewer_assets import DEFAULT_ARCHIVE
 from tests.browser.conftest import OpenPage, WatchedPage
 from tests.support.canvases import Picture, mean_difference, read_pictures, wait_for_pictures
 from tests.support.peers import missing
+from tests.support.prefix_proxy import prefix_proxy
 from tests.support.processes import Node, serve
 from tests.support.shared_data import ManifestRow, manifest_params, manifest_rows, read_bytes
 from tests.support.stow import store
@@ -185,3 +186,16 @@ def test_a_study_that_is_not_there_is_told_politely(viewer: ViewerNode, open_pag
     page.goto(viewer.address("1.2.3.4.5.6"))
     expect(page.get_by_text("not available")).to_be_visible()
     assert read_pictures(page) == []
+
+
+def test_list_and_viewer_work_below_a_path_of_a_site(viewer: ViewerNode, open_page: OpenPage) -> None:
+    with prefix_proxy(viewer.node.base_url, "/hospital/imaging") as site:
+        page = open_page()
+        failed: list[str] = []
+        page.on("response", lambda answer: failed.append(answer.url) if answer.status == 404 else None)
+        page.goto(f"{site}/hospital/imaging/?patient=multi")
+        page.get_by_role("link", name="Open Multi, Planar").click()
+        wait_for_pictures(page)
+        page.get_by_role("link", name="Studies").click()
+        expect(page).to_have_url(f"{site}/hospital/imaging/")
+        assert [address for address in failed if "/hospital/imaging/" not in address] == []

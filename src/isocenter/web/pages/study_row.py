@@ -21,6 +21,8 @@ YEARS_TOLD_IN_MONTHS = 2
 """Younger patients' ages are told in months."""
 SERIES_NUMBER_UNKNOWN = 1 << 31
 """Sorts series without a number last; IS ends at 2**31 - 1 (PS3.5 table 6.2-1)."""
+WITHOUT_PICTURES = frozenset({"AU", "DOC", "ECG", "HD", "KO", "PLAN", "PR", "RTPLAN", "RTRECORD", "RTSTRUCT", "SR"})
+"""Modalities whose instances are no images (PS3.3 C.7.3.1.1.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,12 @@ class SeriesRow:
     description: str
     body_part: str
     number_of_instances: int
+
+    @property
+    def count(self) -> str:
+        """Return how many instances it has, in words."""
+        unit = "object" if self.modality in WITHOUT_PICTURES else "image"
+        return f"{self.number_of_instances:,} {unit}{'' if self.number_of_instances == 1 else 's'}"
 
     @property
     def viewer_query(self) -> str:

@@ -82,3 +82,13 @@ def test_a_series_leads_to_its_thumbnail_and_opens_first_in_the_viewer() -> None
     (row,) = series_rows([listed({"StudyInstanceUID": "1.2", "SeriesInstanceUID": "1.2.3"})])
     assert row.thumbnail_path == "/studies/1.2/series/1.2.3/thumbnail?viewport=128,128"
     assert row.viewer_query == "StudyInstanceUIDs=1.2&initialSeriesInstanceUID=1.2.3"
+
+
+@pytest.mark.parametrize(
+    ("modality", "number", "expected"),
+    [("CT", "1", "1 image"), ("CT", "1234", "1,234 images"), ("SR", "1", "1 object"), ("PR", "2", "2 objects")],
+)
+def test_instances_that_are_no_images_are_not_called_so(modality: str, number: str, expected: str) -> None:
+    values = {"StudyInstanceUID": "1", "SeriesInstanceUID": "1.1", "Modality": modality}
+    (row,) = series_rows([listed(values | {"NumberOfSeriesRelatedInstances": number})])
+    assert row.count == expected
