@@ -136,14 +136,22 @@ def load_settings(flags: Mapping[str, str], environment: Mapping[str, str], conf
 
 
 def to_toml(settings: Settings) -> str:
-    """Return the settings as the text of a settings file, for `--config`; secrets are left out."""
+    """Return the settings as the text of a settings file: what is the default as a comment, secrets left out."""
     tables: dict[str, list[str]] = {}
-    for setting, text, _origin in settings.rows():
+    for setting, text, origin in settings.rows():
         table, _dot, key = setting.name.rpartition(".")
-        if not setting.is_secret:
-            quoted = json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-            tables.setdefault(table, []).append(f"{key} = {quoted}")
+        lines = tables.setdefault(table, [])
+        if origin == "default":
+            lines.append(f"# {key} = {_quoted(text)}")
+        elif not setting.is_secret:
+            value = settings.value(setting.name)
+            # A relative path in a file starts from the file's folder, which need not be the one that it started from.
+            lines.append(f"{key} = {_quoted(str(value.absolute()) if isinstance(value, Path) else text)}")
     return "\n\n".join((f"[{table}]\n" if table else "") + "\n".join(lines) for table, lines in tables.items()) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _from_flags(flags: Mapping[str, str]) -> dict[str, _Found]:
