@@ -14,7 +14,7 @@ from isocenter.dicom._lookup_table import LookupTable, expand_segments
 from isocenter.dicom.codecs import decoded_photometric_interpretation
 from isocenter.dicom.model import ScannedInstance
 from isocenter.dicom.part10 import open_file
-from isocenter.dicom.pixels import PIXEL_TAGS, Buffer, PixelDescription
+from isocenter.dicom.pixels import PIXEL_DATA, PIXEL_TAGS, Buffer, PixelDescription
 from isocenter.dicom.walk import Element, walk_dataset
 from isocenter.domain.errors import InvalidDataset
 
@@ -118,16 +118,19 @@ def _attributes(description: PixelDescription, texts: Mapping[int, str], tables:
         slope=slope or 1.0,
         intercept=intercept or 0.0,
         modality_table=tables.modality,
-        window=_window(texts),
+        window=_window(texts, is_float=description.pixel_tag != PIXEL_DATA),
         voi_table=tables.voi,
         palette=tables.palette,
         padding_value=None if padding_value is None else int(padding_value),
     )
 
 
-def _window(texts: Mapping[int, str]) -> Window | None:
+def _window(texts: Mapping[int, str], *, is_float: bool) -> Window | None:
+    """Return the first window. On real numbers LINEAR, which counts whole steps, means LINEAR_EXACT."""
     center, width = _number(texts, WINDOW_CENTER), _number(texts, WINDOW_WIDTH)
     function = texts.get(VOI_LUT_FUNCTION, "LINEAR").strip().upper()
+    if is_float and function == "LINEAR":
+        function = "LINEAR_EXACT"
     if center is None or width is None or width < (1 if function == "LINEAR" else 0) or width == 0:
         return None
     return Window(center, width, function if function in _FUNCTIONS else "LINEAR")

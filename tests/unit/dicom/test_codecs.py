@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -20,17 +22,21 @@ from isocenter.dicom.codecs import (
 )
 from isocenter.dicom.pixels import PIXEL_DATA, PixelDescription, frame_bit_offset
 from isocenter.domain.errors import InvalidDataset, LimitExceeded, NotAcceptable
+from tests.support.hostile_frames import ENCODERS, GREY
+from tests.support.hostile_frames import describe as describe_hostile
+from tests.support.peers import require
 from tests.support.pydicom_pixels import decode_all, expected_pixels, has_pixels, read_dataset
-from tests.support.shared_data import ManifestRow, manifest_params, path_of, shared_data
+from tests.support.shared_data import REPOSITORY, ManifestRow, manifest_params, path_of, shared_data
 
 Pixels = npt.NDArray[Any]
 
-NOT_CUT_BY_PYDICOM = "JPEG2000-embedded-sequence-delimiter"
-"""A fragment holds the bytes of a delimiter, which pydicom's splitter takes for one."""
+DAMAGED = "JPEG2000-embedded-sequence-delimiter"
+"""The bytes of a delimiter stand where the codestream has its size."""
+EXTENDED = {f"1.2.840.10008.1.2.4.{ending}" for ending in (51, 53, 55)}
 
 
 def _has_pixels(row: ManifestRow) -> bool:
-    return row.folder in ("transfer-syntax", "sop-classes") and bool(row.rows) and NOT_CUT_BY_PYDICOM not in row.path
+    return row.folder in ("transfer-syntax", "sop-classes") and bool(row.rows) and DAMAGED not in row.path
 
 
 def describe(pixels: Pixels, transfer_syntax: str, **changes: Any) -> PixelDescription:
@@ -278,3 +284,51 @@ def test_no_bytes_at_all_are_refused_in_every_syntax(transfer_syntax: str) -> No
 def test_decoding_for_another_process_gives_plain_values(grey: Pixels) -> None:
     dtype, shape, data = decode_in_process(grey.tobytes(), describe(grey, "1"))
     np.testing.assert_array_equal(np.frombuffer(data, dtype).reshape(shape), grey)
+
+
+@pytest.mark.parametrize("codec", sorted(set(ENCODERS) - {"jpeg-ls"}))  # CharLS may take half a minute for one
+def test_damaged_frames_give_a_value_or_a_domain_error_and_leave_the_process_alive(codec: str) -> None:
+    count = 400
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.support.hostile_frames", codec, str(count), "11"],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        cwd=REPOSITORY,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    decoded, refused = map(int, ended.stdout.split())
+    assert decoded + refused == count
+    assert refused > count // 10
+
+
+@pytest.mark.parametrize("codec", sorted(set(ENCODERS) - {"deflated", "rle"}))
+def test_a_codestream_that_is_cut_off_is_never_shown_as_an_image(codec: str) -> None:
+    suffix, encode = ENCODERS[codec]
+    data = encode(GREY)
+    for length in range(0, len(data) - 8, len(data) // 40):
+        with pytest.raises(InvalidDataset):
+            decode_frame(data[:length], describe_hostile(GREY, suffix))
+
+
+def test_a_header_that_promises_a_vast_image_is_refused_without_decoding(grey: Pixels) -> None:
+    data = bytearray(imagecodecs.jpegls_encode(grey))
+    at = data.index(b"\xff\xf7")
+    data[at + 5 : at + 9] = b"\xea\x60\xea\x60"
+    with pytest.raises(InvalidDataset):
+        decode_frame(bytes(data), describe(grey, "4.80"))
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize(
+    "row",
+    manifest_params(
+        lambda row: row.folder == "transfer-syntax" and row.transfer_syntax_uid in EXTENDED and bool(row.rows)
+    ),
+)
+def test_jpeg_of_12_bits_decodes_to_what_dcmtk_decodes(row: ManifestRow, tmp_path: Path) -> None:
+    program = require("dcmdjpeg")
+    target = tmp_path / "native.dcm"
+    subprocess.run([program, str(path_of(row)), str(target)], check=True, capture_output=True)
+    np.testing.assert_array_equal(decode_all(read_dataset(path_of(row))), read_dataset(target).pixel_array)
