@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -37,11 +38,12 @@ def _commit(index: InstanceIndex, *instances: NewInstance) -> list[int]:
     return index.commit(instances, now=NOW, erase_due_at=DUE)
 
 
-def _studies(index: InstanceIndex, **values: dict[int, str]) -> None:
+def _studies(index: InstanceIndex, **values: Mapping[int, str]) -> None:
     """Store one study for each number, with one value of an attribute."""
     for keyword, by_number in values.items():
         for number, value in by_number.items():
-            _commit(index, new_instance(identify(number), **{keyword: value}))
+            new = new_instance(identify(number))
+            _commit(index, replace(new, attributes=attributes_of({keyword: value})))
 
 
 def _found(index: InstanceIndex, *matches: Match, level: Level = STUDY) -> list[int]:

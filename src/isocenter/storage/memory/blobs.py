@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -63,11 +64,13 @@ class MemoryBlobStore:
     """Keep blobs in memory."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._records: list[_Record] = []
 
     def append(self, blobs: Sequence[tuple[BlobLabel, Buffer]]) -> list[BlobAddress]:
         """Keep blobs one behind the other."""
-        return [self._append(label, bytes(payload)) for label, payload in blobs]
+        with self._lock:
+            return [self._append(label, bytes(payload)) for label, payload in blobs]
 
     def _append(self, label: BlobLabel, payload: bytes) -> BlobAddress:
         address = BlobAddress(CONTAINER, self._length(), len(payload), block_digests(payload))
@@ -106,10 +109,11 @@ class MemoryBlobStore:
 
     def erase(self, address: BlobAddress) -> None:
         """Forget a blob's bytes."""
-        self._records = [
-            replace(record, payload=None) if record.address.offset == address.offset else record
-            for record in self._records
-        ]
+        with self._lock:
+            self._records = [
+                replace(record, payload=None) if record.address.offset == address.offset else record
+                for record in self._records
+            ]
 
     def positions(self) -> list[BlobPosition]:
         """Return how far the one container is filled."""
@@ -133,7 +137,8 @@ class MemoryBlobStore:
     def truncate(self, position: BlobPosition) -> None:
         """Drop what lies behind a position."""
         if position.container == CONTAINER:
-            self._records = [record for record in self._records if self._end(record) <= position.length]
+            with self._lock:
+                self._records = [record for record in self._records if self._end(record) <= position.length]
 
     def verify(self, address: BlobAddress) -> bool:
         """Tell whether all the bytes of a blob are there."""

@@ -114,7 +114,8 @@ class PackLog:
 
     def _after_failed_write(self, log: _OpenLog, error: OSError) -> Exception:
         refusal = unavailable(error)
-        if not isinstance(refusal, StorageFull) or not self._take_back(log):
+        is_taken_back = self._take_back(log)
+        if not isinstance(refusal, StorageFull) or not is_taken_back:
             self.fail()
         return refusal
 

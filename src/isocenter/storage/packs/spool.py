@@ -98,6 +98,7 @@ class LocalPackSpool:
                 os.fdatasync(self._fd)
                 self._failpoints.hit("spool.after_sync")
                 os.rename(self._path, self._folder.pack_path(container))
+                self._path = self._folder.pack_path(container)
                 self._failpoints.hit("spool.after_rename")
                 self._folder.sync()
         except StorageFailed:

@@ -26,7 +26,7 @@ from isocenter.storage.matching import integer_of
 from isocenter.storage.sqlite.connections import ReaderPool, Row, fetch, require_sqlite
 from isocenter.storage.sqlite.search import count_statement, page_statement
 from isocenter.storage.sqlite.statements import load_queries
-from isocenter.storage.sqlite.writer import IndexWriter
+from isocenter.storage.sqlite.writer import CHECKPOINT_PAGES, IndexWriter
 
 READERS_MAX = 8
 """Reads hold the interpreter's lock most of the time; more connections only cost memory."""
@@ -41,12 +41,14 @@ _SCOPE_QUERIES = {
 class SqliteInstanceIndex:
     """Keep the index in one SQLite file."""
 
-    def __init__(self, path: Path, *, failpoints: Failpoints | None = None) -> None:
+    def __init__(
+        self, path: Path, *, failpoints: Failpoints | None = None, checkpoint_pages: int = CHECKPOINT_PAGES
+    ) -> None:
         """Open the file and bring its schema up to date; raise StorageFailed where the SQLite library is unsafe."""
         require_sqlite(apsw.sqlite_lib_version())
         path.parent.mkdir(parents=True, exist_ok=True)
         self._queries = load_queries()
-        self._writer = IndexWriter(path, failpoints or Failpoints())
+        self._writer = IndexWriter(path, failpoints or Failpoints(), checkpoint_pages=checkpoint_pages)
         self._readers = ReaderPool(path, connections_max=READERS_MAX)
 
     def __enter__(self) -> SqliteInstanceIndex:

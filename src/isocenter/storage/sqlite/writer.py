@@ -31,7 +31,8 @@ Result = TypeVar("Result")
 class IndexWriter:
     """Write to the index, one transaction at a time."""
 
-    def __init__(self, path: Path, failpoints: Failpoints) -> None:
+    def __init__(self, path: Path, failpoints: Failpoints, *, checkpoint_pages: int) -> None:
+        self._checkpoint_pages = checkpoint_pages
         self._failpoints = failpoints
         self._lock = threading.Lock()
         self._queries = load_queries()
@@ -141,7 +142,7 @@ class IndexWriter:
 
     def _checkpoint(self) -> None:
         """Move the log to the database now and then; a failure here loses nothing, and the next one tries again."""
-        if self._wal_pages < CHECKPOINT_PAGES:
+        if self._wal_pages < self._checkpoint_pages:
             return
         self._wal_pages = 0
         try:
