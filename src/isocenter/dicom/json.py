@@ -9,6 +9,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite, isnan
 from typing import Any
 
@@ -21,7 +22,6 @@ from isocenter.dicom.part10 import OpenedFile, open_file
 from isocenter.dicom.text import (
     BULK_VRS,
     CHARSET_DELIMITERS,
-    NUMBER_FORMATS,
     SINGLE_VALUED_VRS,
     decode_numbers,
     decode_tags,
@@ -79,8 +79,9 @@ def _encode(opened: OpenedFile, tags: frozenset[int] | None, bulk: BulkPolicy) -
     walked = walk_dataset(
         buffer, opened.dataset_offset, len(buffer), encoding=opened.encoding, wanted=tags, is_whole=False
     )
+    head = buffer if isinstance(buffer, bytes) else bytes(buffer[: walked.end])
     root = _Dataset(walked.elements, DEFAULT_CHARACTER_SET, opened.encoding.is_little_endian, None)
-    encoded = _Encoder(buffer, bulk).dataset(root, "")
+    encoded = _Encoder(head, bulk).dataset(root, "")
     pixels = walked.pixel_element
     if pixels is not None and bulk.uri_prefix is not None and (tags is None or pixels.tag in tags):
         key = f"{pixels.tag:08X}"
@@ -106,11 +107,11 @@ class _Dataset:
 
 
 class _Encoder:
-    """One pass over the elements of a buffer."""
+    """One pass over the elements of a header."""
 
     __slots__ = ("buffer", "bulk", "refers")
 
-    def __init__(self, buffer: Buffer, bulk: BulkPolicy) -> None:
+    def __init__(self, buffer: bytes, bulk: BulkPolicy) -> None:
         self.buffer = buffer
         self.bulk = bulk
         self.refers = bulk.uri_prefix is not None
@@ -118,42 +119,41 @@ class _Encoder:
     def dataset(self, dataset: _Dataset, path: str) -> dict[str, Attribute]:
         """Return a data set; `path` is that of the item that it is, with a slash at its end."""
         out: dict[str, Attribute] = {}
-        buffer, is_little_endian = self.buffer, dataset.is_little_endian
-        for tag, coded_vr, offset, length, items in dataset.elements:
+        buffer = self.buffer
+        for element in dataset.elements:
+            tag, vr, offset, length, items = element
             if not tag & 0xFFFF or tag >> 16 in _OTHER_GROUPS:
                 continue
-            vr, nested = coded_vr, items
             if vr is None or vr == "UN":
-                vr, nested = self._resolve(dataset, (tag, vr, offset, length, items))
-            if vr in BULK_VRS:
-                if self.refers:
-                    out[f"{tag:08X}"] = self._bulk(dataset, vr, offset, length, f"{path}{tag:08X}")
-                continue
-            key = f"{tag:08X}"
-            if nested is not None or vr == "SQ":
-                out[key] = self._sequence(dataset, coded_vr, nested or [], f"{path}{key}/")
-                continue
-            if length == 0:
-                out[key] = {"vr": vr}
-                continue
-            raw = buffer[offset : offset + length]
+                vr, items = self._resolve(dataset, element)
+            key = _key(tag)
             decode = _DECODERS.get(vr)
-            values: list[Any]
             if decode is not None:
-                values = decode(raw)
-            elif vr in NUMBER_FORMATS:
-                values = _numbers(raw, vr, is_little_endian or coded_vr == "UN")
-            elif vr == "AT":
-                values = decode_tags(raw, is_little_endian=is_little_endian or coded_vr == "UN")
+                values = decode(buffer[offset : offset + length]) if length else None
+                if tag == _SPECIFIC_CHARACTER_SET:
+                    dataset.character_set = parse_character_set(buffer[offset : offset + length])
+            elif vr in CHARSET_DELIMITERS:
+                values = self._texts(dataset, vr, offset, length)
+            elif items is not None or vr == "SQ":
+                out[key] = self._sequence(dataset, element[1], items or [], f"{path}{key}/")
+                continue
+            elif vr in BULK_VRS:
+                if self.refers:
+                    out[key] = self._bulk(dataset, vr, offset, length, path + key)
+                continue
             else:
-                text = str(raw, "latin-1")
-                if not text.isascii() or "\x1b" in text:
-                    text = dataset.character_set.decode(bytes(raw), delimiters=CHARSET_DELIMITERS[vr])
-                values = _names(text) if vr == "PN" else _texts(text, vr)
-            if tag == _SPECIFIC_CHARACTER_SET:
-                dataset.character_set = parse_character_set(bytes(raw))
+                is_little_endian = dataset.is_little_endian or element[1] == "UN"
+                values = _numbers(buffer[offset : offset + length], vr, is_little_endian)
             out[key] = {"vr": vr, "Value": values} if values else {"vr": vr}
         return out
+
+    def _texts(self, dataset: _Dataset, vr: str, offset: int, length: int) -> list[Any] | None:
+        raw = self.buffer[offset : offset + length]
+        if raw.isascii() and b"\x1b" not in raw:
+            text = raw.decode("ascii")
+        else:
+            text = dataset.character_set.decode(raw, delimiters=CHARSET_DELIMITERS[vr])
+        return _names(text) if vr == "PN" else _texts(text, vr)
 
     def _sequence(self, dataset: _Dataset, coded_vr: str | None, items: Items, path: str) -> Attribute:
         if not items:
@@ -192,7 +192,7 @@ class _Encoder:
         while dataset is not None:
             for tag, _, offset, length, _ in dataset.elements:
                 if tag == wanted and length >= 2:
-                    raw = bytes(self.buffer[offset : offset + 2])
+                    raw = self.buffer[offset : offset + 2]
                     return int.from_bytes(raw, "little" if dataset.is_little_endian else "big")
             dataset = dataset.parent
         return 0
@@ -205,7 +205,7 @@ class _Encoder:
             return {}
         if length > bulk.inline_length_max or int(path[-8:], 16) in PIXEL_TAGS:
             return {"vr": vr, "BulkDataURI": bulk.uri_prefix + path}
-        raw = bytes(self.buffer[offset : offset + length])
+        raw = self.buffer[offset : offset + length]
         if not dataset.is_little_endian:
             raw = _swapped(raw, _WORD_LENGTHS.get(vr, 1))
         return {"vr": vr, "InlineBinary": b64encode(raw).decode("ascii")}
@@ -220,51 +220,63 @@ def _swapped(raw: bytes, word_length: int) -> bytes:
     return b"".join(raw[start : start + word_length][::-1] for start in range(0, len(raw), word_length))
 
 
+@lru_cache(maxsize=8192)
+def _key(tag: int) -> str:
+    """Return the name that an attribute has in the JSON model."""
+    return f"{tag:08X}"
+
+
 def _texts(text: str, vr: str) -> list[Any]:
-    if vr in SINGLE_VALUED_VRS or "\\" not in text:
-        bare = text.rstrip(" ")
-        return [bare] if bare else []
+    text = text.rstrip(" ")
+    if "\\" not in text or vr in SINGLE_VALUED_VRS:
+        return [text] if text else []
     return [part.rstrip(" ") or None for part in text.split("\\")]
 
 
-def _plain_texts(raw: bytes | bytearray | memoryview) -> list[Any]:
-    return _texts(str(raw, "latin-1"), "")
+def _plain_texts(raw: bytes) -> list[Any]:
+    text = raw.decode("latin-1").rstrip(" ")
+    if "\\" not in text:
+        return [text] if text else []
+    return [part.rstrip(" ") or None for part in text.split("\\")]
 
 
-def _uids(raw: bytes | bytearray | memoryview) -> list[Any]:
-    text = str(raw, "latin-1").rstrip(" \0")
+def _uids(raw: bytes) -> list[Any]:
+    text = raw.decode("latin-1").rstrip(" \0")
     if "\\" not in text:
         return [text] if text else []
     return [part.rstrip(" \0") or None for part in text.split("\\")]
 
 
-def _uri(raw: bytes | bytearray | memoryview) -> list[Any]:
-    return _texts(str(raw, "latin-1"), "UR")
+def _uri(raw: bytes) -> list[Any]:
+    return _texts(raw.decode("latin-1"), "UR")
 
 
 def _names(text: str) -> list[Any]:
     values = [_name(part) for part in text.split("\\")]
-    return values if any(values) else [None] * (len(values) if len(values) > 1 else 0)
+    return values if len(values) > 1 or values[0] else []
 
 
 def _name(text: str) -> dict[str, str] | None:
-    groups = zip(("Alphabetic", "Ideographic", "Phonetic"), text.split("=", 2), strict=False)
+    groups = zip(_COMPONENT_GROUPS, text.split("=", 2), strict=False)
     return {name: bare for name, group in groups if (bare := group.rstrip(" "))} or None
 
 
-def _integers(raw: bytes | bytearray | memoryview) -> list[Any]:
-    return _number_strings(str(raw, "latin-1"), _integer)
+_COMPONENT_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
 
-def _decimals(raw: bytes | bytearray | memoryview) -> list[Any]:
-    return _number_strings(str(raw, "latin-1"), _decimal)
+def _integers(raw: bytes) -> list[Any]:
+    return _number_strings(raw, _integer)
 
 
-def _number_strings(text: str, parse: Callable[[str], int | float | str]) -> list[Any]:
-    parts = [part.strip(" \0") for part in text.split("\\")]
-    if len(parts) == 1 and not parts[0]:
-        return []
-    return [parse(part) if part else None for part in parts]
+def _decimals(raw: bytes) -> list[Any]:
+    return _number_strings(raw, _decimal)
+
+
+def _number_strings(raw: bytes, parse: Callable[[str], int | float | str]) -> list[Any]:
+    text = raw.decode("latin-1").strip(" \0")
+    if "\\" not in text:
+        return [parse(text)] if text else []
+    return [parse(bare) if (bare := part.strip(" \0")) else None for part in text.split("\\")]
 
 
 def _integer(text: str) -> int | str:
@@ -288,11 +300,16 @@ _DIGITS_MAX = 18
 """So many digits fit an integer of 64 bits, which is what JSON encoders agree on; IS has 12 at most."""
 
 
-def _numbers(raw: bytes | bytearray | memoryview, vr: str, is_little_endian: bool) -> list[Any]:
+def _numbers(raw: bytes, vr: str, is_little_endian: bool) -> list[Any]:
+    if vr == "AT":
+        return decode_tags(raw, is_little_endian=is_little_endian)
     numbers = decode_numbers(raw, vr, is_little_endian=is_little_endian)
-    if vr in {"FL", "FD"} and not all(map(isfinite, numbers)):
+    if vr in _FLOAT_VRS and not all(map(isfinite, numbers)):
         return [number if isfinite(number) else _not_finite(number) for number in numbers]
     return list(numbers)
+
+
+_FLOAT_VRS = frozenset({"FL", "FD"})
 
 
 def _not_finite(number: float) -> str:
@@ -302,10 +319,11 @@ def _not_finite(number: float) -> str:
     return "Infinity" if number > 0 else "-Infinity"
 
 
-_DECODERS: dict[str, Callable[[bytes | bytearray | memoryview], list[Any]]] = {
+_DECODERS: dict[str, Callable[[bytes], list[Any]]] = {
     **dict.fromkeys(("AE", "AS", "CS", "DA", "DT", "TM"), _plain_texts),
     "UI": _uids,
     "UR": _uri,
     "IS": _integers,
     "DS": _decimals,
 }
+"""The VRs whose text is in the default repertoire."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import Struct
 
 from isocenter.dicom.model import Encoding
@@ -15,6 +16,8 @@ PREAMBLE_LENGTH = 128
 META_OFFSET = PREAMBLE_LENGTH + 4
 META_LENGTH_MAX = 1 << 20
 """File meta information is some 200 bytes; only private information (0002,0102) could be long."""
+UID_LENGTH_MAX = 64
+"""PS3.5 9.1; what is longer is no transfer syntax that anybody knows."""
 META_ELEMENTS_MAX = 64
 """The standard defines 14."""
 INFLATED_SIZE_MAX_BYTES = 512 << 20
@@ -79,22 +82,25 @@ def read_encoding(buffer: Buffer) -> tuple[Encoding, int]:
         if value + length > size or value + length > META_OFFSET + META_LENGTH_MAX:
             raise _bad_meta(element, pos)
         if element == _TRANSFER_SYNTAX:
-            transfer_syntax_uid = bytes(buffer[value : value + length]).decode("latin-1").strip(" \0")
+            transfer_syntax_uid = bytes(buffer[value : value + length]).decode("latin-1").strip(" \0")[:UID_LENGTH_MAX]
         pos = value + length
     else:
         raise LimitExceeded(f"The file meta information has more than {META_ELEMENTS_MAX} elements.")
     if not transfer_syntax_uid:
         raise InvalidDataset("The file meta information names no transfer syntax (0002,0010).")
+    return encoding_of(transfer_syntax_uid), pos
+
+
+@lru_cache(maxsize=128)
+def encoding_of(transfer_syntax_uid: str) -> Encoding:
+    """Return how a data set in a transfer syntax is encoded."""
     syntax = transfer_syntax(transfer_syntax_uid)
-    return (
-        Encoding(
-            transfer_syntax_uid,
-            is_implicit_vr=syntax.is_implicit_vr,
-            is_little_endian=syntax.is_little_endian,
-            is_deflated=syntax.is_deflated,
-            is_encapsulated=syntax.is_encapsulated,
-        ),
-        pos,
+    return Encoding(
+        transfer_syntax_uid,
+        is_implicit_vr=syntax.is_implicit_vr,
+        is_little_endian=syntax.is_little_endian,
+        is_deflated=syntax.is_deflated,
+        is_encapsulated=syntax.is_encapsulated,
     )
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import Literal
+from struct import Struct
 
 from isocenter.dicom.charset import DEFAULT_CHARACTER_SET, parse_character_set
 from isocenter.dicom.dictionary import AMBIGUOUS_VRS, dictionary_vr, resolve_vr
-from isocenter.dicom.model import PixelElement, ScannedInstance
+from isocenter.dicom.model import UNDEFINED_LENGTH, PixelElement, ScannedInstance
 from isocenter.dicom.part10 import OpenedFile, open_file
-from isocenter.dicom.text import TEXT_LENGTH_MAX, decode_text
+from isocenter.dicom.text import PLAIN_TEXT_VRS, TEXT_LENGTH_MAX, decode_plain_text, decode_text
 from isocenter.dicom.walk import Buffer, Element, Walked, walk_dataset
 from isocenter.domain.errors import LimitExceeded
 
@@ -26,17 +26,9 @@ _PHOTOMETRIC_INTERPRETATION = 0x00280004
 _ROWS = 0x00280010
 _COLUMNS = 0x00280011
 _BITS_ALLOCATED = 0x00280100
-_FRAME_SIZE_TAGS = (_ROWS, _COLUMNS, _BITS_ALLOCATED)
-_CONTEXT_TAGS = frozenset(
-    {
-        _SPECIFIC_CHARACTER_SET,
-        _PIXEL_REPRESENTATION,
-        _EXTENDED_OFFSET_TABLE,
-        _SAMPLES_PER_PIXEL,
-        _PHOTOMETRIC_INTERPRETATION,
-        *_FRAME_SIZE_TAGS,
-    }
-)
+_FRAME_SIZE_TAGS = frozenset({_SAMPLES_PER_PIXEL, _ROWS, _COLUMNS, _BITS_ALLOCATED})
+_PIXEL_CONTEXT_TAGS = _FRAME_SIZE_TAGS | {_EXTENDED_OFFSET_TABLE, _PHOTOMETRIC_INTERPRETATION}
+_CONTEXT_TAGS = _PIXEL_CONTEXT_TAGS | {_SPECIFIC_CHARACTER_SET, _PIXEL_REPRESENTATION}
 _WANTED_SETS_MAX = 16
 """The index wants one set of tags, and another for each set of extended query tags."""
 
@@ -53,6 +45,8 @@ def scan_opened(opened: OpenedFile, *, wanted: frozenset[int]) -> ScannedInstanc
     """Do the same for a file that is opened already, so that a deflated one is inflated only once."""
     buffer, encoding = opened.buffer, opened.encoding
     walked = walk_dataset(buffer, opened.dataset_offset, len(buffer), encoding=encoding, wanted=_with_context(wanted))
+    if walked.is_implicit_vr != encoding.is_implicit_vr:
+        encoding = replace(encoding, is_implicit_vr=walked.is_implicit_vr)
     return ScannedInstance(
         encoding=encoding,
         dataset_offset=opened.dataset_offset,
@@ -72,23 +66,27 @@ def _with_context(wanted: frozenset[int]) -> frozenset[int]:
 def _decode(buffer: Buffer, elements: list[Element], wanted: frozenset[int], is_little_endian: bool) -> dict[int, str]:
     attributes: dict[int, str] = {}
     character_set = DEFAULT_CHARACTER_SET
-    for tag, vr, offset, length, _ in elements:
-        if length == 0:
-            continue
-        if tag not in wanted and tag != _SPECIFIC_CHARACTER_SET:
+    for tag, coded_vr, offset, length, _ in elements:
+        if length == 0 or (tag not in wanted and tag != _SPECIFIC_CHARACTER_SET):
             continue
         if length > TEXT_LENGTH_MAX:
             raise LimitExceeded(f"({tag >> 16:04x},{tag & 0xFFFF:04x}) is too long for an attribute of the index.")
+        vr = coded_vr
         if vr is None or vr == "UN":
             vr = _dictionary_vr(tag, buffer, elements, is_little_endian)
+        value = buffer[offset : offset + length]
         if tag == _SPECIFIC_CHARACTER_SET:
-            character_set = parse_character_set(bytes(buffer[offset : offset + length]))
-        if tag in wanted:
+            character_set = parse_character_set(bytes(value))
+            if tag not in wanted:
+                continue
+        if vr in PLAIN_TEXT_VRS:
+            text = decode_plain_text(value)
+        else:
             text = decode_text(
-                buffer[offset : offset + length], vr, character_set=character_set, is_little_endian=is_little_endian
+                value, vr, character_set=character_set, is_little_endian=is_little_endian or coded_vr == "UN"
             )
-            if text:
-                attributes[tag] = text
+        if text:
+            attributes[tag] = text
     return attributes
 
 
@@ -112,28 +110,33 @@ def _describe(buffer: Buffer, walked: Walked, is_little_endian: bool) -> PixelEl
     pixels = walked.pixel_element
     if pixels is None:
         return None
-    lies = {tag: (offset, length) for tag, _, offset, length, _ in walked.elements}
-    return replace(
-        pixels,
-        bits_per_frame=_bits_per_frame(buffer, lies, is_little_endian),
-        extended_offset_table=lies.get(_EXTENDED_OFFSET_TABLE),
+    lies = {tag: (offset, length) for tag, _, offset, length, _ in walked.elements if tag in _PIXEL_CONTEXT_TAGS}
+    return PixelElement(
+        pixels.tag,
+        pixels.vr,
+        pixels.value_offset,
+        pixels.length,
+        0 if pixels.length == UNDEFINED_LENGTH else _bits_per_frame(buffer, lies, is_little_endian),
+        lies.get(_EXTENDED_OFFSET_TABLE),
     )
 
 
 def _bits_per_frame(buffer: Buffer, lies: Mapping[int, tuple[int, int]], is_little_endian: bool) -> int:
-    byte_order: Literal["little", "big"] = "little" if is_little_endian else "big"
-    bits = 1
-    for tag in _FRAME_SIZE_TAGS:
-        offset, length = lies.get(tag, (0, 0))
-        bits *= int.from_bytes(bytes(buffer[offset : offset + min(length, 2)]), byte_order)
-    offset, length = lies.get(_SAMPLES_PER_PIXEL, (0, 0))
-    samples = int.from_bytes(bytes(buffer[offset : offset + min(length, 2)]), byte_order) or 1
-    if samples == 3:
-        offset, length = lies.get(_PHOTOMETRIC_INTERPRETATION, (0, 0))
-        if length <= CODE_STRING_LENGTH_MAX and b"422" in bytes(buffer[offset : offset + length]):
-            samples = 2  # Chrominance is there for every other column (PS3.3 C.7.6.3.1.2).
-    return bits * samples
+    bits = samples = 1
+    for tag, (offset, length) in lies.items():
+        if tag in _FRAME_SIZE_TAGS and length >= 2:
+            number = (_LITTLE if is_little_endian else _BIG).unpack_from(buffer, offset)[0]
+            if tag == _SAMPLES_PER_PIXEL:
+                samples = number
+            else:
+                bits *= number
+    offset, length = lies.get(_PHOTOMETRIC_INTERPRETATION, (0, 0))
+    if samples == 3 and b"422" in bytes(buffer[offset : offset + min(length, CODE_STRING_LENGTH_MAX)]):
+        samples = 2  # Chrominance is there for every other column (PS3.3 C.7.6.3.1.2).
+    is_known = all(tag in lies for tag in (_ROWS, _COLUMNS, _BITS_ALLOCATED))
+    return bits * samples if is_known else 0
 
 
+_LITTLE, _BIG = Struct("<H"), Struct(">H")
 CODE_STRING_LENGTH_MAX = 18
 """PS3.5 6.2 has 16; a file may be generous with padding."""

@@ -26,6 +26,9 @@ CHARSET_DELIMITERS = {
 """VRs that Specific Character Set applies to (PS3.5 6.1.2.2), and what resets their code extensions."""
 SINGLE_VALUED_VRS = frozenset({"ST", "LT", "UT", "UR"})
 NUMBER_FORMATS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
+PLAIN_TEXT_VRS = frozenset({"AE", "AS", "CS", "DA", "DT", "TM", "UI"})
+NUMBER_STRING_VRS = frozenset({"DS", "IS"})
+"""Blanks before a number count as little as those behind it (PS3.5 6.2)."""
 BULK_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 
 
@@ -53,26 +56,29 @@ def decode_tags(value: Value, *, is_little_endian: bool) -> list[str]:
     return [f"{group:04X}{element:04X}" for group, element in zip(words[::2], words[1::2], strict=True)]
 
 
+def decode_plain_text(value: Value) -> str:
+    """Return a value of a VR in the default repertoire, several values joined by backslash, each unpadded."""
+    text = str(value, "latin-1").rstrip(PADDING)
+    return "\\".join(part.rstrip(PADDING) for part in text.split("\\")) if "\\" in text else text
+
+
 def decode_text(value: Value, vr: str, *, character_set: CharacterSet, is_little_endian: bool) -> str:
     """Return a value as text: unpadded, several values joined by backslash; empty for VRs that are bulk or nested."""
-    if vr in _STRING_VRS:
+    if vr in CHARSET_DELIMITERS:
         text = str(value, "latin-1")
-        if vr in CHARSET_DELIMITERS and not (text.isascii() and "\x1b" not in text):
+        if not text.isascii() or "\x1b" in text:
             text = character_set.decode(bytes(value), delimiters=CHARSET_DELIMITERS[vr])
         text = text.rstrip(PADDING)
         if "\\" in text and vr not in SINGLE_VALUED_VRS:
-            return "\\".join(_unpad(part, vr) for part in text.split("\\"))
-        return text.lstrip() if vr in _NUMBER_STRINGS else text
+            return "\\".join(part.rstrip(PADDING) for part in text.split("\\"))
+        return text
+    if vr in NUMBER_STRING_VRS:
+        text = str(value, "latin-1").strip(PADDING)
+        return "\\".join(part.strip(PADDING) for part in text.split("\\")) if "\\" in text else text
     if vr in NUMBER_FORMATS:
         return "\\".join(map(str, decode_numbers(value, vr, is_little_endian=is_little_endian)))
     if vr == "AT":
         return "\\".join(decode_tags(value, is_little_endian=is_little_endian))
-    return ""
-
-
-_NUMBER_STRINGS = frozenset({"IS", "DS"})
-_STRING_VRS = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR", *CHARSET_DELIMITERS})
-
-
-def _unpad(text: str, vr: str) -> str:
-    return text.strip(PADDING) if vr in _NUMBER_STRINGS else text.rstrip(PADDING)
+    if vr == "UR":
+        return str(value, "latin-1").rstrip(PADDING)
+    return decode_plain_text(value) if vr in PLAIN_TEXT_VRS else ""

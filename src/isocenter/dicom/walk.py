@@ -129,6 +129,8 @@ class Walked:
     """Offset of the pixel element, else of the end of the data set."""
     number_of_elements: int
     """Elements and items visited, the pixel element included."""
+    is_implicit_vr: bool
+    """How the data set is in truth, whatever its transfer syntax says."""
 
 
 _NONE_WANTED: frozenset[int] = frozenset()
@@ -155,7 +157,7 @@ def walk_dataset(
     is_implicit = _is_implicit(buffer, start, end, order, assumed=encoding.is_implicit_vr)
     walk = walker.implicit if is_implicit else walker.explicit
     stop = walk(order, start, end, out, wanted is None, False)
-    return Walked(out, walker.pixel_element, stop, walker.count())
+    return Walked(out, walker.pixel_element, stop, walker.count(), is_implicit)
 
 
 def walk_nested(buffer: Buffer, start: int, end: int) -> Items:
@@ -303,7 +305,8 @@ class _Walker:
         if vr == "SQ" or length == UNDEFINED_LENGTH:
             items, value_end, after = self.nested(order, (tag, vr, value, length), end, out is not None)
             if out is not None:
-                out.append((tag, vr, value, value_end - value, items))
+                coded_vr = vr if items is None or vr is None or vr == "UN" else "SQ"
+                out.append((tag, coded_vr, value, value_end - value, items))
             return after
         if out is not None:
             out.append((tag, vr, value, length, None))
@@ -446,7 +449,7 @@ class _Walker:
     def _close(self, order: Layout, raw: int, pos: int, end: int, is_delimited: bool) -> int:
         """Check that a data set ends where it should; `raw` is its last element."""
         if pos > end:
-            raise _overrun(order.raw(raw), pos)
+            raise _overrun(order.raw(raw), end)
         if is_delimited:
             raise InvalidDataset(f"An item is cut off behind {_place(order.raw(raw), pos)}.")
         if pos < end and not self._is_padding(pos, end):

@@ -238,3 +238,11 @@ def _damaged(content: bytes, data: st.DataObject) -> bytes:
 def test_number_of_frames_that_is_no_number_is_kept_as_it_is() -> None:
     content = file_of(element(0x00280008, "IS", b"1A") + fragments_of(b"\xff\xd8"), JPEG_BASELINE)
     assert scan_instance(content, wanted=INDEXED).attributes == {0x00280008: "1A"}
+
+
+def test_encoding_is_that_of_the_bytes_where_the_transfer_syntax_lies() -> None:
+    content = file_of(implicit_element(PATIENT_ID, b"4711") + implicit_element(0x7FE00010, bytes(2)), EXPLICIT)
+    scanned = scan_instance(content, wanted=frozenset({PATIENT_ID}))
+    assert scanned.attributes == {PATIENT_ID: "4711"}
+    assert scanned.encoding.is_implicit_vr
+    assert scanned.encoding.transfer_syntax_uid == EXPLICIT

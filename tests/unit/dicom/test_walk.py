@@ -111,6 +111,11 @@ def test_element_of_unknown_vr_is_passed_over_rightly(odd: bytes, tail: bytes) -
     assert len(walk(dataset).elements) == (3 if tail else 2)
 
 
+def test_text_of_undefined_length_is_taken_for_a_sequence() -> None:
+    walked = walk(header(0x0040A160, "UT", UNDEFINED) + item(CODE) + SEQUENCE_CLOSED)
+    assert walked.elements[0][1] == "SQ"
+
+
 def test_encapsulated_icon_is_passed_over() -> None:
     icon = header(0x7FE00010, "OB", UNDEFINED) + item(b"") + item(b"\xff\xd8\xff\xd9") + SEQUENCE_CLOSED
     walked = walk(element(0x00880200, "SQ", item(CODE + icon)) + element(0x00880904, "LO", b"A "))
