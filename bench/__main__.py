@@ -1,6 +1,6 @@
 """Run the benchmark and print its table.
 
-    python -m bench [--runs 3] [--quick] [--json FILE] [--folder DIR]
+python -m bench [--runs 3] [--quick] [--json FILE] [--folder DIR]
 """
 
 from __future__ import annotations
@@ -65,13 +65,15 @@ def _generate(folder: Path, quick: bool) -> m.Sets:
     for shape in shapes:
         if not (folder / "data" / f"{shape.name}.json").exists():
             print(f"generating set {shape.name}: {shape.number_of_instances} instances", flush=True)
-            write_workload(folder, shape)
+            write_workload(folder / "data", shape)
     return sets
 
 
 def _store(folder: Path, sets: m.Sets, starters: list[Starter], runs: int) -> list[Figure]:
     small = Figure("STOW A, 16 KB × 50 a request", "/s", "≥ 3,000, ≥ 10 × Orthanc", at_least=3000, peer_factor=10)
-    ct = Figure("STOW B, 525 KB CT × 50 a request", "/s", "≥ 80 % of log, ≥ 2 × Orthanc", peer_factor=2, limit_share=0.8)
+    ct = Figure(
+        "STOW B, 525 KB CT × 50 a request", "/s", "≥ 80 % of log, ≥ 2 × Orthanc", peer_factor=2, limit_share=0.8
+    )
     contents = {"A": sets.contents("A", STORE_A), "B": sets.contents("B", STORE_B)}
     for _ in range(runs):
         for name, figure in (("A", small), ("B", ct)):

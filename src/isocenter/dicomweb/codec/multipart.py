@@ -17,8 +17,8 @@ from types import MappingProxyType
 
 from isocenter.domain.errors import InvalidRequest, TooLarge
 
-BOUNDARY_LENGTH_MAX = 70
-"""RFC 2046 5.1.1; it also bounds the work per byte."""
+BOUNDARY_LENGTH_MAX = 200
+"""RFC 2046 5.1.1 allows 70, Orthanc writes 73; a bound of some kind bounds the work per byte."""
 PADDING_LENGTH_MAX = 64
 """White space behind a delimiter (RFC 2046 "transport padding"); senders write none."""
 
