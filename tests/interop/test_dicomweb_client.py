@@ -96,7 +96,7 @@ def test_metadata_reads_as_the_same_data_set(client: DICOMwebClient, datasets: l
     found = by_uid[first.SOPInstanceUID]
     found.pop("7FE00010", None)
     read = pydicom.Dataset.from_json(found)
-    expected = copy.copy(first)
+    expected = copy.deepcopy(first)
     del expected.PixelData
     assert read.PatientName == expected.PatientName
     assert read.ImagePositionPatient == expected.ImagePositionPatient

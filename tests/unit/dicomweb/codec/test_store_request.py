@@ -64,7 +64,7 @@ def test_a_start_parameter_is_refused() -> None:
 
 def test_a_boundary_that_is_none_is_refused() -> None:
     with pytest.raises(InvalidRequest, match=r"^There was an error reading the multipart request\.$"):
-        parse_store_content_type(f"multipart/related; boundary={'b' * 71}", AZURE)
+        parse_store_content_type(f"multipart/related; boundary={'b' * 201}", AZURE)
 
 
 TYPED = StoreBody("b", "application/dicom")
