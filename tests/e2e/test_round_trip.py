@@ -12,6 +12,7 @@ import pytest
 from tests.support.dicomweb import (
     ANY_DICOM,
     ANY_FRAMES,
+    delete,
     failure_reasons,
     get,
     instance_urls,
@@ -36,7 +37,7 @@ def stored(node: Node, request: pytest.FixtureRequest) -> Iterator[tuple[Manifes
     assert answer.status_code == httpx.codes.OK, answer.text
     [url] = instance_urls(answer)
     yield row, url
-    assert httpx.delete(url).status_code == httpx.codes.NO_CONTENT
+    assert delete(url).status_code == httpx.codes.NO_CONTENT
 
 
 @pytest.mark.parametrize("stored", manifest_params(_is_part_10), indirect=True)
@@ -82,7 +83,7 @@ def test_what_is_no_sound_instance_is_refused_with_a_reason_or_kept_as_it_is(nod
         assert get(url, "application/dicom").content == content
         for resource in ("metadata", "frames/1", "rendered", "thumbnail"):
             assert get(f"{url}/{resource}", "*/*").status_code < httpx.codes.INTERNAL_SERVER_ERROR
-        httpx.delete(url)
+        delete(url)
     else:
         assert answer.status_code == httpx.codes.CONFLICT, answer.text
         assert failure_reasons(answer) == [0xA900]

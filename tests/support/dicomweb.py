@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import httpx
@@ -28,17 +29,31 @@ class Part:
         return found.group(1) if found else ""
 
 
+@cache
+def client() -> httpx.Client:
+    """Return the one client of the run: making another for each request costs more than the request."""
+    return httpx.Client(timeout=TIMEOUT_S, trust_env=False, verify=False)  # noqa: S501 - plain http on loopback
+
+
 def post_instance(dicomweb_url: str, content: bytes, *, path: str = "studies") -> httpx.Response:
     """Store one instance as a single part."""
     headers = {"Content-Type": "application/dicom", "Accept": JSON}
-    return httpx.post(f"{dicomweb_url}/{path}", content=content, headers=headers, timeout=TIMEOUT_S)
+    return client().post(f"{dicomweb_url}/{path}", content=content, headers=headers)
 
 
 def get(url: str, accept: str | None = None, **headers: str) -> httpx.Response:
     """Ask for a resource."""
     wanted = {"Accept": accept} if accept is not None else {}
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.get(url, headers={**wanted, **names}, timeout=TIMEOUT_S)
+    request = client().build_request("GET", url, headers={**wanted, **names})
+    if accept is None:
+        del request.headers["Accept"]
+    return client().send(request)
+
+
+def delete(url: str) -> httpx.Response:
+    """Delete a resource."""
+    return client().delete(url)
 
 
 def instance_urls(answer: httpx.Response) -> list[str]:
