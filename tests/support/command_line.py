@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROGRAM = str(Path(sys.executable).with_name("isocenter"))
-TIMEOUT_S = 100.0
+TIMEOUT_S = 270.0
 
 
 @dataclass(frozen=True, slots=True)
