@@ -48,7 +48,7 @@ def deflated(pixels: PixelArray) -> bytes:
     return deflater.compress(pixels.tobytes()) + deflater.flush()
 
 
-ENCODERS: dict[str, tuple[str, Callable[[PixelArray], bytes]]] = {
+ENCODERS: dict[str, tuple[str, Callable[[PixelArray], bytes | bytearray]]] = {
     "jpeg": ("4.50", lambda pixels: imagecodecs.jpeg8_encode(np.clip(pixels, 0, 255).astype(np.uint8), 90)),
     "jpeg-lossless": ("4.70", lambda pixels: imagecodecs.jpeg8_encode(pixels, lossless=True, predictor=1)),
     "jpeg-ls": ("4.80", imagecodecs.jpegls_encode),
@@ -78,7 +78,7 @@ def describe(pixels: PixelArray, suffix: str) -> PixelDescription:
     )
 
 
-def damaged(data: bytes, chance: random.Random) -> bytes:
+def damaged(data: bytes | bytearray, chance: random.Random) -> bytes:
     """Return a frame cut off, or with some bytes changed, the more often near its beginning."""
     out = bytearray(data)
     if chance.random() < 0.3:
