@@ -63,7 +63,7 @@ def render_frame(archive: Archive, row: InstanceRow, frame_number: int, picture:
     if row.address.length > archive.settings.transcode_size_max_bytes and not _is_large_multi_frame(row):
         raise NotAcceptable("The specified instance is too large to be rendered.")
     header = read_scanned_header(archive, row, RENDERING_TAGS)
-    content = reader.read(frame_number)
+    content = reader.read_to_decode(frame_number)
     with not_acceptable_if_invalid():
         frame = decode_frame(content, header.describe_pixels(), bit_offset=reader.bit_offset(frame_number))
         attributes = rendering_attributes(header.content, header.scanned, frame_number=frame_number)

@@ -65,6 +65,13 @@ class FrameReader:
         """Return how many bits of a frame's first byte belong to the frame before; native pixels of one bit only."""
         return (frame_number - 1) * self.table.bits_per_frame % 8
 
+    def read_to_decode(self, frame_number: int) -> bytes:
+        """Return the bytes that a decoder needs: of a single native frame with its padding, which swapped words need."""
+        table = self.table
+        if table.number_of_frames == 1 and not table.is_encapsulated and not table.deflated_length:
+            return self.archive.blobs.read(self.row.address, start=table.start, length=table.length)
+        return self.read(frame_number)
+
     def read(self, frame_number: int) -> bytes:
         """Return the bytes in which a frame lies as it is stored, counted from 1."""
 

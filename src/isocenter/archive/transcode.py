@@ -88,9 +88,8 @@ def _frame(reader: FrameReader, frame_number: int, wanted: str) -> Frame:
     content = reader.read(frame_number)
     if wanted == FOR_VIEWER:
         wanted = viewer_transfer_syntax(stored, content)
-    bit_offset = reader.bit_offset(frame_number)
-    if bit_offset:  # the frame begins within a byte: it is moved to the beginning of one
-        return Frame(_to_native(reader, content, bit_offset), stored)
+    if reader.bit_offset(frame_number):  # the frame begins within a byte: it is moved to the beginning of one
+        return Frame(_to_native(reader, frame_number), stored)
     if wanted in (AS_STORED, stored):
         return Frame(content, stored)
     if wanted == EXPLICIT_VR_LITTLE_ENDIAN and _is_little_endian_native(stored):
@@ -98,7 +97,7 @@ def _frame(reader: FrameReader, frame_number: int, wanted: str) -> Frame:
     if wanted != EXPLICIT_VR_LITTLE_ENDIAN:
         raise NotAcceptable()
     _check_decodable(stored)
-    return Frame(_to_native(reader, content, 0), EXPLICIT_VR_LITTLE_ENDIAN)
+    return Frame(_to_native(reader, frame_number), EXPLICIT_VR_LITTLE_ENDIAN)
 
 
 def _is_little_endian_native(transfer_syntax_uid: str) -> bool:
@@ -106,7 +105,8 @@ def _is_little_endian_native(transfer_syntax_uid: str) -> bool:
     return syntax.is_little_endian and not syntax.is_encapsulated
 
 
-def _to_native(reader: FrameReader, content: bytes, bit_offset: int) -> bytes:
+def _to_native(reader: FrameReader, frame_number: int) -> bytes:
+    content = reader.read_to_decode(frame_number)
     with not_acceptable_if_invalid():
         description = read_scanned_header(reader.archive, reader.row, PIXEL_TAGS).describe_pixels()
-        return transcode_frame_to_native(content, description, bit_offset=bit_offset)
+        return transcode_frame_to_native(content, description, bit_offset=reader.bit_offset(frame_number))
