@@ -16,6 +16,7 @@ from isocenter.ports.blobs import BLOCK_SIZE_BYTES, BlobAddress, BlobPosition, D
 from isocenter.ports.failpoints import parse_failpoints
 from isocenter.storage.packs import LocalPackBlobStore
 from isocenter.storage.packs.folder import OPEN_FILES_MAX
+from isocenter.storage.packs.volume import Volume
 from tests.support.instances import identify, label_of
 from tests.support.peers import MISSING_PREFIX
 
@@ -284,6 +285,38 @@ def test_a_spool_that_fails_leaves_nothing_and_stops_the_store(folder: Path, nam
         assert store.is_failed
         assert _walk(store) == ([], [])
     assert not list(folder.glob("*.partial"))
+
+
+@pytest.mark.parametrize("name", ["erase.before_punch", "erase.after_punch", "erase.after_tombstone"])
+def test_an_erasure_that_fails_is_done_when_the_store_is_open_again(folder: Path, name: str) -> None:
+    with LocalPackBlobStore(folder, failpoints=parse_failpoints(f"{name}=raise:EIO")) as store:
+        erased, kept = _append(store, _bytes(1000), _bytes(2000))
+        with pytest.raises(StorageFailed):
+            store.erase(erased)
+        assert store.is_failed
+    with LocalPackBlobStore(folder) as store:
+        store.erase(erased)
+        assert _walk(store) == ([kept], [])
+
+
+def test_a_spool_that_cannot_be_written_stops_the_store(folder: Path) -> None:
+    with LocalPackBlobStore(folder, failpoints=parse_failpoints("spool.mid_write=raise:EIO")) as store:
+        spool = store.open_spool()
+        with pytest.raises(StorageFailed):
+            spool.write(b"x")
+        assert store.is_failed
+        spool.discard()
+
+
+def test_a_range_is_overwritten_where_there_are_no_holes(tmp_path: Path) -> None:
+    volume = Volume()
+    volume._fallocate = None  # as on a system that does not offer the call
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 3_000_000)
+    fd = os.open(path, os.O_RDWR)
+    volume.erase_range(fd, 10, 2_500_000)
+    os.close(fd)
+    assert path.read_bytes() == b"x" * 10 + bytes(2_500_000) + b"x" * 499_990
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from isocenter.domain.attributes import BY_KEYWORD, MODALITIES_IN_STUDY
+from isocenter.domain.attributes import BY_KEYWORD, MODALITIES_IN_STUDY, NUMBER_OF_STUDY_RELATED_INSTANCES
 from isocenter.domain.errors import StorageFailed, StorageFull, Unavailable
 from isocenter.domain.identifiers import Level
 from isocenter.domain.query import Between, Comparison, Match, OneOf, Query, Wildcard, WordPrefixes
@@ -18,6 +18,7 @@ from isocenter.storage.sqlite import SqliteInstanceIndex
 from isocenter.storage.sqlite.columns import COLUMNS, INSTANCE_FIXED, INSTANCE_PLACE, SERIES_FIXED, STUDY_FIXED
 from isocenter.storage.sqlite.connections import open_writer, require_sqlite
 from isocenter.storage.sqlite.migrate import SCHEMA_VERSION, load_migrations, migrate, migrate_to_current
+from isocenter.storage.sqlite.recollection import STUDIES_REMEMBERED
 from isocenter.storage.sqlite.search import page_statement
 from isocenter.storage.sqlite.statements import load_queries
 from tests.support.instances import address_of, identify, new_instance, scope_of
@@ -258,6 +259,16 @@ def test_readers_see_whole_commits_while_a_writer_works(index: SqliteInstanceInd
     for watcher in watchers:
         watcher.join()
     assert set(seen) <= {(0, 0)}
+
+
+def test_a_study_that_was_forgotten_by_the_writer_is_counted_on(index: SqliteInstanceIndex) -> None:
+    studies = range(1, STUDIES_REMEMBERED + 10)
+    for number in (1, 2):
+        news = [new_instance(identify(study, 1, number), Modality="CT") for study in studies]
+        index.commit(news, now=NOW, erase_due_at=DUE)
+    assert index.totals().series == len(studies)
+    rows = index.search(Query(Level.STUDY, limit=len(studies)))
+    assert {row.attributes[NUMBER_OF_STUDY_RELATED_INSTANCES] for row in rows} == {"2"}
 
 
 def test_the_log_is_carried_over_between_commits(path: Path) -> None:

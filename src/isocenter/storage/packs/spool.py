@@ -61,9 +61,13 @@ class LocalPackSpool:
         self._require_open()
         view = memoryview(chunk).cast("B")
         self._digester.update(view)
-        with storage_errors():
-            write_all(self._fd, view, PAYLOAD_OFFSET + self._length)
-            self._failpoints.hit("spool.mid_write")
+        try:
+            with storage_errors():
+                write_all(self._fd, view, PAYLOAD_OFFSET + self._length)
+                self._failpoints.hit("spool.mid_write")
+        except StorageFailed:
+            self._on_failed()
+            raise
         self._length += len(view)
         if self._length - self._started >= WRITE_BACK_BYTES:
             self._write_back()

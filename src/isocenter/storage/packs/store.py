@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from isocenter.domain.errors import CorruptInstance
+from isocenter.domain.errors import CorruptInstance, StorageFailed
 from isocenter.ports.blobs import (
     BLOCK_SIZE_BYTES,
     BlobAddress,
@@ -142,22 +142,29 @@ class LocalPackBlobStore:
 
     def erase(self, address: BlobAddress) -> None:
         """Destroy a blob's bytes for good; harmless if done before."""
-        path = self._folder.pack_path(address.container)
-        with storage_errors(), self._write_lock:
-            try:
-                fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-            except FileNotFoundError:
-                return
-            try:
-                is_single = _is_single(fd)
-                erase_record(fd, address, self._volume, self._failpoints)
-                if is_single:
-                    os.ftruncate(fd, PAYLOAD_OFFSET)
-                    os.fsync(fd)
-            finally:
-                os.close(fd)
-            if is_single and address.container < self._folder.highest:
-                self._unlink(address.container)  # the highest stays: its number must not be used twice
+        self._log.require_usable()
+        try:
+            with storage_errors(), self._write_lock:
+                self._erase(address)
+        except StorageFailed:
+            self._log.fail()
+            raise
+
+    def _erase(self, address: BlobAddress) -> None:
+        try:
+            fd = os.open(self._folder.pack_path(address.container), os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            is_single = _is_single(fd)
+            erase_record(fd, address, self._volume, self._failpoints)
+            if is_single:
+                os.ftruncate(fd, PAYLOAD_OFFSET)
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+        if is_single and address.container < self._folder.highest:
+            self._unlink(address.container)  # the highest stays: its number must not be used twice
 
     def _unlink(self, container: int) -> None:
         self._folder.pack_path(container).unlink(missing_ok=True)
