@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 ESCAPE = 0x1B
+_TERMS_LENGTH_MAX = 512
+"""All the defined terms together take less."""
 
 _LATIN_1 = "latin-1"
 _CACHE_SIZE = 128
@@ -56,7 +58,7 @@ _ESCAPES: dict[bytes, tuple[int, _Set]] = {
     b"-T": (1, _Set("iso8859_11")),
     b"-b": (1, _Set("iso8859_15")),
 }
-_ESCAPE_PATTERN = re.compile(rb"\x1b(\$[()][A-D]|\$[@B]|\([BJ]|\)I|-[A-HLMTb])")
+_ESCAPE_PATTERN = re.compile(rb"\x1b(" + b"|".join(map(re.escape, _ESCAPES)) + rb")")
 _SINGLE_BYTES = re.compile(rb"([\x00-\x20]+)")
 _RUNS = re.compile(rb"[\x80-\xff]+|[\x00-\x7f]+")
 
@@ -132,7 +134,7 @@ DEFAULT_CHARACTER_SET = CharacterSet(None, is_extensible=True)
 @lru_cache(maxsize=_CACHE_SIZE)
 def parse_character_set(value: bytes) -> CharacterSet:
     """Return the meaning of the bytes of Specific Character Set; what is unknown counts as the default repertoire."""
-    terms = [_bare_term(term) for term in value.decode(_LATIN_1).split("\\")]
+    terms = [_bare_term(term) for term in value[:_TERMS_LENGTH_MAX].decode(_LATIN_1).split("\\")]
     first = terms[0]
     whole = _SINGLE_VALUED.get(first)
     if whole is not None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from math import isfinite, isnan
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -104,6 +104,7 @@ class _Dataset:
     character_set: CharacterSet
     is_little_endian: bool
     parent: _Dataset | None
+    numbers: dict[int, int | None] = field(default_factory=dict)
 
 
 class _Encoder:
@@ -177,8 +178,8 @@ class _Encoder:
             vr = resolve_vr(
                 tag,
                 vr,
-                pixel_representation=self._number(dataset, _PIXEL_REPRESENTATION),
-                lut_entries=self._number(dataset, _LUT_DESCRIPTOR),
+                pixel_representation=self._pixel_representation(dataset),
+                lut_entries=self._first_number(dataset, _LUT_DESCRIPTOR) or 0,
             )
         if vr == "SQ" and coded_vr == "UN":
             try:
@@ -187,13 +188,26 @@ class _Encoder:
                 return "UN", None
         return vr, None
 
-    def _number(self, dataset: _Dataset | None, wanted: int) -> int:
-        """Return the first value of a US element of the data set or of the nearest above it that has it."""
+    def _first_number(self, dataset: _Dataset, wanted: int) -> int | None:
+        """Return the first value of a US element of a data set, looked for once however often it is asked for."""
+        if wanted not in dataset.numbers:
+            byte_order: Literal["little", "big"] = "little" if dataset.is_little_endian else "big"
+            dataset.numbers[wanted] = next(
+                (
+                    int.from_bytes(self.buffer[offset : offset + 2], byte_order)
+                    for tag, _, offset, length, _ in dataset.elements
+                    if tag == wanted and length >= 2
+                ),
+                None,
+            )
+        return dataset.numbers[wanted]
+
+    def _pixel_representation(self, dataset: _Dataset | None) -> int:
+        """Return PixelRepresentation of a data set, or of the nearest above it that has one."""
         while dataset is not None:
-            for tag, _, offset, length, _ in dataset.elements:
-                if tag == wanted and length >= 2:
-                    raw = self.buffer[offset : offset + 2]
-                    return int.from_bytes(raw, "little" if dataset.is_little_endian else "big")
+            found = self._first_number(dataset, _PIXEL_REPRESENTATION)
+            if found is not None:
+                return found
             dataset = dataset.parent
         return 0
 

@@ -66,6 +66,7 @@ def _with_context(wanted: frozenset[int]) -> frozenset[int]:
 def _decode(buffer: Buffer, elements: list[Element], wanted: frozenset[int], is_little_endian: bool) -> dict[int, str]:
     attributes: dict[int, str] = {}
     character_set = DEFAULT_CHARACTER_SET
+    representation: int | None = None
     for tag, coded_vr, offset, length, _ in elements:
         if length == 0 or (tag not in wanted and tag != _SPECIFIC_CHARACTER_SET):
             continue
@@ -73,7 +74,11 @@ def _decode(buffer: Buffer, elements: list[Element], wanted: frozenset[int], is_
             raise LimitExceeded(f"({tag >> 16:04x},{tag & 0xFFFF:04x}) is too long for an attribute of the index.")
         vr = coded_vr
         if vr is None or vr == "UN":
-            vr = _dictionary_vr(tag, buffer, elements, is_little_endian)
+            vr = dictionary_vr(tag)
+            if vr in AMBIGUOUS_VRS:
+                if representation is None:
+                    representation = _pixel_representation(buffer, elements, is_little_endian)
+                vr = resolve_vr(tag, vr, pixel_representation=representation)
         value = buffer[offset : offset + length]
         if tag == _SPECIFIC_CHARACTER_SET:
             character_set = parse_character_set(bytes(value))
@@ -90,18 +95,11 @@ def _decode(buffer: Buffer, elements: list[Element], wanted: frozenset[int], is_
     return attributes
 
 
-def _dictionary_vr(tag: int, buffer: Buffer, elements: list[Element], is_little_endian: bool) -> str:
-    vr = dictionary_vr(tag)
-    if vr not in AMBIGUOUS_VRS:
-        return vr
-    representation = _pixel_representation(buffer, elements, is_little_endian)
-    return resolve_vr(tag, vr, pixel_representation=representation)
-
-
 def _pixel_representation(buffer: Buffer, elements: list[Element], is_little_endian: bool) -> int:
     for tag, _, offset, length, _ in elements:
         if tag == _PIXEL_REPRESENTATION and length >= 2:
-            return int.from_bytes(bytes(buffer[offset : offset + 2]), "little" if is_little_endian else "big")
+            number: int = (_LITTLE if is_little_endian else _BIG).unpack_from(buffer, offset)[0]
+            return number
     return 0
 
 

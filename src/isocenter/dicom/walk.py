@@ -294,8 +294,8 @@ class _Walker:
             length = order.length.unpack_from(self.buffer, pos + 8)[0]
         elif tag in _DELIMITERS:
             return self._delimiter(tag, pos, is_delimited)
-        elif raw == 0 and self._is_padding(pos, end):
-            return self._closed(end)
+        elif raw == 0:
+            return self._padding(pos, end)
         elif code in order.short_vrs:
             vr, value = order.short_vrs[code], pos + 8
         else:
@@ -320,11 +320,11 @@ class _Walker:
         tag, value = order.raw(raw), pos + 8
         if tag in _DELIMITERS:
             return self._delimiter(tag, pos, is_delimited)
-        if tag == 0 and self._is_padding(pos, end):
-            return self._closed(end)
+        if tag == 0:
+            return self._padding(pos, end)
         if self.depth == 0 and tag in PIXEL_TAGS:
             return self._stop((tag, None, value, length), pos, end)
-        if length == UNDEFINED_LENGTH or (tag and tag not in PIXEL_TAGS):
+        if length == UNDEFINED_LENGTH or tag not in PIXEL_TAGS:
             items, value_end, after = self.nested(order, (tag, None, value, length), end, out is not None)
             if out is not None:
                 out.append((tag, None, value, value_end - value, items))
@@ -427,6 +427,12 @@ class _Walker:
         following: int = order.raw(order.explicit.unpack_from(self.buffer, after)[0])
         is_next = tag < following and following >> 16 <= (tag >> 16) + _GROUP_GAP_MAX
         return is_next or following in _DELIMITERS
+
+    def _padding(self, pos: int, end: int) -> int:
+        """Close a data set behind which nothing but zeros is left; a tag of zeros is none that a data set may hold."""
+        if not self._is_padding(pos, end):
+            raise InvalidDataset(f"A data set holds an element of group 0000 at offset {pos}.")
+        return self._closed(end)
 
     def _is_padding(self, pos: int, end: int) -> bool:
         """Tell whether nothing but zeros is left, which some senders pad a file with."""

@@ -133,8 +133,9 @@ def test_set_stays_behind_a_delimiter_where_no_other_could_be_meant() -> None:
     assert character_set.decode(b"\x1b$)C\xfb\xf3^\xd1\xce", delimiters=PN_DELIMITERS) == "洪^吉"
 
 
-def test_unknown_escape_sequence_is_left_in_the_text() -> None:
-    assert parse_character_set(b"\\ISO 2022 IR 87").decode(b"A\x1b%GB") == "A\x1b%GB"
+@pytest.mark.parametrize("sequence", [b"\x1b%G", b"\x1b$)B", b"\x1b-E", b"\x1b$(A", b"\x1b"])
+def test_unknown_escape_sequence_is_left_in_the_text(sequence: bytes) -> None:
+    assert parse_character_set(b"\\ISO 2022 IR 87").decode(b"A" + sequence + b" B") == "A" + sequence.decode() + " B"
 
 
 def test_escape_character_means_nothing_in_unicode() -> None:
@@ -156,9 +157,12 @@ def test_bytes_that_a_set_does_not_define_are_replaced(term: str, value: bytes) 
     assert "\N{REPLACEMENT CHARACTER}" in decoded
 
 
+_ESCAPES = st.text("$()-ABCDEHIJLT@b", max_size=3).map(lambda letters: b"\x1b" + letters.encode())
+
+
 @given(
     character_set=st.one_of(st.sampled_from([one[0] for one in EXAMPLES]).map(str.encode), st.binary(max_size=20)),
-    value=st.lists(st.one_of(st.binary(max_size=6), st.sampled_from([b"\x1b$B", b"\x1b-L", b"\x1b$)C", b"\\"]))),
+    value=st.lists(st.one_of(st.binary(max_size=6), _ESCAPES, st.just(b"\\"))),
     delimiters=st.sampled_from([PN_DELIMITERS, TEXT_DELIMITERS, NO_DELIMITERS]),
 )
 def test_any_bytes_give_text_without_surrogates(character_set: bytes, value: list[bytes], delimiters: bytes) -> None:

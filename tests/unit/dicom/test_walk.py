@@ -166,6 +166,7 @@ def test_only_wanted_elements_are_kept_with_all_that_is_in_them() -> None:
         pytest.param(item(CODE), id="item outside of a sequence"),
         pytest.param(header(0x00091001, "OB", UNDEFINED) + CODE, id="fragments that are none"),
         pytest.param(header(0x00091001, "OB", UNDEFINED) + item(b""), id="fragments without end"),
+        pytest.param(bytes(16) + CODE, id="zeros before the end"),
         pytest.param(b"\xff" * 64, id="noise"),
     ],
 )
