@@ -195,6 +195,17 @@ def test_store_sends_only_what_the_archive_has_not_acknowledged(
     assert "25 skipped (25 sent before)" in command_line.must(*store)
 
 
+def test_store_sends_everything_to_an_archive_that_was_begun_anew_at_the_same_address(
+    command_line: CommandLine, sources: list[WorkloadInstance], tmp_path: Path
+) -> None:
+    port = free_port()
+    for name in ("one", "other"):
+        with serve(tmp_path / name, port=port) as node:
+            ended = command_line.run("store", _folder(tmp_path), "--to", node.base_url)
+            assert (ended.code, f"{len(sources)} stored" in ended.out) == (0, True)
+            assert ("no longer has" in ended.err) is (name == "other")
+
+
 def test_store_skips_what_is_not_dicom_and_tells_what_was_refused(
     command_line: CommandLine, node: Node, sources: list[WorkloadInstance], tmp_path: Path
 ) -> None:

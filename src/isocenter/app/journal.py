@@ -1,7 +1,8 @@
 """What a service has acknowledged, so that a second run sends only what is missing.
 
 One line of JSON for each file, appended when the service has it. A line that a crash tore is left
-out; its file is sent again, which harms nothing.
+out; its file is sent again, which harms nothing. A service may have lost what it acknowledged (another
+archive at the same address, a folder begun anew), so a journal names a few instances to ask for first.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +22,8 @@ from isocenter.domain.errors import InvalidRequest
 VERSION = 1
 LINE_LENGTH_MAX = 64 * 1024
 """A path has 4,096 bytes at most; a longer line is none of ours."""
+SAMPLES_MAX = 5
+"""So many of the first and of the last instances are asked for: milliseconds, and an archive begun anew is seen."""
 _DIGEST_SIZE = 16
 
 
@@ -40,7 +44,10 @@ class Journal:
         Raises InvalidRequest where the file is no journal, or one of another service.
         """
         self.path = path
+        self._url = url
         self._acknowledged: set[bytes] = set()
+        self._first: list[str] = []
+        self._last: deque[str] = deque(maxlen=SAMPLES_MAX)
         path.parent.mkdir(parents=True, exist_ok=True)
         is_torn = self._read(url) if path.exists() and path.stat().st_size else False
         self._file = path.open("a", encoding="utf-8", errors="surrogateescape")
@@ -63,12 +70,34 @@ class Journal:
     def __contains__(self, file: FoundFile) -> bool:
         return _digest(file) in self._acknowledged
 
-    def add(self, files: Sequence[FoundFile]) -> None:
-        """Note that the service has these files."""
-        for file in files:
-            self._acknowledged.add(_digest(file))
-            self._write({"path": file.path, "size": file.size_bytes, "mtime_ns": file.modified_ns})
+    @property
+    def samples(self) -> list[str]:
+        """Return SOP Instance UIDs of the first and the last files that the service acknowledged."""
+        return list(dict.fromkeys([*self._first, *self._last]))
+
+    def add(self, files: Sequence[tuple[FoundFile, str | None]]) -> None:
+        """Note that the service has these files, with their SOP Instance UIDs where they are known."""
+        for file, sop_instance_uid in files:
+            self._remember(file, sop_instance_uid)
+            entry = {"path": file.path, "size": file.size_bytes, "mtime_ns": file.modified_ns, "sop": sop_instance_uid}
+            self._write(entry)
         self._file.flush()
+
+    def forget(self) -> None:
+        """Begin anew, with nothing acknowledged."""
+        self._acknowledged.clear()
+        self._first.clear()
+        self._last.clear()
+        self._file.truncate(0)
+        self._write({"journal": VERSION, "url": self._url})
+        self._file.flush()
+
+    def _remember(self, file: FoundFile, sop_instance_uid: object) -> None:
+        self._acknowledged.add(_digest(file))
+        if isinstance(sop_instance_uid, str):
+            self._last.append(sop_instance_uid)
+            if len(self._first) < SAMPLES_MAX:
+                self._first.append(sop_instance_uid)
 
     def _write(self, line: dict[str, object]) -> None:
         self._file.write(json.dumps(line) + "\n")
@@ -87,7 +116,7 @@ class Journal:
                 entry = _parse(line)
                 path, size, modified = entry.get("path"), entry.get("size"), entry.get("mtime_ns")
                 if isinstance(path, str) and isinstance(size, int) and isinstance(modified, int):
-                    self._acknowledged.add(_digest(FoundFile(path, size, modified)))
+                    self._remember(FoundFile(path, size, modified), entry.get("sop"))
         return bool(line) and not line.endswith("\n")
 
 

@@ -133,6 +133,7 @@ def send(
     report: SendReport,
     parallel: int,
     on_sent: Callable[[int], None],
+    first_wait_s: float = FIRST_WAIT_S,
 ) -> None:
     """Send files and note in journal and report what became of each.
 
@@ -141,10 +142,11 @@ def send(
     """
     in_flight: deque[Future[list[_Outcome]]] = deque()
     stop = threading.Event()
+    sender = _Sender(client, on_sent, stop, first_wait_s)
     with ThreadPoolExecutor(parallel, "store") as executor:
         try:
             for batch in group(files):
-                in_flight.append(executor.submit(_send_batch, client, batch, on_sent=on_sent, stop=stop))
+                in_flight.append(executor.submit(sender.send_batch, batch))
                 if len(in_flight) > parallel:
                     _settle(in_flight.popleft(), journal, report)
             while in_flight:
@@ -161,11 +163,12 @@ class _Outcome:
     file: FoundFile
     failure: str | None = None
     is_identical: bool = False
+    sop_instance_uid: str | None = None
 
 
 def _settle(future: Future[list[_Outcome]], journal: Journal, report: SendReport) -> None:
     outcomes = future.result()
-    journal.add([outcome.file for outcome in outcomes if outcome.failure is None])
+    journal.add([(outcome.file, outcome.sop_instance_uid) for outcome in outcomes if outcome.failure is None])
     for outcome in outcomes:
         if outcome.failure is not None:
             report.note_failure(outcome.file.path, outcome.failure)
@@ -181,53 +184,60 @@ def _settle_finished(in_flight: Iterable[Future[list[_Outcome]]], journal: Journ
             _settle(future, journal, report)
 
 
-def _send_batch(
-    client: DicomwebClient, batch: Sequence[FoundFile], *, on_sent: Callable[[int], None], stop: threading.Event
-) -> list[_Outcome]:
-    try:
-        return _attempt(client, batch, on_sent=on_sent, stop=stop)
-    except (Unauthenticated, Forbidden):
-        raise
-    except Refused as error:
-        if len(batch) == 1:
-            return [_Outcome(batch[0], error.message)]
-    outcomes: list[_Outcome] = []
-    for file in batch:
-        outcomes += _send_batch(client, [file], on_sent=_ignore, stop=stop)
-    return outcomes
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """Sends batches, from any thread."""
 
+    client: DicomwebClient
+    on_sent: Callable[[int], None]
+    stop: threading.Event
+    first_wait_s: float
 
-def _attempt(
-    client: DicomwebClient, batch: Sequence[FoundFile], *, on_sent: Callable[[int], None], stop: threading.Event
-) -> list[_Outcome]:
-    """Send a batch, again after a wait where the archive is busy."""
-    wait_s = FIRST_WAIT_S
-    for attempt in range(1, ATTEMPTS_MAX + 1):
+    def send_batch(self, batch: Sequence[FoundFile]) -> list[_Outcome]:
+        """Send a batch; where it is refused as a whole, its files one by one."""
         try:
-            return _send_once(client, batch, on_sent=on_sent if attempt == 1 else _ignore)
-        except (PeerUnreachable, StorageFull):
+            return self._attempt(batch, on_sent=self.on_sent)
+        except (Unauthenticated, Forbidden):
             raise
-        except Unavailable:
-            if attempt == ATTEMPTS_MAX or stop.wait(wait_s):
-                raise
-            wait_s *= 2
-    raise AssertionError
+        except Refused as error:
+            if len(batch) == 1:
+                return [_Outcome(batch[0], error.message)]
+        return [outcome for file in batch for outcome in self._send_alone(file)]
 
-
-def _send_once(client: DicomwebClient, batch: Sequence[FoundFile], *, on_sent: Callable[[int], None]) -> list[_Outcome]:
-    outcomes: list[_Outcome] = []
-    sources: list[InstanceSource] = []
-    sent: list[FoundFile] = []
-    for file in batch:
+    def _send_alone(self, file: FoundFile) -> list[_Outcome]:
         try:
-            sources.append(_source(file))
-            sent.append(file)
-        except OSError as error:
-            outcomes.append(_Outcome(file, error.strerror or "it cannot be read"))
-    results = client.store(sources, batch_size_bytes=2 * BATCH_SIZE_BYTES, on_sent=on_sent) if sources else iter(())
-    for file, result in zip(sent, results, strict=True):
-        outcomes.append(_outcome(client, file, result))
-    return outcomes
+            return self._attempt([file], on_sent=_ignore)
+        except Refused as error:
+            return [_Outcome(file, error.message)]
+
+    def _attempt(self, batch: Sequence[FoundFile], *, on_sent: Callable[[int], None]) -> list[_Outcome]:
+        """Send a batch, again after a wait where the archive is busy."""
+        wait_s = self.first_wait_s
+        for attempt in range(1, ATTEMPTS_MAX + 1):
+            try:
+                return self._send_once(batch, on_sent=on_sent if attempt == 1 else _ignore)
+            except (PeerUnreachable, StorageFull):
+                raise
+            except Unavailable:
+                if attempt == ATTEMPTS_MAX or self.stop.wait(wait_s):
+                    raise
+                wait_s *= 2
+        raise AssertionError
+
+    def _send_once(self, batch: Sequence[FoundFile], *, on_sent: Callable[[int], None]) -> list[_Outcome]:
+        outcomes: list[_Outcome] = []
+        sources: list[InstanceSource] = []
+        sent: list[FoundFile] = []
+        for file in batch:
+            try:
+                sources.append(_source(file))
+                sent.append(file)
+            except OSError as error:
+                outcomes.append(_Outcome(file, error.strerror or "it cannot be read"))
+        if sources:
+            results = self.client.store(sources, batch_size_bytes=2 * BATCH_SIZE_BYTES, on_sent=on_sent)
+            outcomes += [_outcome(self.client, *pair) for pair in zip(sent, results, strict=True)]
+        return outcomes
 
 
 def _source(file: FoundFile) -> InstanceSource:
@@ -235,13 +245,14 @@ def _source(file: FoundFile) -> InstanceSource:
 
 
 def _outcome(client: DicomwebClient, file: FoundFile, result: StoreResult) -> _Outcome:
+    sop_instance_uid = result.source.sop_instance_uid
     if result.is_stored:
-        return _Outcome(file)
+        return _Outcome(file, sop_instance_uid=sop_instance_uid)
     comments = "; ".join(result.error_comments)
     if not result.is_known or result.failure_reason is None:
         return _Outcome(file, comments or NOT_MENTIONED)
     if result.failure_reason == INSTANCE_EXISTS and _is_there(client, file, result):
-        return _Outcome(file, is_identical=True)
+        return _Outcome(file, is_identical=True, sop_instance_uid=sop_instance_uid)
     reason = _REASONS.get(result.failure_reason, f"the archive refused it with reason {result.failure_reason:#06x}")
     return _Outcome(file, f"{reason}: {comments}" if comments else reason)
 
@@ -269,6 +280,17 @@ def _find_scope(client: DicomwebClient, sop_instance_uid: str | None) -> Scope |
         return None
     study, series = (rows[0].get(tag, {}).get("Value", [None])[0] for tag in ("0020000D", "0020000E"))
     return Scope(study, series, sop_instance_uid) if study and series else None
+
+
+def still_has(client: DicomwebClient, journal: Journal) -> bool:
+    """Tell whether an archive still has what a journal says that it acknowledged, by asking for a few instances."""
+    for sop_instance_uid in journal.samples:
+        try:
+            if not client.search(Level.INSTANCE, [("SOPInstanceUID", sop_instance_uid), ("limit", "1")]):
+                return False
+        except Refused:  # a service that cannot be asked so is believed
+            return True
+    return True
 
 
 def _ignore(size_bytes: int) -> None:

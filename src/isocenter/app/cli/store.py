@@ -113,15 +113,18 @@ def _send(
     from isocenter.app.journal import Journal, default_journal_path
     from isocenter.app.part10_files import iter_files
     from isocenter.app.peer import open_peer
-    from isocenter.app.sending import Candidates, SendReport, send
+    from isocenter.app.sending import Candidates, SendReport, send, still_has
 
     report = SendReport()
     with open_peer(url) as client:
         path = journal_path or default_journal_path(client.service, paths)
-        if again:
-            path.unlink(missing_ok=True)
         total = sum(file.size_bytes for file in iter_files(paths))
         with Journal(path, url=client.service) as journal, show_progress("Storing", total=total) as progress:
+            if again:
+                journal.forget()
+            elif not still_has(client, journal):
+                click.echo("The archive no longer has what it acknowledged before; sending everything.", err=True)
+                journal.forget()
             done = _Counter()
 
             def advance(size_bytes: int) -> None:
