@@ -26,7 +26,7 @@ EXPLANATION = """
 sets of stages:
   fast     format lint types contracts tidy unit      while you work
   (none)   fast + conformance docs wheel              before you hand in
-  full     all of them + interop e2e browser crash    with other people's programs
+  full     all of them + interop e2e browser durability    with other people's programs
   static   format lint types contracts wheel          what needs no test run
   fix      mend what a machine can mend: lint, then format
 
@@ -261,7 +261,7 @@ STAGES = {
         Stage("interop", _pytest("tests/interop")),
         Stage("e2e", _pytest("tests/e2e")),
         Stage("browser", _pytest("tests/browser")),
-        Stage("crash", _pytest("tests/crash")),
+        Stage("durability", _pytest("tests/durability")),
     )
 }
 _FAST = ("format", "lint", "types", "contracts", "tidy", "unit")
