@@ -16,7 +16,6 @@ from isocenter.dicom.model import ScannedInstance
 from isocenter.dicom.part10 import open_file
 from isocenter.dicom.pixels import PIXEL_DATA, PIXEL_TAGS, Buffer, PixelDescription
 from isocenter.dicom.walk import Element, walk_dataset
-from isocenter.domain.errors import InvalidDataset
 
 PIXEL_PADDING_VALUE = 0x00280120
 WINDOW_CENTER = 0x00281050
@@ -234,12 +233,3 @@ class _Reader:
         return LookupTable.of(
             data, count=count, first_value=first_value, bits=bits, is_little_endian=self._is_little_endian
         )
-
-
-def has_pixels(scanned: ScannedInstance) -> bool:
-    """Tell whether there is a picture to be rendered: pixel data, and a size to go with it."""
-    try:
-        PixelDescription.of_scanned(scanned)
-    except InvalidDataset:
-        return False
-    return True

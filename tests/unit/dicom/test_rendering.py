@@ -12,7 +12,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 
 from isocenter.dicom._lookup_table import expand_segments
-from isocenter.dicom.rendering import RENDERING_TAGS, RenderingAttributes, Window, has_pixels, rendering_attributes
+from isocenter.dicom.rendering import RENDERING_TAGS, RenderingAttributes, Window, rendering_attributes
 from isocenter.dicom.scan import scan_instance
 from isocenter.domain.errors import InvalidDataset
 from tests.support.shared_data import shared_data
@@ -147,10 +147,3 @@ def test_a_segmented_palette_that_makes_no_sense_is_refused(words: list[int]) ->
     data = b"".join(word.to_bytes(2, "little") for word in words)
     with pytest.raises(InvalidDataset):
         expand_segments(data, bits=16, count=256, is_little_endian=True)
-
-
-def test_whether_there_are_pixels_is_told() -> None:
-    with_pixels, without = encode(make_dataset()), make_dataset()
-    del without.PixelData
-    assert has_pixels(scan_instance(with_pixels, wanted=RENDERING_TAGS))
-    assert not has_pixels(scan_instance(encode(without), wanted=RENDERING_TAGS))
