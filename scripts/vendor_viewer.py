@@ -172,6 +172,11 @@ PUBLIC_PATH_PATCHED = (
     b'__webpack_require__.p = (typeof window !== "undefined" && window.PUBLIC_URL)'
     b' || new URL("./", self.location.href).href;'
 )
+REPAIRS = (
+    (b"  } = ConceptNameCodeSequence;", b"  } = ConceptNameCodeSequence ?? {};"),
+    (b"    } = MeasurementUnitsCodeSequence;", b"    } = MeasurementUnitsCodeSequence ?? {};"),
+)
+"""A report may leave these out (PS3.3 C.17.3.2, type 1C); without the repair one such report blanks the whole page."""
 SERVICE_WORKER_STUB = b"// There is no service worker: the page asks for this file, and nothing is to be done.\n"
 KEPT_ICONS = ("favicon.ico", "favicon-16x16.png", "favicon-32x32.png", "apple-touch-icon-180x180.png")
 LOADING = """<div id="root"><style>
@@ -194,7 +199,9 @@ def patch(files: Files) -> Files:
 def patch_member(path: str, content: bytes) -> bytes:
     """Return a member that finds its siblings beside the page, or beside itself in a worker or style sheet."""
     if path.endswith(".js"):
-        return content.replace(PUBLIC_PATH, PUBLIC_PATH_PATCHED)
+        for found, replacement in ((PUBLIC_PATH, PUBLIC_PATH_PATCHED), *REPAIRS):
+            content = content.replace(found, replacement)
+        return content
     return re.sub(rb"url\(/(?!/)", b"url(", content) if path.endswith(".css") else content
 
 

@@ -71,6 +71,10 @@ def _is_family(row: ManifestRow) -> bool:
     return row.path.startswith("transfer-syntax/ctimage/")
 
 
+def _is_report_without_a_concept_name(row: ManifestRow) -> bool:
+    return row.path == "sop-classes/sr/test-SR.dcm"
+
+
 def _as_study_of_its_own(row: ManifestRow) -> bytes:
     """Return a file of the family under identifiers of its own: they all share one."""
     dataset = pydicom.dcmread(BytesIO(read_bytes(row)))
@@ -99,6 +103,7 @@ def viewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ViewerNode]:
         store(node.dicomweb_url, ct)
         store(node.dicomweb_url, [one.part10 for one in _encoded().values()])
         store(node.dicomweb_url, [_as_study_of_its_own(row) for row in manifest_rows(_is_family)])
+        store(node.dicomweb_url, [read_bytes(row) for row in manifest_rows(_is_report_without_a_concept_name)])
         yield ViewerNode(node, _uid_in(ct[0]))
 
 
@@ -186,6 +191,13 @@ def test_a_study_that_is_not_there_is_told_politely(viewer: ViewerNode, open_pag
     page.goto(viewer.address("1.2.3.4.5.6"))
     expect(page.get_by_text("not available")).to_be_visible()
     assert read_pictures(page) == []
+
+
+def test_a_report_with_an_unnamed_item_is_read_as_text(viewer: ViewerNode, open_page: OpenPage) -> None:
+    (report,) = manifest_rows(_is_report_without_a_concept_name)
+    page = open_page()
+    page.goto(viewer.address(report.study_instance_uid))
+    expect(page.get_by_text("Diagnosis").first).to_be_visible()
 
 
 def test_list_and_viewer_work_below_a_path_of_a_site(viewer: ViewerNode, open_page: OpenPage) -> None:

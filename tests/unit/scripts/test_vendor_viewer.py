@@ -89,6 +89,12 @@ def test_scripts_find_their_siblings_below_any_path() -> None:
     assert "self.location.href" in script
 
 
+def test_a_report_without_a_concept_name_does_not_break_its_page() -> None:
+    script = b"  const {\n    CodeValue\n  } = ConceptNameCodeSequence;\n"
+    patched = vendor_viewer.patch(FILES | {"9068.bundle.e1d5946c370fd4ee.js": script})
+    assert b"} = ConceptNameCodeSequence ?? {};" in patched["9068.bundle.e1d5946c370fd4ee.js"]
+
+
 def test_style_sheets_name_their_fonts_relatively() -> None:
     assert vendor_viewer.patch(FILES)["app.bundle.css"] == b"a{src:url(x.woff2)}b{background:url(//far/y.png)}"
 
