@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import signal
+import struct
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from isocenter.domain.errors import CorruptInstance
 from isocenter.domain.identifiers import InstanceIdentifier
 from isocenter.ports.blobs import BlobPosition, BlobStore
 from isocenter.ports.failpoints import FAILPOINT_NAMES, FAILPOINTS_VARIABLE
 from isocenter.ports.index import InstanceIndex
 from isocenter.storage.packs import LocalPackBlobStore
 from isocenter.storage.sqlite import SqliteInstanceIndex
+from tests.support.peers import MISSING_PREFIX
 from tests.support.shared_data import REPOSITORY
-from tests.support.storage_history import PACK_SIZE_BYTES, payload_of
+from tests.support.storage_history import LEFT_OUT_VARIABLE, PACK_SIZE_BYTES, payload_of
 
 STORAGE_FAILPOINTS = [name for name in FAILPOINT_NAMES if not name.startswith("archive.")]
 HITS = (2, 1, 5)
 RANDOM_KILLS = 60
+FS_IOC_SHUTDOWN = 0x8004587D
+WITHOUT_FLUSH = 2
 TIMEOUT_S = 60
 
 
@@ -50,11 +57,11 @@ def _history(folder: Path) -> History:
     return history
 
 
-def _run_until_killed(folder: Path, seed: int, failpoint: str) -> bool:
+def _run_until_killed(folder: Path, seed: int, failpoint: str, *, left_out: str = "") -> bool:
     """Run the process; tell whether it was killed (else it came to its end)."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.storage_history", str(folder), str(seed)],
-        env={**os.environ, FAILPOINTS_VARIABLE: failpoint},
+        env={**os.environ, FAILPOINTS_VARIABLE: failpoint, LEFT_OUT_VARIABLE: left_out},
         cwd=REPOSITORY,
         timeout=TIMEOUT_S,
         check=False,
@@ -73,7 +80,7 @@ def _check(folder: Path) -> None:
     history = _history(folder)
     with (
         LocalPackBlobStore(folder / "packs", pack_size_bytes=PACK_SIZE_BYTES) as blobs,
-        SqliteInstanceIndex(folder / "index.sqlite") as index,
+        SqliteInstanceIndex(folder / "index" / "index.sqlite") as index,
     ):
         _recover(blobs, index)
         assert not list((folder / "packs").glob("*.partial"))
@@ -121,6 +128,88 @@ def test_kills_that_follow_each_other_lose_nothing_that_was_acknowledged(tmp_pat
     for seed, hit in enumerate(HITS):
         _run_until_killed(tmp_path, seed, f"{name}=kill@{hit}")
         _check(tmp_path)
+
+
+@dataclass(frozen=True)
+class Volume:
+    """An ext4 of its own, in a file."""
+
+    image: Path
+    mount_point: Path
+
+    def mount(self) -> bool:
+        """Mount it; tell whether the system allows that."""
+        self.mount_point.mkdir(parents=True, exist_ok=True)
+        command = ["mount", "-o", "loop", str(self.image), str(self.mount_point)]
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+    def unmount(self) -> None:
+        """Unmount it."""
+        subprocess.run(["umount", str(self.mount_point)], check=True)
+
+    def cut_power(self) -> None:
+        """Stop the file system without writing anything more, as if the power had gone."""
+        fd = os.open(self.mount_point, os.O_RDONLY)
+        try:
+            fcntl.ioctl(fd, FS_IOC_SHUTDOWN, struct.pack("I", WITHOUT_FLUSH))
+        finally:
+            os.close(fd)
+
+
+@pytest.fixture
+def volumes(tmp_path: Path) -> Iterator[tuple[Volume, Volume]]:
+    """Mount one volume for the packs and one for the index: on one, the sync of the index would hide a missing one."""
+    if os.geteuid() != 0:
+        pytest.skip(f"{MISSING_PREFIX}root, to cut the power of a volume")
+    made = []
+    for name in ("packs", "index"):
+        volume = Volume(tmp_path / f"{name}.ext4", tmp_path / "data" / name)
+        with volume.image.open("wb") as image:
+            image.truncate(64 << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-F", str(volume.image)], check=True)
+        if not volume.mount():
+            pytest.skip(f"{MISSING_PREFIX}a system that lets root mount a volume from a file")
+        made.append(volume)
+    try:
+        yield made[0], made[1]
+    finally:
+        for volume in made:
+            volume.unmount()
+
+
+@pytest.mark.root
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", STORAGE_FAILPOINTS)
+def test_a_power_cut_at_a_failpoint_loses_nothing_that_was_acknowledged(
+    tmp_path: Path, volumes: tuple[Volume, Volume], name: str
+) -> None:
+    folder = tmp_path / "data"
+    for seed, hit in enumerate(HITS):
+        _run_until_killed(folder, seed, f"{name}=kill@{hit}")
+        _cut_power(volumes)
+        _check(folder)
+
+
+def _cut_power(volumes: tuple[Volume, Volume]) -> None:
+    for volume in volumes:
+        volume.cut_power()
+    for volume in volumes:
+        volume.unmount()
+    for volume in volumes:
+        assert volume.mount()
+
+
+@pytest.mark.root
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("left_out", ["data", "names"])
+def test_a_power_cut_shows_a_sync_that_was_left_out(
+    tmp_path: Path, volumes: tuple[Volume, Volume], left_out: str
+) -> None:
+    folder = tmp_path / "data"
+    _run_until_killed(folder, 0, "index.after_commit=kill@2", left_out=left_out)
+    _cut_power(volumes)
+    with pytest.raises((CorruptInstance, AssertionError)):
+        _check(folder)
 
 
 @pytest.mark.long

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import stat
 import sys
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from tests.support.instances import identify, label_of, new_instance, scope_of
 PACK_SIZE_BYTES = 200_000
 """Small, so that packs roll while it runs."""
 STEPS = 12
+LEFT_OUT_VARIABLE = "STORAGE_HISTORY_LEAVES_OUT"
+"""`data`: no sync of packs; `names`: no sync of folders."""
 
 
 def payload_of(identifier: InstanceIdentifier, version: int) -> bytes:
@@ -36,7 +39,7 @@ class Archive:
     def __init__(self, folder: Path) -> None:
         failpoints = failpoints_from_environment(os.environ)
         self.blobs = LocalPackBlobStore(folder / "packs", pack_size_bytes=PACK_SIZE_BYTES, failpoints=failpoints)
-        self.index = SqliteInstanceIndex(folder / "index.sqlite", failpoints=failpoints)
+        self.index = SqliteInstanceIndex(folder / "index" / "index.sqlite", failpoints=failpoints)
         self._history = os.open(folder / "history.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def store(self, identifiers: list[InstanceIdentifier], version: int) -> None:
@@ -95,5 +98,20 @@ def main(folder: Path, seed: int) -> None:
         archive.erase_due()
 
 
+def _leave_out(what: str) -> None:
+    """Break durability on purpose, so that a test can show that it would notice."""
+    fsync = os.fsync
+
+    def sync_files_only(fd: int) -> None:
+        if not stat.S_ISDIR(os.fstat(fd).st_mode):
+            fsync(fd)
+
+    if what == "data":
+        os.fdatasync = lambda fd: None
+    elif what == "names":
+        os.fsync = sync_files_only  # type: ignore[assignment]  # descriptors are all that is synced here
+
+
 if __name__ == "__main__":
+    _leave_out(os.environ.get(LEFT_OUT_VARIABLE, ""))
     main(Path(sys.argv[1]), int(sys.argv[2]))
