@@ -24,6 +24,7 @@ from isocenter.domain.errors import CorruptInstance, IsocenterError, NotFound
 from isocenter.domain.identifiers import InstanceIdentifier, Level, Scope
 from isocenter.domain.principal import LOCAL_OWNER
 from isocenter.domain.query import Query
+from isocenter.ports.blobs import BlobAddress
 from isocenter.ports.index import InstanceRow
 from isocenter.storage.packs.store import LocalPackBlobStore
 from isocenter.storage.sqlite.index import SqliteInstanceIndex
@@ -69,14 +70,14 @@ def _open_blobs(settings: Settings) -> Iterator[LocalPackBlobStore]:
         yield blobs
 
 
-def _pending_erasures(path: Path) -> frozenset[tuple[int, int]]:
+def _pending_erasures(path: Path) -> frozenset[BlobAddress]:
     """Return where bytes lie that the old index was about to erase; nothing where it cannot be read."""
     if not path.exists():
         return frozenset()
     try:
         with closing(SqliteInstanceIndex(path)) as index:
             due = index.due_erasures(now=float("inf"), limit=ERASURES_MAX)
-            return frozenset((erasure.address.container, erasure.address.offset) for erasure in due)
+            return frozenset(erasure.address for erasure in due)
     except (IsocenterError, OSError):
         return frozenset()
 

@@ -47,7 +47,7 @@ CONNECTIONS_MAX = 1000
 """Each may hold a few megabytes of buffers; beyond it callers get 503 (R17)."""
 SHUTDOWN_TIMEOUT_S = 20
 """How long running requests may take to end after SIGTERM."""
-ERASE_INTERVAL_S = 5.0
+ERASE_INTERVAL_S = 1.0
 """How much later than its grace a deleted instance may be destroyed."""
 KEEP_ALIVE_S = 30
 

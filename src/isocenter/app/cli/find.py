@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from isocenter.app.cli.command import CommandWithExamples
 from isocenter.app.cli.options import json_option, url_option
-from isocenter.app.cli.output import print_json, print_table
+from isocenter.app.cli.output import count_of, print_json, print_named_rows, print_table
 from isocenter.domain.identifiers import Level
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 LEVELS = {"study": Level.STUDY, "series": Level.SERIES, "instance": Level.INSTANCE}
 COLUMNS = {
     Level.STUDY: (
-        ("study", "0020000D"),
         ("date", "00080020"),
         ("patient", "00100010"),
         ("patient id", "00100020"),
@@ -28,22 +28,21 @@ COLUMNS = {
         ("instances", "00201208"),
     ),
     Level.SERIES: (
-        ("study", "0020000D"),
-        ("series", "0020000E"),
         ("number", "00200011"),
         ("modality", "00080060"),
         ("description", "0008103E"),
         ("instances", "00201209"),
     ),
     Level.INSTANCE: (
-        ("study", "0020000D"),
-        ("series", "0020000E"),
-        ("instance", "00080018"),
         ("number", "00200013"),
         ("SOP class", "00080016"),
         ("frames", "00280008"),
     ),
 }
+_STUDY, _SERIES, _INSTANCE = ("study", "0020000D"), ("series uid", "0020000E"), ("instance", "00080018")
+UIDS = {Level.STUDY: (_STUDY,), Level.SERIES: (_STUDY, _SERIES), Level.INSTANCE: (_STUDY, _SERIES, _INSTANCE)}
+VALUE_WIDTH_MAX = 28
+"""What a column of the table may take of a line; a name and a description then stand side by side."""
 NOT_BY_DEFAULT = {Level.STUDY: (("includefield", "StudyDescription"),), Level.SERIES: (), Level.INSTANCE: ()}
 """What the table shows and a service gives only when it is asked (PS3.18 10.6.3.3)."""
 PAGE_COUNT = 200
@@ -77,7 +76,8 @@ def command(matches: tuple[str, ...], url: str, level: str, limit: int, as_json:
 
     KEY is the keyword or tag of an attribute. VALUE may hold `*` and `?`, a range of dates as
     20240101-20241231, or several UIDs separated by commas; other parameters of QIDO-RS (includefield,
-    fuzzymatching, offset) are passed on. Without a terminal the table's columns are separated by tabs.
+    fuzzymatching, offset) are passed on. On a terminal each row ends with what `get` and `delete` take; elsewhere the
+    columns are separated by tabs.
     """
     parameters = [_parse_match(match) for match in matches]
     asked = LEVELS[level]
@@ -88,10 +88,19 @@ def command(matches: tuple[str, ...], url: str, level: str, limit: int, as_json:
             print_json(_search(client, asked, parameters, limit=limit))
             return 0
         rows = _search(client, asked, [*parameters, *NOT_BY_DEFAULT[asked]], limit=limit)
-    columns = COLUMNS[asked]
-    headings = [heading for heading, _tag in columns]
-    print_table(headings, [[_text(row, tag) for _heading, tag in columns] for row in rows])
+    if not sys.stdout.isatty():
+        columns = (*UIDS[asked], *COLUMNS[asked])
+        print_table(_headings(columns), [[_text(row, tag) for _heading, tag in columns] for row in rows])
+        return 0
+    cells = [[_text(row, tag)[:VALUE_WIDTH_MAX] for _heading, tag in COLUMNS[asked]] for row in rows]
+    names = ["/".join(_text(row, tag) for _heading, tag in UIDS[asked]) for row in rows]
+    print_named_rows(_headings(COLUMNS[asked]), cells, names)
+    click.echo(f"{count_of(len(rows), 'row')}{' or more; --limit gives more.' if len(rows) == limit else '.'}")
     return 0
+
+
+def _headings(columns: tuple[tuple[str, str], ...]) -> list[str]:
+    return [heading for heading, _tag in columns]
 
 
 def _parse_match(text: str) -> tuple[str, str]:

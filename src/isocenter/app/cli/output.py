@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 PLAIN_INTERVAL_S = 5.0
 """Where no terminal shows a bar, a line this often says that work goes on without filling a log."""
 
+CELL_WIDTH_MAX = 60
+"""A longer value of a table is cut; JSON has it whole."""
+
 
 class Progress(Protocol):
     """Show how far some work has come."""
@@ -34,22 +37,33 @@ def print_json(value: object) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows under headings: fitted to a terminal, separated by tabs elsewhere."""
+    """Print rows under headings: in columns on a terminal, separated by tabs elsewhere."""
+    lines = [[printable(cell) for cell in row] for row in (headings, *rows)]
     if not sys.stdout.isatty():
-        for row in (headings, *rows):
-            click.echo("\t".join(printable(cell) for cell in row))
+        for line in lines:
+            click.echo("\t".join(line))
         return
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    for text in _aligned(lines):
+        click.echo(text)
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    Console().print(table)
+
+def print_named_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], names: Sequence[str]) -> None:
+    """Print rows on a terminal, each with its name on a line of its own: whole, to be copied."""
+    lines = [[printable(cell) for cell in row] for row in (headings, *rows)]
+    for text, name in zip(_aligned(lines), ("", *names), strict=True):
+        click.echo(text)
+        if name:
+            click.secho(f"  {printable(name)}", dim=True)
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield lines in columns, the first as the heading; characters of Asian scripts are two columns wide."""
+    from rich.cells import cell_len, set_cell_size
+
+    widths = [min(CELL_WIDTH_MAX, max(map(cell_len, column))) for column in zip(*lines, strict=True)]
+    for number, line in enumerate(lines):
+        text = "  ".join(set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        yield click.style(text, bold=True) if number == 0 else text
 
 
 def printable(text: str) -> str:

@@ -128,7 +128,10 @@ def _send(
             done = _Counter()
 
             def advance(size_bytes: int) -> None:
-                progress.update(min(total, done.add(size_bytes)), note=f"{report.failed_count} failed")
+                progress.update(
+                    min(total, done.add(size_bytes)),
+                    note=f"{report.failed_count} failed" if report.failed_count else "",
+                )
 
             files = Candidates(journal, report, on_passed=advance).select(iter_files(paths))
             try:
