@@ -11,7 +11,7 @@ from typing import Any
 
 import apsw
 
-from isocenter.domain.errors import IsocenterError, StorageFailed, StorageFull, Unavailable
+from isocenter.domain.errors import IsocenterError, Overloaded, StorageFailed, StorageFull, Unavailable
 from isocenter.storage.matching import Form, fits_words, to_form
 
 SQLITE_VERSION_MIN = (3, 51, 3)
@@ -23,6 +23,8 @@ WAL_SIZE_LIMIT_BYTES = 64 << 20
 WRITER_CACHE_KIB = 64 << 10
 READER_CACHE_KIB = 8 << 10
 STATEMENTS_KEPT = 256
+READER_WAIT_S = 30.0
+"""A search that waits longer for a connection has lost its caller."""
 
 
 def require_sqlite(version: str) -> None:
@@ -109,8 +111,10 @@ class ReaderPool:
 
     @contextmanager
     def connection(self) -> Iterator[apsw.Connection]:
-        """Lend a connection; waits while all are lent."""
-        with self._slots:
+        """Lend a connection; waits while all are lent, and raises Overloaded where that lasts."""
+        if not self._slots.acquire(timeout=READER_WAIT_S):
+            raise Overloaded()
+        try:
             if self._is_closed:
                 raise Unavailable("The index is closed.")
             connection = self._take()
@@ -119,6 +123,8 @@ class ReaderPool:
                     yield connection
             finally:
                 self._give_back(connection)
+        finally:
+            self._slots.release()
 
     def _take(self) -> apsw.Connection:
         try:
