@@ -4,7 +4,8 @@ What a pack says of an instance is its bytes and its label; the rest is derived.
 says that it supersedes one becomes a new version of what stands before it. A second record without
 that word is an instance that was stored again after a delete: it takes the place of the first, whose
 bytes were still to be erased. Whoever has the old index should pass its pending erasures, so that
-what was deleted less than the grace ago stays deleted.
+what was deleted less than the grace ago stays deleted; they are carried out first, which also mends
+those that a crash left half done.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from isocenter.archive.recover import new_instance_of
 from isocenter.domain.errors import InvalidDataset, IsocenterError
 from isocenter.domain.identifiers import InstanceIdentifier
-from isocenter.ports.blobs import BlobPosition, BlobRecord, BlobStore, DamagedRecord
+from isocenter.ports.blobs import BlobAddress, BlobPosition, BlobRecord, BlobStore, DamagedRecord
 from isocenter.ports.clock import Clock
 from isocenter.ports.index import InstanceIndex, NewInstance
 
@@ -53,23 +54,22 @@ def reindex(
     index: InstanceIndex,
     blobs: BlobStore,
     clock: Clock,
-    erased: Collection[tuple[int, int]] = (),
+    erased: Collection[BlobAddress] = (),
     on_progress: Callable[[ReindexReport], None] | None = None,
 ) -> ReindexReport:
     """Fill an empty index from the packs.
 
-    `erased` holds container and offset of blobs whose erasure was still to come; they are erased here, not indexed.
+    `erased` are blobs whose erasure was still to come; they are erased here, not indexed.
     Raises StorageFull or StorageFailed with the index left half filled: throw it away and begin again.
     """
     positions = blobs.positions()
     rebuild = _Rebuild(index, blobs, clock, ReindexReport(total_bytes=sum(p.length for p in positions)))
+    for address in erased:
+        blobs.erase(address)
+        rebuild.report.skipped_erasures += 1
     starts = _starts(positions)
     for record in blobs.iter_records(on_damage=rebuild.note_damage):
-        if (record.address.container, record.address.offset) in erased:
-            blobs.erase(record.address)
-            rebuild.report.skipped_erasures += 1
-        else:
-            rebuild.add(record)
+        rebuild.add(record)
         end = record.address.offset + record.address.length
         rebuild.report.done_bytes = starts.get(record.address.container, 0) + end
         if on_progress is not None:

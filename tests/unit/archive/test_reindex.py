@@ -112,7 +112,7 @@ def test_what_was_to_be_erased_stays_deleted() -> None:
     gone, kept = identify(1), identify(2)
     address = _put(blobs, gone)
     _put(blobs, kept)
-    index, report = _reindex(blobs, erased=frozenset({(address.container, address.offset)}))
+    index, report = _reindex(blobs, erased=frozenset({address}))
     assert set(index.find_stored([gone, kept])) == {kept}
     assert report.skipped_erasures == 1
     assert not blobs.verify(address)

@@ -1,0 +1,58 @@
+"""A kill at every named place of the way to disk loses nothing, shows nothing by halves, and leaves the feed whole."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from isocenter.ports.failpoints import FAILPOINT_NAMES
+from tests.durability.checks import check_files, check_node, check_reindex
+from tests.durability.client import Client, NodeGone
+from tests.durability.history import History
+from tests.durability.nursery import Archive, EndedEarly, Nursery
+from tests.durability.workload import Workload
+
+LATER_HIT = 5
+REACH_TIMEOUT_S = 40.0
+"""A failpoint that the load does not reach in this time is one that nothing proves."""
+KILLED = -9
+
+
+def load_until_killed(nursery: Nursery, archive: Archive, history: History, work: Workload, failpoints: str) -> None:
+    """Run a node with an armed failpoint under load until it dies by it; before the load, hold it against the past."""
+    node = nursery.serve(archive, failpoints=failpoints)
+    try:
+        node.wait_ready()
+        check_node(node.dicomweb_url, history)
+        with Client(node.dicomweb_url, history) as client:
+            deadline = time.monotonic() + REACH_TIMEOUT_S
+            while time.monotonic() < deadline:
+                for operation in work.iter_round():
+                    operation(client)
+    except (NodeGone, EndedEarly):
+        assert node.child.wait(REACH_TIMEOUT_S) == KILLED, archive.log()
+        return
+    finally:
+        node.child.kill()
+    raise AssertionError(f"the load never reached {failpoints}")
+
+
+@pytest.mark.parametrize("name", FAILPOINT_NAMES)
+def test_a_kill_at_a_failpoint_loses_nothing_that_was_acknowledged(
+    nursery: Nursery, archive: Archive, name: str
+) -> None:
+    history, work = History(), Workload(sender=1)
+
+    load_until_killed(nursery, archive, history, work, f"{name}=kill@1")
+    load_until_killed(nursery, archive, history, work, f"{name}=kill@{LATER_HIT}")
+
+    with nursery.serving(archive) as node:
+        check_node(node.dicomweb_url, history)
+        with Client(node.dicomweb_url, history) as client:
+            for operation in work.iter_round():
+                operation(client)
+        check_node(node.dicomweb_url, history)
+        node.stop()
+    check_files(archive, history)
+    check_reindex(nursery, archive, history)
