@@ -41,7 +41,12 @@ class Connection:
         status, length, is_chunked, rest = self._read_head()
         first_byte_s = time.perf_counter() - began
         body = bytearray(rest) if keep_body else None
-        size = self._read_chunked(rest, body) if is_chunked else self._read_length(len(rest), length, body)
+        if is_chunked:
+            size = self._read_chunked(rest, body)
+        elif length is None:
+            size = self._read_to_end(len(rest), body)
+        else:
+            size = self._read_length(len(rest), length, body)
         return Answer(status, size, time.perf_counter() - began, first_byte_s, bytes(body or b""))
 
     def close(self) -> None:
@@ -69,14 +74,16 @@ class Connection:
             raise EOFError("the server closed the connection")
         return memoryview(self._buffer)[:count]
 
-    def _read_head(self) -> tuple[int, int, bool, bytes]:
+    def _read_head(self) -> tuple[int, int | None, bool, bytes]:
         head = bytearray()
         while (end := head.find(b"\r\n\r\n")) < 0:
             head += self._receive()
         lines = bytes(head[:end]).lower().split(b"\r\n")
         headers = dict(line.split(b": ", 1) for line in lines[1:] if b": " in line)
         is_chunked = headers.get(b"transfer-encoding") == b"chunked"
-        return int(lines[0].split()[1]), int(headers.get(b"content-length", 0)), is_chunked, bytes(head[end + 4 :])
+        status = int(lines[0].split()[1])
+        length = 0 if status in (204, 304) else int(headers[b"content-length"]) if b"content-length" in headers else None
+        return status, length, is_chunked, bytes(head[end + 4 :])
 
     def _read_length(self, have: int, length: int, body: bytearray | None) -> int:
         while have < length:
@@ -85,6 +92,16 @@ class Connection:
             if body is not None:
                 body += chunk
         return length
+
+    def _read_to_end(self, have: int, body: bytearray | None) -> int:
+        """Read until the server closes the connection, which is how Orthanc ends an answer of several parts."""
+        assert self._socket is not None
+        while count := self._socket.recv_into(self._buffer):
+            have += count
+            if body is not None:
+                body += memoryview(self._buffer)[:count]
+        self.close()
+        return have
 
     def _read_chunked(self, rest: bytes, body: bytearray | None) -> int:
         """Read to the closing chunk; sizes of chunks are read so that the body is counted exactly."""
