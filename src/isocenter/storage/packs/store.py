@@ -114,11 +114,8 @@ class LocalPackBlobStore:
         start, end = _range(address, start, length)
         if start >= end:
             return b""
-        first = start // BLOCK_SIZE_BYTES
         with storage_errors(), self._folder.borrow(address.container) as fd:
-            blocks = _read_blocks(fd, address, first, end)
-        begin = first * BLOCK_SIZE_BYTES
-        return blocks if start == begin and end - begin == len(blocks) else blocks[start - begin : end - begin]
+            return _read_verified(fd, address, start, end)
 
     def iter_chunks(
         self, address: BlobAddress, *, start: int = 0, length: int | None = None, chunk_size_bytes: int = 1 << 20
@@ -218,17 +215,41 @@ class LocalPackBlobStore:
         return f"LocalPackBlobStore({str(self._folder.path)!r})"
 
 
-def _read_blocks(fd: int, address: BlobAddress, first: int, end: int) -> bytes:
-    begin = first * BLOCK_SIZE_BYTES
-    behind = min(address.length, -(-end // BLOCK_SIZE_BYTES) * BLOCK_SIZE_BYTES)
-    blocks = os.pread(fd, behind - begin, address.offset + begin)
-    while len(blocks) < behind - begin:  # one call returns 2 GiB at most
-        more = os.pread(fd, behind - begin - len(blocks), address.offset + begin + len(blocks))
+def _read_verified(fd: int, address: BlobAddress, start: int, end: int) -> bytes:
+    """Read a range once, without a second copy: whole blocks are digested in place, those cut at its ends beside it."""
+    data = _pread(fd, address, start, end)
+    first_whole = -(-start // BLOCK_SIZE_BYTES)
+    whole_end = end if end == address.length else end // BLOCK_SIZE_BYTES * BLOCK_SIZE_BYTES
+    whole_start = first_whole * BLOCK_SIZE_BYTES
+    view = memoryview(data)
+    if whole_start < whole_end:
+        require_blocks(view[whole_start - start : whole_end - start], address.block_digests, first_block=first_whole)
+    cut = {start // BLOCK_SIZE_BYTES} if start < whole_start else set()
+    if end > whole_end:
+        cut.add(end // BLOCK_SIZE_BYTES)
+    for block in cut:
+        _require_cut_block(fd, address, block, view, start)
+    return data
+
+
+def _require_cut_block(fd: int, address: BlobAddress, block: int, data: memoryview, start: int) -> None:
+    begin = block * BLOCK_SIZE_BYTES
+    whole = _pread(fd, address, begin, min(address.length, begin + BLOCK_SIZE_BYTES))
+    require_blocks(whole, address.block_digests, first_block=block)
+    low = max(start, begin)
+    high = min(start + len(data), begin + len(whole))
+    if data[low - start : high - start] != memoryview(whole)[low - begin : high - begin]:
+        raise CorruptInstance()
+
+
+def _pread(fd: int, address: BlobAddress, start: int, end: int) -> bytes:
+    data = os.pread(fd, end - start, address.offset + start)
+    while len(data) < end - start:  # one call returns 2 GiB at most
+        more = os.pread(fd, end - start - len(data), address.offset + start + len(data))
         if not more:
             raise CorruptInstance("The pack ends before the instance does.")
-        blocks += more
-    require_blocks(blocks, address.block_digests, first_block=first)
-    return blocks
+        data += more
+    return data
 
 
 def _range(address: BlobAddress, start: int, length: int | None) -> tuple[int, int]:
