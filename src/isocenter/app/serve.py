@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +19,8 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from isocenter import __version__
 from isocenter.app.logging_setup import set_up_logging
@@ -69,19 +70,36 @@ async def _alive(request: Request) -> Response:
     return JSONResponse({"alive": True, "version": __version__})
 
 
-def build_application(archive: Archive, settings: Settings, executor: Executor) -> Starlette:
+class _Node:
+    """The node's web application: DICOMweb below its roots, pages and health everywhere else.
+
+    DICOMweb is looked at first and without a framework's layers, which cost as much as a small answer.
+    """
+
+    def __init__(self, services: Mapping[str, ASGIApp], pages: ASGIApp) -> None:
+        self._services = services
+        self._pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI)."""
+        path: str = scope.get("path", "")
+        application = self._services.get("/" + path[1:].split("/", 1)[0].lower(), self._pages)
+        await application(scope, receive, send)
+
+
+def build_application(archive: Archive, settings: Settings, executor: Executor) -> ASGIApp:
     """Return the node's web application over an open archive."""
-    service = Service(
-        archive=archive,
-        executor=executor,
-        authenticate=LoopbackAuthenticator(allowed_hosts=frozenset(settings.http.allowed_hosts)),
-    )
-    routes: list[BaseRoute] = [Mount(root, app=DicomwebApplication(service, root_path=root)) for root in ROOTS]
-    routes += [Route("/health/ready", _Readiness(archive).__call__), Route("/health/live", _alive)]
+    authenticate = LoopbackAuthenticator(allowed_hosts=frozenset(settings.http.allowed_hosts))
+    service = Service(archive=archive, executor=executor, authenticate=authenticate)
+    routes: list[BaseRoute] = [
+        Route("/health/ready", _Readiness(archive).__call__),
+        Route("/health/live", _alive),
+    ]
     shows_notice = settings.viewer.investigational_use_dialog == "always"
     routes += viewer_routes(open_viewer_archive(), ViewerSettings(shows_investigational_use_notice=shows_notice))
-    routes += console_routes(_ArchiveDirectory(archive), authenticate=service.authenticate)
-    return Starlette(routes=routes)
+    routes += console_routes(_ArchiveDirectory(archive), authenticate=authenticate)
+    services = {root: DicomwebApplication(service, root_path=root) for root in ROOTS}
+    return _Node(services, Starlette(routes=routes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +150,7 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
-def _serve(application: Starlette, listener: socket.socket, settings: Settings) -> None:
+def _serve(application: ASGIApp, listener: socket.socket, settings: Settings) -> None:
     config = uvicorn.Config(
         application,
         http="httptools",

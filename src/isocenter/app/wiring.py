@@ -13,6 +13,7 @@ from isocenter.archive.archive import Archive, ArchiveSettings
 from isocenter.archive.intake import Intake
 from isocenter.archive.metadata_cache import MetadataCache
 from isocenter.archive.recover import recover
+from isocenter.dicom.dictionary import load_dictionary
 from isocenter.domain.outcome import DuplicatePolicy
 from isocenter.ports.failpoints import failpoints_from_environment
 from isocenter.storage.packs.store import LocalPackBlobStore
@@ -72,6 +73,7 @@ def open_stores(settings: Settings) -> Iterator[tuple[SqliteInstanceIndex, Local
 def open_archive(settings: Settings) -> Iterator[Archive]:
     """Open the archive of a data folder, repaired, with its group commit running."""
     clock = SystemClock()
+    load_dictionary()
     with open_stores(settings) as (index, blobs):
         recover(index=index, blobs=blobs, clock=clock)
         intake = Intake(

@@ -52,6 +52,13 @@ def sequence_tags() -> frozenset[int]:
     return frozenset(tag for tag, entry in _standard().items() if entry[0] == "SQ")
 
 
+def load_dictionary() -> None:
+    """Load the tables, which takes a tenth of a second, before the first instance has to wait for it."""
+    sequence_tags()
+    _repeating()
+    _tags_by_keyword()
+
+
 def is_private(tag: int) -> bool:
     """Tell whether a tag is private (PS3.5 7.8): an odd group."""
     return bool(tag >> 16 & 1)

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from isocenter.web.console_page import Templates
-from isocenter.web.public_path import public_prefix
+from isocenter.dicomweb.server.public_path import public_prefix
 from isocenter.web.viewer_assets import Member, ViewerArchive, accepts_gzip
 from isocenter.web.viewer_page import ViewerSettings, render_config, render_index, viewer_policy
 

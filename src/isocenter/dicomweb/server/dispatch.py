@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from isocenter.dicomweb.codec.dialect import Dialect
+from isocenter.dicomweb.server.public_path import public_origin, public_prefix
 from isocenter.dicomweb.server.routes import ROUTES, Route
 from isocenter.dicomweb.server.service import Call, Service
 from isocenter.domain.errors import Broken, IsocenterError, NotFound
@@ -56,7 +57,7 @@ class DicomwebApplication:
                 parameters=parameters,
                 principal=principal,
                 dialect=self._dialect,
-                root=f"{request.url.scheme}://{request.url.netloc}{self._prefix(request)}{self._root_path}",
+                root=public_origin(request) + public_prefix(request) + self._root_path,
             )
             return await route.handler(call)
         except IsocenterError as error:
@@ -67,14 +68,9 @@ class DicomwebApplication:
             _log.exception("dicomweb.broken", method=request.method)
             return _error_response(Broken())
 
-    def _prefix(self, request: Request) -> str:
-        """Return what a reverse proxy put before our root."""
-        root_path: str = request.scope.get("root_path", "")
-        return root_path.removesuffix(self._root_path)
-
     def _match(self, request: Request) -> tuple[Route, Mapping[str, str]]:
         path: str = request.scope["path"]
-        segments = path[path.lower().index(self._root_path) + len(self._root_path) :].strip("/").split("/")
+        segments = path[len(self._root_path) :].strip("/").split("/")
         other_methods: list[str] = []
         method = "GET" if request.method == "HEAD" else request.method
         for route in ROUTES.get(len(segments), ()):

@@ -23,7 +23,7 @@ from isocenter.domain.statuses import statuses_of
 from isocenter.web.console_page import Templates
 from isocenter.web.pages.study_filter import PAGE_SIZES, StudyFilter, parse_study_filter, periods
 from isocenter.web.pages.study_row import SeriesRow, series_rows, study_row
-from isocenter.web.public_path import public_prefix
+from isocenter.dicomweb.server.public_path import public_prefix
 from isocenter.web.viewer import VIEWER_PATH
 
 SERIES_SHOWN_MAX = 200

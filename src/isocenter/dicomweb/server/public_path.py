@@ -6,6 +6,7 @@ import re
 
 from starlette.requests import Request
 
+_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+){1,16}")
 """No empty segment: `//host/` in a link would lead to another site."""
 
@@ -21,3 +22,13 @@ def public_prefix(request: Request) -> str:
         if _PREFIX.fullmatch(prefix) and not {".", ".."}.intersection(prefix.split("/")):
             return prefix
     return ""
+
+
+def public_origin(request: Request) -> str:
+    """Return scheme, host and port as the caller sees them, from what a proxy forwards (X-Forwarded-Host, -Proto)."""
+    host = request.headers.get("x-forwarded-host", "").split(",")[0].strip()
+    if not _HOST.fullmatch(host):
+        host = request.headers.get("host", "")
+        if not _HOST.fullmatch(host):
+            host = request.url.netloc
+    return f"{request.url.scheme}://{host}"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from starlette.requests import Request
 
-from isocenter.web.public_path import public_prefix
+from isocenter.dicomweb.server.public_path import public_origin, public_prefix
 
 
 def _request(*, root_path: str = "", forwarded: str = "") -> Request:
@@ -40,3 +40,23 @@ def test_a_proxy_that_strips_its_path_says_so_by_header() -> None:
 )
 def test_what_is_not_a_plain_path_is_ignored(hostile: str) -> None:
     assert public_prefix(_request(forwarded=hostile, root_path="/imaging")) == "/imaging"
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"host": "archive:8080"}, "http://archive:8080"),
+        ({"host": "archive", "x-forwarded-host": "pacs.example"}, "http://pacs.example"),
+        ({"host": "[::1]:80"}, "http://[::1]:80"),
+        ({"host": "archive", "x-forwarded-host": "a b\"<x>"}, "http://archive"),
+    ],
+)
+def test_the_origin_is_what_the_caller_sees(headers: dict[str, str], expected: str) -> None:
+    scope = {
+        "type": "http",
+        "scheme": "http",
+        "path": "/",
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+    assert public_origin(Request(scope)) == expected
