@@ -15,6 +15,8 @@ from isocenter.domain.identifiers import InstanceIdentifier
 from tests.support.small_instances import SmallInstance
 
 ABSENT = ""
+LOST = r"; possible is |The pack that held the instance is not there|no longer match their checksum|ends before the"
+"""How a loss reads: another state than an acknowledged one, or an instance that is listed and cannot be read."""
 
 
 class Violated(AssertionError):

@@ -10,9 +10,10 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,12 +99,16 @@ def run_until_killed(nursery: Nursery, archive: Archive, history: History, works
     with ThreadPoolExecutor(SENDERS + READERS) as pool:
         senders: list[Future[None]] = [pool.submit(send, node, history, work) for work in works]
         readers = [pool.submit(read, node, history, seed + number, is_over) for number in range(READERS)]
-        wait_for(numbers.uniform(0.02, LOAD_MAX_S), lambda: any(one.done() for one in (*senders, *readers)))
+        wait_for(numbers.uniform(0.02, LOAD_MAX_S), lambda: _any_done(senders) or _any_done(readers))
         node.child.kill()
         is_over.set()
         for sender in senders:
             sender.result()
         return sum(reader.result() for reader in readers)
+
+
+def _any_done(futures: Sequence[Future[Any]]) -> bool:
+    return any(future.done() for future in futures)
 
 
 def wait_for(duration_s: float, is_early: Callable[[], bool]) -> None:
@@ -113,9 +118,14 @@ def wait_for(duration_s: float, is_early: Callable[[], bool]) -> None:
         threading.Event().wait(min(0.05, max(0.0, deadline - time.monotonic())))
 
 
+def seed_of_run() -> int:
+    """Return the seed that the environment sets, or a new one."""
+    return int(os.environ.get(SEED_VARIABLE, "0")) or random.SystemRandom().randrange(1, 2**31)
+
+
 def kill_again_and_again(nursery: Nursery, folder: Path, kills: int) -> None:
     """Kill a node many times on one archive and hold it against the history after each."""
-    seed = int(os.environ.get(SEED_VARIABLE, "0")) or random.SystemRandom().randrange(1, 2**31)
+    seed = seed_of_run()
     print(f"{SEED_VARIABLE}={seed}")  # noqa: T201 - shown with a failure, so that the same moments can be tried again
     archive, history = Archive(folder / "data", SETTINGS), History()
     works = [Workload(sender=number) for number in range(1, SENDERS + 1)]
