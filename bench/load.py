@@ -82,7 +82,8 @@ class Connection:
         headers = dict(line.split(b": ", 1) for line in lines[1:] if b": " in line)
         is_chunked = headers.get(b"transfer-encoding") == b"chunked"
         status = int(lines[0].split()[1])
-        length = 0 if status in (204, 304) else int(headers[b"content-length"]) if b"content-length" in headers else None
+        stated = headers.get(b"content-length", b"0" if status in (204, 304) else None)
+        length = None if stated is None else int(stated)
         return status, length, is_chunked, bytes(head[end + 4 :])
 
     def _read_length(self, have: int, length: int, body: bytearray | None) -> int:

@@ -13,7 +13,7 @@ from tests.support.peers import MISSING_PREFIX
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
-_LOCAL_NAMES = frozenset({"", "localhost", "ip6-localhost", "0.0.0.0", "::"})  # noqa: S104 - names to compare with
+_LOCAL_NAMES = frozenset({"", "localhost", "ip6-localhost", "0.0.0.0", "::"})
 
 
 class BeyondLoopbackError(Exception):

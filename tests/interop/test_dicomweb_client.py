@@ -27,7 +27,7 @@ INSTANCES = 6
 def datasets() -> list[pydicom.Dataset]:
     """Return the first instances of a generated CT study."""
     plan = next(plan for plan in demo_plans(datetime(2026, 11, 21)) if isinstance(plan.series[0], CtSeriesPlan))
-    found = []
+    found: list[pydicom.Dataset] = []
     for content in iter_study(plan, 7):
         found.append(pydicom.dcmread(io.BytesIO(content)))
         if len(found) == INSTANCES:

@@ -66,7 +66,7 @@ class FrameReader:
         return (frame_number - 1) * self.table.bits_per_frame % 8
 
     def read_to_decode(self, frame_number: int) -> bytes:
-        """Return the bytes that a decoder needs: of a single native frame with its padding, which swapped words need."""
+        """Return the bytes that a decoder needs: a single native frame with its padding, for swapped words."""
         table = self.table
         if table.number_of_frames == 1 and not table.is_encapsulated and not table.deflated_length:
             return self.archive.blobs.read(self.row.address, start=table.start, length=table.length)

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from isocenter.web.console_page import Templates
 from isocenter.dicomweb.server.public_path import public_prefix
+from isocenter.web.console_page import Templates
 from isocenter.web.viewer_assets import Member, ViewerArchive, accepts_gzip
 from isocenter.web.viewer_page import ViewerSettings, render_config, render_index, viewer_policy
 

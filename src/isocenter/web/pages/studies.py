@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from isocenter.dicomweb.server.public_path import public_prefix
 from isocenter.domain.errors import IsocenterError
 from isocenter.domain.identifiers import Level, parse_uid
 from isocenter.domain.principal import Principal
@@ -23,7 +24,6 @@ from isocenter.domain.statuses import statuses_of
 from isocenter.web.console_page import Templates
 from isocenter.web.pages.study_filter import PAGE_SIZES, StudyFilter, parse_study_filter, periods
 from isocenter.web.pages.study_row import SeriesRow, series_rows, study_row
-from isocenter.dicomweb.server.public_path import public_prefix
 from isocenter.web.viewer import VIEWER_PATH
 
 SERIES_SHOWN_MAX = 200
