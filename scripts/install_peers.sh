@@ -11,6 +11,8 @@ missing=()
 for package in "${!program_of[@]}"; do
   PATH=$PATH:/usr/sbin command -v "${program_of[$package]}" >/dev/null || missing+=("$package")
 done
+# Playwright's driver is linked to this library, which a small Debian does not have.
+PATH=$PATH:/sbin:/usr/sbin ldconfig -p 2>/dev/null | grep -q libatomic.so.1 || missing+=(libatomic1)
 [ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || missing+=(orthanc-dicomweb)
 
 if [ ${#missing[@]} -eq 0 ]; then
