@@ -31,7 +31,7 @@ from isocenter.archive.delete import ERASE_BATCH_MAX, erase_due
 from isocenter.archive.search import count, search
 from isocenter.dicomweb.server.dispatch import ROOTS, DicomwebApplication
 from isocenter.dicomweb.server.service import Service
-from isocenter.domain.errors import InvalidRequest, IsocenterError, Unavailable
+from isocenter.domain.errors import InvalidRequest, IsocenterError, StorageFailed, Unavailable
 from isocenter.domain.principal import Principal
 from isocenter.domain.query import Query, SearchRow
 from isocenter.identity.authenticate import LoopbackAuthenticator, is_loopback
@@ -60,7 +60,10 @@ class _Readiness:
         self._archive = archive
 
     async def __call__(self, request: Request) -> Response:
-        failure = self._archive.intake.failure
+        archive = self._archive
+        failure = archive.intake.failure
+        if failure is None and (archive.index.is_failed or archive.blobs.is_failed):
+            failure = StorageFailed()
         if failure is not None:
             return JSONResponse({"ready": False, "reason": failure.message}, status_code=503)
         return JSONResponse({"ready": True, "version": __version__})

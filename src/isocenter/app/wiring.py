@@ -16,6 +16,7 @@ from isocenter.archive.recover import recover
 from isocenter.dicom.dictionary import load_dictionary
 from isocenter.domain.outcome import DuplicatePolicy
 from isocenter.ports.failpoints import failpoints_from_environment
+from isocenter.storage.folders import make_folder
 from isocenter.storage.packs.store import LocalPackBlobStore
 from isocenter.storage.sqlite.index import SqliteInstanceIndex
 
@@ -54,8 +55,8 @@ def open_stores(settings: Settings) -> Iterator[tuple[SqliteInstanceIndex, Local
     """
     failpoints = failpoints_from_environment(os.environ)
     storage = settings.storage
-    storage.packs_dir.mkdir(parents=True, exist_ok=True)
-    storage.index_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(storage.packs_dir)
+    make_folder(storage.index_dir)
     with ExitStack() as stack:
         blobs = LocalPackBlobStore(
             storage.packs_dir,
@@ -64,7 +65,9 @@ def open_stores(settings: Settings) -> Iterator[tuple[SqliteInstanceIndex, Local
             failpoints=failpoints,
         )
         stack.callback(blobs.close)
-        index = SqliteInstanceIndex(storage.index_dir / INDEX_FILE, failpoints=failpoints)
+        index = SqliteInstanceIndex(
+            storage.index_dir / INDEX_FILE, reserve_bytes=storage.reserve_bytes, failpoints=failpoints
+        )
         stack.callback(index.close)
         yield index, blobs
 

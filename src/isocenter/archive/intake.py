@@ -20,7 +20,15 @@ from dataclasses import dataclass
 
 import structlog
 
-from isocenter.domain.errors import Broken, InstanceExists, IsocenterError, Overloaded, StorageFailed, Unavailable
+from isocenter.domain.errors import (
+    Broken,
+    CorruptInstance,
+    InstanceExists,
+    IsocenterError,
+    Overloaded,
+    StorageFailed,
+    Unavailable,
+)
 from isocenter.domain.identifiers import InstanceIdentifier
 from isocenter.domain.outcome import Disposition, DuplicatePolicy, StoreOutcome
 from isocenter.ports.blobs import BlobAddress, BlobLabel, BlobSpool, BlobStore, Buffer
@@ -71,6 +79,8 @@ class _Accepted:
     waiting: _Waiting
     disposition: Disposition
     address: BlobAddress | None = None
+    heals: bool = False
+    """The stored bytes are damaged and these are what they were."""
 
 
 class Intake:
@@ -128,7 +138,8 @@ class Intake:
         self._thread.join()
 
     def _run(self) -> None:
-        while batch := self._take():
+        while taken := self._take():
+            batch = self._first_of_each(taken)
             try:
                 self._settle(batch)
             except IsocenterError as error:
@@ -154,6 +165,19 @@ class Intake:
             self._queued_bytes -= size_bytes
             return batch
 
+    def _first_of_each(self, taken: list[_Waiting]) -> list[_Waiting]:
+        """Return the first arrival of each identity; a second waits for the next batch, when the first is stored."""
+        batch: dict[InstanceIdentifier, _Waiting] = {}
+        again: list[_Waiting] = []
+        for waiting in taken:
+            if waiting.arrival.identifier in batch:
+                again.append(waiting)
+            else:
+                batch[waiting.arrival.identifier] = waiting
+        if again:
+            self._put_back(again)
+        return list(batch.values())
+
     def _settle(self, batch: list[_Waiting]) -> None:
         accepted = self._decide(batch)
         fresh = [entry for entry in accepted if entry.disposition is not Disposition.IDENTICAL]
@@ -165,32 +189,27 @@ class Intake:
             self._failpoint("archive.after_acknowledge")
 
     def _decide(self, batch: list[_Waiting]) -> list[_Accepted]:
-        """Sort out duplicates: answer the identical and the refused, return what is to be written.
-
-        A second arrival of one identity within a batch waits for the next batch, when the first is stored.
-        """
+        """Sort out duplicates: answer the identical and the refused, return what is to be written."""
         stored = self._index.find_stored([waiting.arrival.identifier for waiting in batch])
         accepted: list[_Accepted] = []
-        seen: set[InstanceIdentifier] = set()
-        again: list[_Waiting] = []
         for waiting in batch:
-            identifier = waiting.arrival.identifier
-            if identifier in seen:
-                again.append(waiting)
-                continue
-            seen.add(identifier)
-            row = stored.get(identifier)
+            row = stored.get(waiting.arrival.identifier)
             if row is None:
                 accepted.append(_Accepted(waiting, Disposition.STORED))
             else:
                 accepted += self._decide_duplicate(waiting, row)
-        if again:
-            self._put_back(again)
         return accepted
 
     def _decide_duplicate(self, waiting: _Waiting, row: InstanceRow) -> list[_Accepted]:
         arrival = waiting.arrival
-        if self._is_identical(arrival, row):
+        try:
+            is_identical = self._is_identical(arrival, row)
+        except CorruptInstance:
+            if self._heals(arrival, row):
+                _log.warning("intake.healed", sop_instance_uid=arrival.identifier.sop_instance_uid)
+                return [_Accepted(waiting, Disposition.REPLACED, heals=True)]
+            is_identical = False
+        if is_identical:
             _discard(arrival)
             waiting.future.set_result(_outcome(arrival, Disposition.IDENTICAL, row.instance_key))
             return []
@@ -214,6 +233,12 @@ class Intake:
         finally:
             content.release()
 
+    def _heals(self, arrival: Arrival, row: InstanceRow) -> bool:
+        """Tell whether an arrival has the bytes that a damaged instance had: it takes its place by any policy."""
+        content = memoryview(arrival.content) if arrival.content is not None else _view(arrival)
+        with content:
+            return self._blobs.is_address_of(row.address, content)
+
     def _put_back(self, again: Sequence[_Waiting]) -> None:
         with self._wake:
             self._queue.extendleft(reversed(again))
@@ -223,6 +248,7 @@ class Intake:
         now = self._clock.now().timestamp()
         in_memory = [entry for entry in fresh if entry.waiting.arrival.content is not None]
         try:
+            self._index.require_room()
             self._failpoint("archive.before_append")
             self._write(fresh, in_memory, now)
             self._failpoint("archive.before_commit")
@@ -287,7 +313,7 @@ def _new_instance(entry: _Accepted, now: float) -> NewInstance:
         frame_table=arrival.frame_table,
         received_at=now,
         source=arrival.source,
-        keep_previous=arrival.policy is DuplicatePolicy.KEEP,
+        keep_previous=arrival.policy is DuplicatePolicy.KEEP and not entry.heals,
         destinations=arrival.destinations,
     )
 
@@ -314,4 +340,5 @@ def _discard(arrival: Arrival) -> None:
 def _fail(batch: Sequence[_Waiting], error: IsocenterError) -> None:
     for waiting in batch:
         if not waiting.future.done():
+            _discard(waiting.arrival)
             waiting.future.set_exception(error)

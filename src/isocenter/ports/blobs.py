@@ -91,6 +91,11 @@ class BlobSpool(Protocol):
 class BlobStore(Protocol):
     """Keep blobs."""
 
+    @property
+    def is_failed(self) -> bool:
+        """Tell whether an I/O error stopped all writing until the store is opened anew."""
+        ...
+
     def append(self, blobs: Sequence[tuple[BlobLabel, Buffer]]) -> list[BlobAddress]:
         """Write blobs one behind the other and return when all are durable.
 
@@ -135,6 +140,10 @@ class BlobStore(Protocol):
 
     def truncate(self, position: BlobPosition) -> None:
         """Drop what lies behind a position of a container: a torn tail after a crash."""
+        ...
+
+    def is_address_of(self, address: BlobAddress, content: Buffer) -> bool:
+        """Tell whether these are the bytes that an address was given for, by its digests, whatever is stored there."""
         ...
 
     def verify(self, address: BlobAddress) -> bool:

@@ -117,6 +117,15 @@ class Totals:
 class InstanceIndex(Protocol):
     """Keep the index, the feed and the deliveries."""
 
+    @property
+    def is_failed(self) -> bool:
+        """Tell whether an I/O error stopped all writing until the index is opened anew."""
+        ...
+
+    def require_room(self) -> None:
+        """Raise StorageFull where new instances would eat into the room that deletes and repairs need."""
+        ...
+
     def commit(
         self,
         instances: Sequence[NewInstance],

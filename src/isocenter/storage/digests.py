@@ -25,6 +25,11 @@ def digest_of_digests(digests: bytes) -> bytes:
     return xxhash.xxh3_128_digest(digests)
 
 
+def are_digests_of(digests: bytes, payload: Buffer, *, length: int) -> bool:
+    """Tell whether a length and digests are those of a payload."""
+    return len(payload) == length and block_digests(payload) == digests
+
+
 def require_blocks(blocks: Buffer, digests: bytes, *, first_block: int) -> None:
     """Raise CorruptInstance unless consecutive blocks, whole ones from `first_block` on, match their digests."""
     at = first_block * DIGEST_SIZE_BYTES

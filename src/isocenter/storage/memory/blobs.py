@@ -16,7 +16,7 @@ from isocenter.ports.blobs import (
     Buffer,
     DamagedRecord,
 )
-from isocenter.storage.digests import block_digests, require_blocks
+from isocenter.storage.digests import are_digests_of, block_digests, require_blocks
 
 CONTAINER = 1
 
@@ -66,6 +66,11 @@ class MemoryBlobStore:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._records: list[_Record] = []
+
+    @property
+    def is_failed(self) -> bool:
+        """Tell that memory does not fail."""
+        return False
 
     def append(self, blobs: Sequence[tuple[BlobLabel, Buffer]]) -> list[BlobAddress]:
         """Keep blobs one behind the other."""
@@ -139,6 +144,10 @@ class MemoryBlobStore:
         if position.container == CONTAINER:
             with self._lock:
                 self._records = [record for record in self._records if self._end(record) <= position.length]
+
+    def is_address_of(self, address: BlobAddress, content: Buffer) -> bool:
+        """Tell whether these are the bytes that an address was given for, by its digests."""
+        return are_digests_of(address.block_digests, content, length=address.length)
 
     def verify(self, address: BlobAddress) -> bool:
         """Tell whether all the bytes of a blob are there."""

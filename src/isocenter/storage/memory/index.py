@@ -98,6 +98,14 @@ class MemoryInstanceIndex:
     def close(self) -> None:
         """Do nothing: there is nothing to close."""
 
+    @property
+    def is_failed(self) -> bool:
+        """Tell that memory does not fail."""
+        return False
+
+    def require_room(self) -> None:
+        """Do nothing: memory has no reserve."""
+
     def _next(self, kind: str) -> int:
         self._keys[kind] += 1
         return self._keys[kind]

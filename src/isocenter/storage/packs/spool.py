@@ -55,6 +55,11 @@ class LocalPackSpool:
         self._path = folder.partial_path()
         with storage_errors():
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            self._require_room()
+        except StorageFull:
+            self.discard()
+            raise
 
     def write(self, chunk: Buffer) -> None:
         """Append a chunk."""
@@ -75,6 +80,9 @@ class LocalPackSpool:
     def _write_back(self) -> None:
         self._volume.start_write_back(self._fd, PAYLOAD_OFFSET + self._started, self._length - self._started)
         self._started = self._length
+        self._require_room()
+
+    def _require_room(self) -> None:
         with storage_errors():
             if self._reserve_bytes and free_bytes(self._fd) < self._reserve_bytes:
                 raise StorageFull()
@@ -96,6 +104,7 @@ class LocalPackSpool:
         encoded = encode_label(label)
         try:
             with storage_errors():
+                self._require_room()
                 self._failpoints.hit("spool.before_seal")
                 container = self._take_number()
                 self._write_headers(container, encoded, digests)

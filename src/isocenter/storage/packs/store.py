@@ -23,7 +23,7 @@ from isocenter.ports.blobs import (
     DamagedRecord,
 )
 from isocenter.ports.failpoints import Failpoints
-from isocenter.storage.digests import require_blocks
+from isocenter.storage.digests import are_digests_of, require_blocks
 from isocenter.storage.packs.erasure import erase_record
 from isocenter.storage.packs.folder import PackFolder
 from isocenter.storage.packs.layout import PACK_HEADER_SIZE_BYTES, PackKind, decode_pack_header
@@ -127,6 +127,10 @@ class LocalPackBlobStore:
             behind = min(end, start - start % BLOCK_SIZE_BYTES + step)
             yield self.read(address, start=start, length=behind - start)
             start = behind
+
+    def is_address_of(self, address: BlobAddress, content: Buffer) -> bool:
+        """Tell whether these are the bytes that an address was given for, by its digests."""
+        return are_digests_of(address.block_digests, content, length=address.length)
 
     def verify(self, address: BlobAddress) -> bool:
         """Tell whether all the bytes of a blob are intact."""

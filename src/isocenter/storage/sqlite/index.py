@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shutil import disk_usage
 from types import TracebackType
 
 import apsw
 
+from isocenter.domain.errors import StorageFailed, StorageFull
 from isocenter.domain.identifiers import InstanceIdentifier, Level, Scope
 from isocenter.domain.query import Query, SearchRow
 from isocenter.ports.blobs import BlobAddress, BlobPosition
@@ -42,11 +44,21 @@ class SqliteInstanceIndex:
     """Keep the index in one SQLite file."""
 
     def __init__(
-        self, path: Path, *, failpoints: Failpoints | None = None, checkpoint_pages: int = CHECKPOINT_PAGES
+        self,
+        path: Path,
+        *,
+        reserve_bytes: int = 0,
+        failpoints: Failpoints | None = None,
+        checkpoint_pages: int = CHECKPOINT_PAGES,
     ) -> None:
-        """Open the file and bring its schema up to date; raise StorageFailed where the SQLite library is unsafe."""
+        """Open the file and bring its schema up to date; stores leave `reserve_bytes` of its volume free.
+
+        Raises StorageFailed where the SQLite library is unsafe.
+        """
         require_sqlite(apsw.sqlite_lib_version())
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._folder = path.parent
+        self._reserve_bytes = reserve_bytes
         self._queries = load_queries()
         self._writer = IndexWriter(path, failpoints or Failpoints(), checkpoint_pages=checkpoint_pages)
         self._readers = ReaderPool(path, connections_max=READERS_MAX)
@@ -68,6 +80,17 @@ class SqliteInstanceIndex:
     def is_failed(self) -> bool:
         """Tell whether an I/O error stopped all writing until the index is opened anew."""
         return self._writer.is_failed
+
+    def require_room(self) -> None:
+        """Raise StorageFull where new instances would eat into the room that deletes and repairs need."""
+        if not self._reserve_bytes:
+            return
+        try:
+            free_bytes = disk_usage(self._folder).free
+        except OSError as error:
+            raise StorageFailed("The volume of the index does not answer; nothing was acknowledged.") from error
+        if free_bytes < self._reserve_bytes:
+            raise StorageFull("There is no room left for the index; free space and send it again.")
 
     def commit(
         self,
