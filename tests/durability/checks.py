@@ -17,6 +17,7 @@ import apsw
 from isocenter.app.settings import Settings, load_settings
 from isocenter.app.wiring import INDEX_FILE, open_stores
 from isocenter.domain.identifiers import InstanceIdentifier
+from isocenter.ports.blobs import BlobPosition
 from isocenter.ports.index import Change, ChangeAction, InstanceIndex
 from tests.durability.client import Client
 from tests.durability.history import History, Violated
@@ -115,7 +116,9 @@ def check_files(archive: Archive, history: History) -> list[Change]:
         assert totals.studies == len({identifier.study_instance_uid for identifier in stored})
         known = index.positions()
         for position in blobs.positions():
-            assert known.get(position.container, 0) >= position.length, "a tail is left after a clean end"
+            tail = BlobPosition(position.container, known.get(position.container, 0))
+            left = [record for record in blobs.iter_records(after=tail) if record.address.container == tail.container]
+            assert not left, "an instance is left behind the index after a clean end"
     _check_integrity(settings.storage.index_dir / INDEX_FILE)
     return changes
 

@@ -36,7 +36,7 @@ class Stored:
 
     status: int
     acknowledged: list[InstanceIdentifier]
-    reasons: dict[InstanceIdentifier, int]
+    reasons: list[int]
 
 
 class Client:
@@ -60,9 +60,9 @@ class Client:
             instance.identifier: self._history.begin_store(instance, may_replace=may_replace) for instance in instances
         }
         assert len(before) == len(instances), "one identity once in a request"
-        answer = self._ask("POST", "/studies", content=_multipart(instances), headers=_STORE_HEADERS)
+        answer = self.post(instances)
         by_uid = {instance.identifier.sop_instance_uid: instance for instance in instances}
-        result = Stored(answer.status_code, [], {})
+        result = Stored(answer.status_code, [], [])
         is_data = answer.headers.get("content-type", "").startswith(JSON)
         dataset: dict[str, Any] = answer.json() if is_data else {}
         for item in dataset.get(STORED_SEQUENCE, {}).get("Value", []):
@@ -70,15 +70,21 @@ class Client:
             self._history.acknowledge(instance.identifier, instance.digest)
             result.acknowledged.append(instance.identifier)
         for item in dataset.get(FAILED_SEQUENCE, {}).get("Value", []):
-            identifier = by_uid.pop(item[SOP_INSTANCE_UID]["Value"][0]).identifier
             reason = item[FAILURE_REASON]["Value"][0]
-            result.reasons[identifier] = reason
-            if reason != PROCESSING_FAILURE:
-                self._history.refused(identifier, before[identifier])
-        if answer.status_code in REFUSED_WHOLE:
+            result.reasons.append(reason)
+            if SOP_INSTANCE_UID in item:  # an instance that did not even reach the scanner has no name yet
+                identifier = by_uid.pop(item[SOP_INSTANCE_UID]["Value"][0]).identifier
+                if reason != PROCESSING_FAILURE:
+                    self._history.refused(identifier, before[identifier])
+        is_settled = bool(result.reasons) and PROCESSING_FAILURE not in result.reasons
+        if is_settled or answer.status_code in REFUSED_WHOLE:
             for instance in by_uid.values():
                 self._history.refused(instance.identifier, before[instance.identifier])
         return result
+
+    def post(self, instances: Sequence[SmallInstance]) -> httpx.Response:
+        """Send instances in one request and leave it to the caller to record what comes of it."""
+        return self._ask("POST", "/studies", content=_multipart(instances), headers=_STORE_HEADERS)
 
     def delete(self, identifier: InstanceIdentifier) -> int:
         """Delete an instance; raise NodeGone where no answer comes."""

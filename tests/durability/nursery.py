@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -110,12 +110,16 @@ class Node:
 
     def wait_ready(self) -> None:
         """Wait until it is ready; raise EndedEarly where it ends before."""
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not self.is_ready():
+        self.wait_until(self.is_ready, timeout_s=START_TIMEOUT_S)
+
+    def wait_until(self, has_happened: Callable[[], bool], *, timeout_s: float) -> None:
+        """Wait for something; raise EndedEarly where the node ends before."""
+        deadline = time.monotonic() + timeout_s
+        while not has_happened():
             if not self.child.is_alive():
                 raise EndedEarly(f"code {self.child.wait(STOP_TIMEOUT_S)}:\n{self.archive.log()}")
             if time.monotonic() > deadline:
-                raise AssertionError(f"not ready within {START_TIMEOUT_S:.0f} s:\n{self.archive.log()}")
+                raise AssertionError(f"it did not happen within {timeout_s:.0f} s:\n{self.archive.log()}")
             time.sleep(POLL_S)
 
     def stop(self) -> None:

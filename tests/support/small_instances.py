@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from struct import pack
 
 from isocenter.domain.identifiers import InstanceIdentifier
@@ -20,7 +20,7 @@ class SmallInstance:
     """A Part 10 file and what is known of it."""
 
     identifier: InstanceIdentifier
-    content: bytes
+    content: bytes = field(repr=False)
     pixel_offset: int
     """Where its one frame begins, which reaches to the end."""
 
