@@ -37,7 +37,7 @@ def demo_plans(today: datetime) -> tuple[StudyPlan, ...]:
             begun[1],
             "ACC0000143",
             "CT HEAD WITHOUT CONTRAST",
-            (CtSeriesPlan(Region.HEAD, "Head 1.25 standard", 128, 1.25, -68.0, 240.0, (40, 90)),),
+            (CtSeriesPlan(Region.HEAD, "Head 1.25 standard", 128, 1.25, -82.0, 240.0, (40, 90)),),
             finding=Finding.HAEMORRHAGE,
             atrophy=0.5,
         ),

@@ -290,3 +290,10 @@ def test_an_empty_database_is_made_once(path: Path) -> None:
     migrate_to_current(connection)
     migrate_to_current(connection)
     assert connection.pragma("user_version") == SCHEMA_VERSION
+
+
+def test_only_its_owner_reads_the_index_and_its_log(tmp_path: Path) -> None:
+    path = tmp_path / "index.sqlite3"
+    with SqliteInstanceIndex(path):
+        modes = {each.name: each.stat().st_mode & 0o777 for each in tmp_path.iterdir()}
+    assert set(modes.values()) == {0o600}, modes

@@ -37,7 +37,8 @@ def require_sqlite(version: str) -> None:
 
 
 def open_writer(path: Path) -> apsw.Connection:
-    """Open the one connection that writes, and create the file where there is none."""
+    """Open the one connection that writes, and create the file where there is none, for its owner's eyes alone."""
+    path.touch(mode=0o600)
     connection = apsw.Connection(str(path), statementcachesize=STATEMENTS_KEPT)
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     for pragma in (
