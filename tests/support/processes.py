@@ -159,6 +159,7 @@ def serve(
     data_dir: Path,
     *,
     port: int | None = None,
+    program: Sequence[str] = (),
     arguments: Sequence[str] = ("--auth", "off"),
     environment: Mapping[str, str] | None = None,
     must_end_cleanly: bool = True,
@@ -166,13 +167,14 @@ def serve(
     """Run `isocenter serve` on a data folder until the block ends; wait until it is ready.
 
     On leaving, SIGTERM must end it with code 0 and without a traceback, unless it was ended before on purpose
-    (`node.process.kill()`, failpoints) and `must_end_cleanly` says so.
+    (`node.process.kill()`, failpoints) and `must_end_cleanly` says so. `program` is another way to start it, for
+    example under strace.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     http_port = port or free_port()
     address = f"127.0.0.1:{http_port}"
-    program = str(Path(sys.executable).with_name("isocenter"))
-    command = [program, "serve", "--data-dir", str(data_dir), "--http", address, *arguments]
+    program = program or (str(Path(sys.executable).with_name("isocenter")),)
+    command = [*program, "serve", "--data-dir", str(data_dir), "--http", address, *arguments]
     log_path = data_dir.with_name(data_dir.name + ".log")
     with running(command, log_path=log_path, environment=environment) as process:
         node = Node(process, f"http://{address}", data_dir)
