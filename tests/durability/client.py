@@ -43,6 +43,7 @@ class Client:
     """One sender. `policy` is the node's duplicate policy."""
 
     def __init__(self, dicomweb_url: str, history: History, *, policy: str = "replace") -> None:
+        self.base_url = dicomweb_url
         self._http = httpx.Client(base_url=dicomweb_url, timeout=ANSWER_TIMEOUT_S, trust_env=False)
         self._history = history
         self._policy = policy
@@ -124,9 +125,9 @@ class Client:
         [instance] = answer.json()
         return dict(instance)
 
-    def get(self, path: str, accept: str) -> httpx.Response:
+    def get(self, path: str, accept: str, **headers: str) -> httpx.Response:
         """Ask for anything."""
-        return self._ask("GET", path, headers={"Accept": accept})
+        return self._ask("GET", path, headers={"Accept": accept, **headers})
 
     def check(self, identifier: InstanceIdentifier) -> None:
         """Hold one instance, read whole, against the history."""

@@ -189,9 +189,10 @@ class Nursery:
         finally:
             node.child.kill()
 
-    def run(self, archive: Archive, *arguments: str) -> int:
+    def run(self, archive: Archive, *arguments: str, output_path: Path | None = None) -> int:
         """Run a command on an archive to its end and return its exit code."""
-        child = self.start([arguments[0], *archive.arguments(), *arguments[1:]], log_path=archive.log_path)
+        output = output_path or archive.log_path
+        child = self.start([arguments[0], *archive.arguments(), *arguments[1:]], log_path=output)
         return child.wait(START_TIMEOUT_S * 2)
 
     def end_children(self) -> None:

@@ -30,7 +30,7 @@ from isocenter.storage.packs.layout import PACK_HEADER_SIZE_BYTES, PackKind, dec
 from isocenter.storage.packs.log import PackLog
 from isocenter.storage.packs.spool import PAYLOAD_OFFSET, LocalPackSpool
 from isocenter.storage.packs.volume import Volume, storage_errors
-from isocenter.storage.packs.walk import iter_pack
+from isocenter.storage.packs.walk import has_intact_header, iter_pack
 
 PACK_SIZE_BYTES = 1 << 30
 """A pack is closed at 1 GiB: few files, and one is still copied or examined in seconds."""
@@ -133,13 +133,14 @@ class LocalPackBlobStore:
         return are_digests_of(address.block_digests, content, length=address.length)
 
     def verify(self, address: BlobAddress) -> bool:
-        """Tell whether all the bytes of a blob are intact."""
+        """Tell whether all the bytes of a blob are intact, and the header by which a walk finds it."""
         try:
             for _ in self.iter_chunks(address):
                 pass
+            with storage_errors(), self._folder.borrow(address.container) as fd:
+                return has_intact_header(fd, address)
         except CorruptInstance:
             return False
-        return True
 
     def erase(self, address: BlobAddress) -> None:
         """Destroy a blob's bytes for good; harmless if done before."""
@@ -242,7 +243,8 @@ def _require_cut_block(fd: int, address: BlobAddress, block: int, data: memoryvi
     require_blocks(whole, address.block_digests, first_block=block)
     low = max(start, begin)
     high = min(start + len(data), begin + len(whole))
-    if data[low - start : high - start] != memoryview(whole)[low - begin : high - begin]:
+    # As bytes: views are compared item by item, a hundred times slower.
+    if bytes(data[low - start : high - start]) != whole[low - begin : high - begin]:
         raise CorruptInstance()
 
 

@@ -53,6 +53,33 @@ def iter_pack(fd: int, container: int, *, start: int, length: int, on_damage: On
         offset = align(payload + header.payload_length)
 
 
+def has_intact_header(fd: int, address: BlobAddress) -> bool:
+    """Tell whether the header before a payload is whole and speaks of that payload.
+
+    Without it a walk does not find the instance. The pack's own header counts with that of its first record.
+    """
+    lowest = max(PACK_HEADER_SIZE_BYTES, address.offset - HEADER_SIZE_MAX_BYTES)
+    before = os.pread(fd, address.offset - lowest, lowest)
+    pack_header = decode_pack_header(os.pread(fd, PACK_HEADER_SIZE_BYTES, 0))
+    at = before.rfind(RECORD_MAGIC)
+    while at >= 0:
+        nonce = pack_header.nonce if pack_header is not None else nonce_of(before[at:])
+        header = decode_record_header(before[at:], offset=lowest + at, nonce=nonce or 0)
+        if header is not None and at + header.header_size == len(before):
+            is_pack_known = pack_header is not None or lowest + at > PACK_HEADER_SIZE_BYTES
+            return is_pack_known and _speaks_of(header, address)
+        at = before.rfind(RECORD_MAGIC, 0, at)
+    return False
+
+
+def _speaks_of(header: RecordHeader, address: BlobAddress) -> bool:
+    return (
+        header.kind is RecordKind.INSTANCE
+        and header.payload_length == address.length
+        and header.payload_digest == digest_of_digests(address.block_digests)
+    )
+
+
 def _nonce(fd: int, container: int, on_damage: OnDamage) -> int | None:
     head = os.pread(fd, PACK_HEADER_SIZE_BYTES + PREFIX_SIZE_BYTES, 0)
     header = decode_pack_header(head[:PACK_HEADER_SIZE_BYTES])
