@@ -226,7 +226,7 @@ class Intake:
         offset = 0
         try:
             for chunk in self._blobs.iter_chunks(row.address, chunk_size_bytes=COMPARE_CHUNK_BYTES):
-                if content[offset : offset + len(chunk)] != chunk:
+                if bytes(content[offset : offset + len(chunk)]) != chunk:  # views are compared item by item
                     return False
                 offset += len(chunk)
             return True

@@ -6,11 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from isocenter.dicomweb.codec.dialect import Dialect
 from isocenter.domain.errors import InvalidRequest
 
 VIEWPORT_MAX = 4096
 """Larger than any screen; a picture is scaled to what is shown (viewer-ui 3.1)."""
-DEFAULT_QUALITY = 100
+DEFAULT_QUALITY = 90
+"""Half the bytes and the time of 100, and no one sees the difference; Azure's service says 100 (dicom-service 3.6)."""
+AZURE_QUALITY = 100
 THUMBNAIL_SIDE = 256
 THUMBNAIL_QUALITY = 80
 
@@ -39,16 +42,19 @@ class RenderRequest:
 _FUNCTIONS = ("linear", "linear-exact", "sigmoid")
 
 
-def parse_render_request(parameters: Mapping[str, str], *, is_thumbnail: bool = False) -> RenderRequest:
+def parse_render_request(
+    parameters: Mapping[str, str], dialect: Dialect, *, is_thumbnail: bool = False
+) -> RenderRequest:
     """Return what the query parameters ask for.
 
     Raises InvalidRequest where one of them cannot be met.
     """
+    default = AZURE_QUALITY if dialect.is_azure else DEFAULT_QUALITY
     viewport, source = _viewport(parameters.get("viewport"))
     if is_thumbnail:
         viewport = viewport or (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
     return RenderRequest(
-        quality=_quality(parameters.get("quality"), default=THUMBNAIL_QUALITY if is_thumbnail else DEFAULT_QUALITY),
+        quality=_quality(parameters.get("quality"), default=THUMBNAIL_QUALITY if is_thumbnail else default),
         viewport=viewport,
         source=source,
         window=_window(parameters.get("window")),

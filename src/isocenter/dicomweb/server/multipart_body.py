@@ -6,11 +6,10 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from isocenter.dicomweb.codec.multipart import encode_closing, encode_part_header, multipart_content_type
-from isocenter.dicomweb.server.service import Call
-from isocenter.dicomweb.server.streaming import open_stream
+from isocenter.dicomweb.server.streaming import Body
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +26,8 @@ def new_boundary() -> str:
     return secrets.token_hex(16)
 
 
-async def multipart_response(call: Call, parts: Sequence[Part], *, part_type: str) -> StreamingResponse:
-    """Return a streamed multipart/related answer, with its length if every part tells its own."""
+def multipart_body(parts: Sequence[Part], *, part_type: str) -> Body:
+    """Return a multipart/related message, with its length if every part tells its own."""
     boundary = new_boundary()
     closing = encode_closing(boundary)
     headers = [
@@ -42,14 +41,15 @@ async def multipart_response(call: Call, parts: Sequence[Part], *, part_type: st
         yield closing
 
     lengths = [part.length for part in parts if part.length is not None]
-    known = {}
+    total = None
     if len(lengths) == len(parts):
-        known["Content-Length"] = str(sum(lengths) + sum(map(len, headers)) + len(closing))
-    return StreamingResponse(
-        await open_stream(call.service, chunks()),
-        media_type=multipart_content_type(boundary, part_type),
-        headers=known,
-    )
+        total = sum(lengths) + sum(map(len, headers)) + len(closing)
+    return Body(multipart_content_type(boundary, part_type), total, chunks())
+
+
+def single_body(part: Part) -> Body:
+    """Return a message that is one part alone."""
+    return Body(part.content_type, part.length, part.read())
 
 
 def whole_multipart_response(contents: Sequence[tuple[str, bytes]], *, part_type: str) -> Response:

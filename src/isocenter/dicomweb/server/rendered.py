@@ -25,7 +25,7 @@ RENDERED_INSTANCES_MAX = 1000
 
 async def render_instances(call: Call) -> Response:
     """Render an instance's first frame, or every instance of a series or study in a part of its own."""
-    request = parse_render_request(call.request.query_params)
+    request = parse_render_request(call.request.query_params, call.dialect)
     scope = call.scope()
     if scope.level is Level.INSTANCE:
         return await call.service.run(_render_instance, call, scope, request)
@@ -34,14 +34,14 @@ async def render_instances(call: Call) -> Response:
 
 async def render_frames(call: Call) -> Response:
     """Render one frame, or several in a part each."""
-    request = parse_render_request(call.request.query_params)
+    request = parse_render_request(call.request.query_params, call.dialect)
     numbers = parse_frame_numbers(call.parameters["frames"])
     return await call.service.run(_render_frames, call, call.scope(), numbers, request)
 
 
 async def render_thumbnail(call: Call) -> Response:
     """Return a small picture that stands for a study, series, instance or frame."""
-    request = parse_render_request(call.request.query_params, is_thumbnail=True)
+    request = parse_render_request(call.request.query_params, call.dialect, is_thumbnail=True)
     frame_number = None
     if "frames" in call.parameters:
         frame_number = parse_frame_numbers(call.parameters["frames"])[0]

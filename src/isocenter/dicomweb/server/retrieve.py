@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from isocenter.archive import bulk_data, retrieve, transcode
 from isocenter.dicomweb.codec.accept import (
@@ -17,9 +17,9 @@ from isocenter.dicomweb.codec.accept import (
     choose_dicom,
     choose_frames,
 )
-from isocenter.dicomweb.server.multipart_body import Part, multipart_response, whole_multipart_response
+from isocenter.dicomweb.server.multipart_body import Part, multipart_body, single_body, whole_multipart_response
 from isocenter.dicomweb.server.service import Call
-from isocenter.dicomweb.server.streaming import open_stream
+from isocenter.dicomweb.server.streaming import Body, answer
 from isocenter.domain.errors import InvalidRequest, NotAcceptable
 from isocenter.domain.identifiers import Level, Scope
 from isocenter.ports.index import InstanceRow
@@ -39,28 +39,24 @@ _ONE_FRAME = "The accept header is supported for single frame retrieval, use mul
 async def retrieve_instances(call: Call) -> Response:
     """Return the instances of a study, a series, or one instance."""
     scope = call.scope()
-    is_instance = scope.level is Level.INSTANCE
-    choose_dicom(call.accept, call.dialect, is_instance=is_instance)
-    rows = await call.service.run(
-        retrieve.find_instances, call.archive, call.principal, scope, original=call.wants_original
-    )
+    choose_dicom(call.accept, call.dialect, is_instance=scope.level is Level.INSTANCE)
+    return await answer(call.service, partial(_instances_body, call, scope), ATTACHMENT)
+
+
+def _instances_body(call: Call, scope: Scope) -> Body:
+    rows = retrieve.find_instances(call.archive, call.principal, scope, original=call.wants_original)
     stored = {row.transfer_syntax_uid for row in rows}
     chosen = choose_dicom(
         call.accept,
         call.dialect,
-        is_instance=is_instance,
+        is_instance=scope.level is Level.INSTANCE,
         stored_transfer_syntax_uid=stored.pop() if len(stored) == 1 else None,
     )
     _refuse_many(call, chosen, rows)
     for row in rows:
         transcode.check_target(call.archive, row, chosen.transfer_syntax)
-    if chosen.is_multipart:
-        parts = [_instance_part(call, row, chosen.transfer_syntax) for row in rows]
-        response: Response = await multipart_response(call, parts, part_type=DICOM)
-    else:
-        response = await _single_part(call, _instance_part(call, rows[0], chosen.transfer_syntax))
-    response.headers.update(ATTACHMENT)
-    return response
+    parts = [_instance_part(call, row, chosen.transfer_syntax) for row in rows]
+    return multipart_body(parts, part_type=DICOM) if chosen.is_multipart else single_body(parts[0])
 
 
 def _refuse_many(call: Call, chosen: Representation, rows: Sequence[InstanceRow]) -> None:
@@ -79,15 +75,6 @@ def _instance_part(call: Call, row: InstanceRow, transfer_syntax_uid: str) -> Pa
         return Part(content_type, row.address.length, partial(retrieve.read_instance, call.archive, row))
     content_type = f"{DICOM}; transfer-syntax={transfer_syntax_uid}"
     return Part(content_type, None, partial(transcode.iter_transcoded, call.archive, row, transfer_syntax_uid))
-
-
-async def _single_part(call: Call, part: Part) -> Response:
-    headers = {} if part.length is None else {"Content-Length": str(part.length)}
-    if part.length is not None and part.length <= retrieve.STREAM_CHUNK_BYTES:
-        content = b"".join(await call.service.run(lambda: list(part.read())))
-        return Response(content, media_type=part.content_type)
-    content_stream = await open_stream(call.service, part.read())
-    return StreamingResponse(content_stream, media_type=part.content_type, headers=headers)
 
 
 def parse_frame_numbers(text: str) -> list[int]:
@@ -129,19 +116,15 @@ async def retrieve_bulk_data(call: Call) -> Response:
     """Return one value of an instance, as its BulkDataURI names it."""
     chosen = choose_bulkdata(call.accept)
     path = "/".join(value for name, value in call.parameters.items() if name.startswith("path"))
-    scope = call.scope()
+    return await answer(call.service, partial(_bulk_body, call, call.scope(), path, chosen), ATTACHMENT)
 
-    def find() -> list[bulk_data.BulkValue]:
-        row = retrieve.find_instance(call.archive, call.principal, scope)
-        return bulk_data.open_bulk_data(call.archive, row, path)
 
-    values = await call.service.run(find)
+def _bulk_body(call: Call, scope: Scope, path: str, chosen: Representation) -> Body:
+    row = retrieve.find_instance(call.archive, call.principal, scope)
+    values = bulk_data.open_bulk_data(call.archive, row, path)
     parts = [Part(OCTET_STREAM, value.length, value.read) for value in values]
     if chosen.is_multipart:
-        response: Response = await multipart_response(call, parts, part_type=OCTET_STREAM)
-    elif len(parts) == 1:
-        response = await _single_part(call, parts[0])
-    else:
+        return multipart_body(parts, part_type=OCTET_STREAM)
+    if len(parts) > 1:
         raise NotAcceptable("The frames of this value come in several parts: accept multipart/related.")
-    response.headers.update(ATTACHMENT)
-    return response
+    return single_body(parts[0])

@@ -1,14 +1,45 @@
-"""From blocking iterators to streamed responses, reading ahead by a bounded amount."""
+"""From blocking iterators to responses: whole where they are small, else streamed with a bounded read-ahead."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from starlette.responses import Response, StreamingResponse
 
 from isocenter.dicomweb.server.service import Service
 
 READ_AHEAD_BYTES = 4 * 1024**2
 """One trip to a reader's thread brings about this much, while as much is being sent: two such batches at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What an answer consists of: its media type, its length where that is known, and its bytes by and by."""
+
+    media_type: str
+    length: int | None
+    chunks: Iterator[bytes]
+
+
+async def answer(service: Service, make_body: Callable[[], Body], headers: Mapping[str, str]) -> Response:
+    """Return the answer with a body that is made and read off the event loop.
+
+    Its first batch is read before this returns, so that what cannot be read at all is answered with its status, and
+    what fits into one batch costs one trip to a thread.
+    """
+    body, first = await service.run(_begin, make_body)
+    if body.length is not None and sum(map(len, first)) == body.length:
+        return Response(b"".join(first), media_type=body.media_type, headers=dict(headers))
+    known = {} if body.length is None else {"Content-Length": str(body.length)}
+    content = _stream(service, first, body.chunks)
+    return StreamingResponse(content, media_type=body.media_type, headers={**known, **headers})
+
+
+def _begin(make_body: Callable[[], Body]) -> tuple[Body, list[bytes]]:
+    body = make_body()
+    return body, _take(body.chunks)
 
 
 def _take(chunks: Iterator[bytes]) -> list[bytes]:
@@ -20,15 +51,6 @@ def _take(chunks: Iterator[bytes]) -> list[bytes]:
         if size_bytes >= READ_AHEAD_BYTES:
             break
     return batch
-
-
-async def open_stream(service: Service, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Return what a blocking iterator yields, one batch being read while the one before is sent.
-
-    The first batch is read before this returns, so that what cannot be read at all is answered with its status.
-    """
-    first = await service.run(_take, chunks)
-    return _stream(service, first, chunks)
 
 
 async def _stream(service: Service, batch: list[bytes], chunks: Iterator[bytes]) -> AsyncIterator[bytes]:

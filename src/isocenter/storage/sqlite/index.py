@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from shutil import disk_usage
@@ -116,7 +117,7 @@ class SqliteInstanceIndex:
         query = self._queries["instances_of_instance"]
         found: dict[InstanceIdentifier, InstanceRow] = {}
         with self._readers.connection() as connection:
-            for identifier in identifiers:
+            for identifier in self._maybe_stored(connection, identifiers):
                 bindings = {
                     "partition_name": identifier.partition_name,
                     "study_instance_uid": identifier.study_instance_uid,
@@ -127,6 +128,17 @@ class SqliteInstanceIndex:
                 for row in fetch(connection, query, bindings):
                     found[identifier] = _instance_row(row)
         return found
+
+    def _maybe_stored(
+        self, connection: apsw.Connection, identifiers: Sequence[InstanceIdentifier]
+    ) -> list[InstanceIdentifier]:
+        """Return those of the identifiers whose SOP Instance UID is known: of a batch of new ones, none, by one look."""
+        known: set[tuple[str, str]] = set()
+        for partition_name in {identifier.partition_name for identifier in identifiers}:
+            uids = [one.sop_instance_uid for one in identifiers if one.partition_name == partition_name]
+            bindings = {"partition_name": partition_name, "sop_instance_uids": json.dumps(uids)}
+            known.update((partition_name, uid) for (uid,) in fetch(connection, self._queries["known_uids"], bindings))
+        return [one for one in identifiers if (one.partition_name, one.sop_instance_uid) in known]
 
     def instances(self, scope: Scope, *, original: bool = False) -> list[InstanceRow]:
         """Return the instances of a scope, by series, instance number, key."""

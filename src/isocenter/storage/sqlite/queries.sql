@@ -70,6 +70,14 @@ DELETE FROM study_name_word WHERE study_key = ?;
 -- Let a study be found by a word of a name.
 INSERT OR IGNORE INTO study_name_word (partition_key, attribute, word, study_key) VALUES (?, ?, ?, ?);
 
+-- name: known_uids
+-- Tell which of a list of SOP Instance UIDs (a JSON array) a partition has in any study.
+SELECT DISTINCT instance.sop_instance_uid
+FROM partition
+CROSS JOIN json_each(:sop_instance_uids) AS asked
+CROSS JOIN instance ON instance.partition_key = partition.partition_key AND instance.sop_instance_uid = asked.value
+WHERE partition.partition_name = :partition_name;
+
 -- name: stored_version
 -- Find the current version of an instance within a series.
 SELECT instance_key, has_original, container, offset, length, block_digests FROM instance
