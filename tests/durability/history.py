@@ -108,6 +108,11 @@ class History:
         with self._lock:
             return self._entries[identifier].possible
 
+    def current(self, identifier: InstanceIdentifier) -> str:
+        """Return the one state that an instance is known to be in."""
+        [state] = self.possible(identifier)
+        return state
+
     def identifiers(self) -> list[InstanceIdentifier]:
         """Return every identity that was ever sent."""
         with self._lock:

@@ -22,13 +22,16 @@ def find_instances(
 ) -> list[InstanceRow]:
     """Return the instances of a scope in the order of series and instance numbers.
 
-    Raises NotFound where there is nothing, Forbidden.
+    With `original`, each as it was first stored (dicom-service 3.7). Raises NotFound where there is nothing, Forbidden.
     """
     principal.require(DataAction.READ)
-    rows = archive.index.instances(scope, original=original)
+    rows = archive.index.instances(scope)
     if not rows:
         raise NotFound(f"The specified {scope.level.name.lower()} cannot be found.")
-    return rows
+    if not original:
+        return rows
+    first = {row.identifier: row for row in archive.index.instances(scope, original=True)}
+    return [first.get(row.identifier, row) for row in rows]
 
 
 def find_instance(archive: Archive, principal: Principal, scope: Scope, *, original: bool = False) -> InstanceRow:
