@@ -7,7 +7,6 @@ the index knows what the packs hold, and an index built anew from the packs name
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -174,14 +173,3 @@ def check_reindex(nursery: Nursery, archive: Archive, history: History) -> None:
         surplus = [one.sop_instance_uid for one in stored.keys() - history.settled().keys()]
         missing = [one.sop_instance_uid for one in history.settled().keys() - stored.keys()]
         raise Violated(f"reindex brings back {surplus}, loses {missing}, or changes bytes")
-
-
-def wal_size_bytes(archive: Archive) -> int:
-    """Return how long the index's log is."""
-    path = Path(f"{settings_of(archive).storage.index_dir / INDEX_FILE}-wal")
-    return path.stat().st_size if path.exists() else 0
-
-
-def log_has(archive: Archive, pattern: str) -> bool:
-    """Tell whether a node wrote something to its log."""
-    return re.search(pattern, archive.log_path.read_text(errors="replace")) is not None
