@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from isocenter.archive.intake import Intake
 from isocenter.archive.metadata_cache import MetadataCache
+from isocenter.dicom.shapes import HeaderShapes
 from isocenter.domain.outcome import DuplicatePolicy
 from isocenter.ports.blobs import BlobStore
 from isocenter.ports.clock import Clock
@@ -37,3 +38,4 @@ class Archive:
     clock: Clock
     metadata_cache: MetadataCache
     settings: ArchiveSettings = ArchiveSettings()
+    header_shapes: HeaderShapes = field(default_factory=HeaderShapes)

@@ -105,7 +105,7 @@ class Reception:
             self._spool = None
 
     def _scan(self, content: Buffer) -> Arrival:
-        self.scanned = scanned = scan_instance(content, wanted=WANTED_TAGS)
+        self.scanned = scanned = scan_instance(content, wanted=WANTED_TAGS, shapes=self._archive.header_shapes)
         identifier = identify(scanned, partition_name=self._partition_name)
         expected = self._study_instance_uid
         if expected is not None and identifier.study_instance_uid != expected:

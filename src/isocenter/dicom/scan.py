@@ -14,6 +14,7 @@ from isocenter.dicom.charset import DEFAULT_CHARACTER_SET, parse_character_set
 from isocenter.dicom.dictionary import AMBIGUOUS_VRS, dictionary_vr, resolve_vr
 from isocenter.dicom.model import UNDEFINED_LENGTH, PixelElement, ScannedInstance
 from isocenter.dicom.part10 import OpenedFile, open_file
+from isocenter.dicom.shapes import HeaderShapes
 from isocenter.dicom.text import PLAIN_TEXT_VRS, TEXT_LENGTH_MAX, decode_plain_text, decode_text
 from isocenter.dicom.walk import Buffer, Element, Walked, walk_dataset
 from isocenter.domain.errors import LimitExceeded
@@ -33,18 +34,39 @@ _WANTED_SETS_MAX = 16
 """The index wants one set of tags, and another for each set of extended query tags."""
 
 
-def scan_instance(buffer: Buffer, *, wanted: frozenset[int]) -> ScannedInstance:
+def scan_instance(buffer: Buffer, *, wanted: frozenset[int], shapes: HeaderShapes | None = None) -> ScannedInstance:
     """Walk the file and return the wanted attributes and where things lie.
 
-    Raises InvalidDataset for bytes that are no instance, LimitExceeded for those beyond the limits of the parser.
+    With `shapes`, a header like one that was walked lately is not walked again. Raises InvalidDataset for bytes that are
+    no instance, LimitExceeded for those beyond the limits of the parser.
     """
-    return scan_opened(open_file(buffer), wanted=wanted)
+    if shapes is None:
+        return scan_opened(open_file(buffer), wanted=wanted)
+    shape = shapes.recall(buffer, wanted)
+    if shape is not None:
+        opened = OpenedFile(buffer, shape.encoding, shape.dataset_offset, len(buffer))
+        return _scanned(opened, shape.walked, wanted)
+    opened = open_file(buffer)
+    walked = _walk(opened, wanted)
+    scanned = _scanned(opened, walked, wanted)
+    shapes.learn(opened, walked, wanted)
+    return scanned
 
 
 def scan_opened(opened: OpenedFile, *, wanted: frozenset[int]) -> ScannedInstance:
     """Do the same for a file that is opened already, so that a deflated one is inflated only once."""
+    return _scanned(opened, _walk(opened, wanted), wanted)
+
+
+def _walk(opened: OpenedFile, wanted: frozenset[int]) -> Walked:
+    buffer = opened.buffer
+    return walk_dataset(
+        buffer, opened.dataset_offset, len(buffer), encoding=opened.encoding, wanted=_with_context(wanted)
+    )
+
+
+def _scanned(opened: OpenedFile, walked: Walked, wanted: frozenset[int]) -> ScannedInstance:
     buffer, encoding = opened.buffer, opened.encoding
-    walked = walk_dataset(buffer, opened.dataset_offset, len(buffer), encoding=encoding, wanted=_with_context(wanted))
     if walked.is_implicit_vr != encoding.is_implicit_vr:
         encoding = replace(encoding, is_implicit_vr=walked.is_implicit_vr)
     return ScannedInstance(

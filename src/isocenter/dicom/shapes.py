@@ -1,0 +1,132 @@
+"""Headers that were walked lately, so that one of the same shape need not be walked again.
+
+Instances of a series come one behind the other and mostly have the same elements of the same lengths. The walk of a
+header depends on nothing but its structure: tags, VRs, lengths, items and delimiters, and the transfer syntax. Where
+all of those bytes are as in a header that was walked, everything lies where it lay there, and one comparison of two
+large numbers takes the place of the walk. Values are never taken over; they are read anew.
+
+    structure = every byte up to the pixel data, save the preamble and the values of elements
+    header & mask == structure of a header that was walked  →  its walk holds
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from struct import Struct
+
+from isocenter.dicom.model import UNDEFINED_LENGTH, Encoding
+from isocenter.dicom.part10 import META_OFFSET, OpenedFile
+from isocenter.dicom.walk import Buffer, Element, Walked, walk_dataset
+
+SHAPES_MAX = 8
+"""Shapes that are tried; lengths of numbers and UIDs vary in a few ways within a series."""
+SEEN_MAX = 64
+"""Recent headers that are remembered by their place of the pixel data alone: a second one is worth learning."""
+HEADER_LENGTH_MAX = 64 * 1024
+"""A longer header is rare, and its comparison no longer cheap."""
+
+_TAIL_LENGTH = 8
+_UNDEFINED = b"\xff\xff\xff\xff"
+_TRANSFER_SYNTAX = 0x0010
+_META = Struct("<HH2sH")
+_LENGTH = Struct("<I")
+_LONG_VRS = (b"OB", b"OW", b"UN", b"UT", b"SQ")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The structure of a header, and what the walk of it found."""
+
+    length: int
+    mask: int
+    structure: int
+    tail: bytes
+    size_min: int
+    """Where the pixel data ends, if its length is defined: a shorter file is cut off."""
+    encoding: Encoding
+    dataset_offset: int
+    walked: Walked
+    wanted: frozenset[int]
+
+
+class HeaderShapes:
+    """A few shapes, the latest first. Threads may share it: what they swap is replaced whole."""
+
+    def __init__(self) -> None:
+        self._shapes: tuple[Shape, ...] = ()
+        self._seen: deque[tuple[int, int]] = deque(maxlen=SEEN_MAX)
+
+    def recall(self, buffer: Buffer, wanted: frozenset[int]) -> Shape | None:
+        """Return the shape that a file's header has, if it is one of those remembered."""
+        for shape in self._shapes:
+            start = shape.length - _TAIL_LENGTH
+            if (
+                bytes(buffer[start : shape.length]) == shape.tail
+                and len(buffer) >= shape.size_min
+                and shape.wanted == wanted
+                and int.from_bytes(buffer[: shape.length], "little") & shape.mask == shape.structure
+            ):
+                return shape
+        return None
+
+    def learn(self, opened: OpenedFile, walked: Walked, wanted: frozenset[int]) -> None:
+        """Remember the shape of a header that was walked, once another with its pixel data at that place was seen."""
+        pixels = walked.pixel_element
+        if pixels is None or opened.encoding.is_deflated or pixels.value_offset > HEADER_LENGTH_MAX:
+            return
+        sign = (pixels.value_offset, walked.number_of_elements)
+        if sign not in self._seen:
+            self._seen.append(sign)
+            return
+        shape = _shape_of(opened, walked, wanted, pixels.value_offset)
+        self._shapes = (shape, *self._shapes[: SHAPES_MAX - 1])
+
+
+def _shape_of(opened: OpenedFile, walked: Walked, wanted: frozenset[int], length: int) -> Shape:
+    buffer, encoding = opened.buffer, opened.encoding
+    mask = bytearray(b"\xff" * length)
+    mask[:128] = bytes(128)
+    _free_meta(mask, bytes(buffer[: opened.dataset_offset]))
+    whole = walk_dataset(buffer, opened.dataset_offset, len(buffer), encoding=encoding, wanted=None)
+    _free_values(mask, buffer, whole.elements)
+    mask_number = int.from_bytes(mask, "little")
+    pixels = walked.pixel_element
+    is_defined = pixels is not None and pixels.length != UNDEFINED_LENGTH
+    return Shape(
+        length=length,
+        mask=mask_number,
+        structure=int.from_bytes(buffer[:length], "little") & mask_number,
+        tail=bytes(buffer[length - _TAIL_LENGTH : length]),
+        size_min=length + pixels.length if pixels is not None and is_defined else length,
+        encoding=encoding,
+        dataset_offset=opened.dataset_offset,
+        walked=walked,
+        wanted=wanted,
+    )
+
+
+def _free_meta(mask: bytearray, meta: bytes) -> None:
+    """Leave the values of the file meta information open, save that of the transfer syntax."""
+    position = META_OFFSET
+    while position + 8 <= len(meta):
+        _, element, vr, length = _META.unpack_from(meta, position)
+        value = position + 8
+        if vr in _LONG_VRS:
+            length, value = _LENGTH.unpack_from(meta, value)[0], position + 12
+        elif not vr.isalpha():
+            return
+        if element != _TRANSFER_SYNTAX:
+            mask[value : value + length] = bytes(length)
+        position = value + length
+
+
+def _free_values(mask: bytearray, buffer: Buffer, elements: list[Element]) -> None:
+    """Leave the values of elements open; one of undefined length ends where its bytes say, so those stay fixed."""
+    for _, _, offset, length, items in elements:
+        if items is not None:
+            for item in items:
+                _free_values(mask, buffer, item)
+        elif bytes(buffer[offset - 4 : offset]) != _UNDEFINED:
+            end = min(offset + length, len(mask))
+            mask[offset:end] = bytes(max(0, end - offset))
