@@ -37,8 +37,8 @@ _WANTED_SETS_MAX = 16
 def scan_instance(buffer: Buffer, *, wanted: frozenset[int], shapes: HeaderShapes | None = None) -> ScannedInstance:
     """Walk the file and return the wanted attributes and where things lie.
 
-    With `shapes`, a header like one that was walked lately is not walked again. Raises InvalidDataset for bytes that are
-    no instance, LimitExceeded for those beyond the limits of the parser.
+    With `shapes`, a header like one that was walked lately is not walked again. Raises InvalidDataset for bytes that
+    are no instance, LimitExceeded for those beyond the limits of the parser.
     """
     if shapes is None:
         return scan_opened(open_file(buffer), wanted=wanted)
