@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from functools import lru_cache
 
 from isocenter.domain.errors import Forbidden
 from isocenter.domain.principal import LOCAL_OWNER, Principal
+
+ADDRESSES_KEPT = 64
+"""A node is called by few names; an attacker's many only push each other out."""
 
 
 class LoopbackAuthenticator:
@@ -44,6 +48,7 @@ def _without_port(host: str) -> str:
     return host.rsplit(":", 1)[0] if host.count(":") == 1 else host
 
 
+@lru_cache(maxsize=ADDRESSES_KEPT)
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)

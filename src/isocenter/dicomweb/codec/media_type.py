@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 MEMBERS_MAX = 64
 """Media ranges read from one Accept header; viewers send up to ten."""
 
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+ACCEPTS_KEPT = 256
+"""A client asks with a handful of Accept headers, again and again."""
+SHORT_ACCEPT_LENGTH = 512
+"""Longer ones are read each time, so that what is kept stays small."""
+
 _ESSENCE = re.compile(rf"{_WORD}/{_WORD}", re.ASCII)
 _NAME = re.compile(_WORD, re.ASCII)
 _QUALITY = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?", re.ASCII)
@@ -54,6 +60,15 @@ def parse_media_type(text: str) -> MediaType | None:
 
 def parse_accept(text: str) -> tuple[MediaType, ...]:
     """Return the media ranges of an Accept header in their order, leaving out members that cannot be read."""
+    return _parse_short(text) if len(text) <= SHORT_ACCEPT_LENGTH else _parse_accept(text)
+
+
+@lru_cache(maxsize=ACCEPTS_KEPT)
+def _parse_short(text: str) -> tuple[MediaType, ...]:
+    return _parse_accept(text)
+
+
+def _parse_accept(text: str) -> tuple[MediaType, ...]:
     ranges: list[MediaType] = []
     for member in _split(text, ","):
         media_type = parse_media_type(member)

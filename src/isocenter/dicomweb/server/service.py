@@ -55,7 +55,8 @@ class Call:
     @property
     def accept(self) -> str | None:
         """Return what the caller accepts: the query parameter `accept` before the header (PS3.18 8.3.3.1)."""
-        return self.request.query_params.get("accept") or self.request.headers.get("accept")
+        in_query = self.request.query_params.get("accept") if self.request.scope["query_string"] else None
+        return in_query or self.request.headers.get("accept")
 
     @property
     def wants_original(self) -> bool:
