@@ -26,7 +26,7 @@ from tests.support.small_instances import digest_of
 
 SENDERS = 3
 READERS = 2
-LOAD_MAX_S = 1.2
+LOAD_MAX_S = 0.8
 START_KILLS = 0.2
 """The share of kills that fall into the start."""
 START_MAX_S = 0.4

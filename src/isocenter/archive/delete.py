@@ -15,9 +15,12 @@ def delete(archive: Archive, principal: Principal, scope: Scope) -> int:
     """Remove a scope from the archive; return how many instances went.
 
     The commit makes it unreachable at once; `erase_due` destroys the bytes after the grace for running readers.
-    Raises NotFound where there is nothing, Forbidden.
+    Raises NotFound where there is nothing, Forbidden, and StorageFailed after an I/O error of a store: what that one
+    left in the packs is settled by the next start, and must not come back behind a delete.
     """
     principal.require(DataAction.DELETE)
+    if archive.intake.failure is not None:
+        raise archive.intake.failure
     now = archive.clock.now().timestamp()
     removed = archive.index.delete(scope, now=now, erase_due_at=now + archive.settings.erase_after_s)
     if not removed:
