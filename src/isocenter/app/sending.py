@@ -31,6 +31,13 @@ from isocenter.domain.errors import (
     Unavailable,
 )
 from isocenter.domain.identifiers import Level, Scope
+from isocenter.domain.statuses import (
+    CANNOT_UNDERSTAND,
+    INSTANCE_EXISTS,
+    OUT_OF_RESOURCES,
+    PROCESSING_FAILURE,
+    VALIDATION_FAILED,
+)
 
 BATCH_SIZE_BYTES = 32 * 1024**2
 """What a stopped run may have to send again, for each request in flight; longer ones are no faster."""
@@ -41,18 +48,16 @@ FIRST_WAIT_S = 1.0
 PARALLEL_MAX = 16
 FAILURES_NAMED_MAX = 10_000
 """How many failures are kept to be named; the rest is counted."""
-INSTANCE_EXISTS = 0xB00E
-"""Azure's reason for identifiers that are stored already, by whatever bytes (dicom-service 2.4)."""
 NOT_MENTIONED = "the archive's answer does not mention it"
 _REASONS = {
     INSTANCE_EXISTS: "the archive has other bytes under the same identifiers",
-    0x0110: "the archive could not process it",
+    PROCESSING_FAILURE: "the archive could not process it",
     0x0122: "the archive does not take this SOP class",
-    0xA700: "the archive has no room",
-    0xA900: "the data set is not valid",
+    OUT_OF_RESOURCES: "the archive has no room",
+    VALIDATION_FAILED: "the data set is not valid",
     0xA901: "it belongs to another study",
     0xB00F: "the archive is taking it in just now",
-    0xC000: "the archive cannot understand it",
+    CANNOT_UNDERSTAND: "the archive cannot understand it",
 }
 
 

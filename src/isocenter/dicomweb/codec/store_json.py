@@ -8,14 +8,6 @@ from typing import Any
 
 from isocenter.dicomweb.codec.dialect import Dialect
 
-PROCESSING_FAILURE = 0x0110
-VALIDATION_FAILURE = 0xA900
-"""Also, by upstream's tests, for a study that is not the route's (divergence D1)."""
-STUDY_MISMATCH = 0xA901
-INSTANCE_EXISTS = 0xB00E
-INSTANCE_IS_BEING_CREATED = 0xB00F
-OUT_OF_RESOURCES = 0xA700
-
 DATASET_DOES_NOT_MATCH_SOP_CLASS = 0xB007
 """Raised for implicit VR (dicom-service 2.4)."""
 VALIDATION_WARNINGS = 1

@@ -7,8 +7,6 @@ import pytest
 from isocenter.dicomweb.codec.dialect import Dialect
 from isocenter.dicomweb.codec.store_json import (
     DATASET_DOES_NOT_MATCH_SOP_CLASS,
-    INSTANCE_EXISTS,
-    VALIDATION_FAILURE,
     VALIDATION_WARNINGS,
     FailedInstance,
     StoredInstance,
@@ -16,6 +14,7 @@ from isocenter.dicomweb.codec.store_json import (
     store_response,
     store_status,
 )
+from isocenter.domain.statuses import INSTANCE_EXISTS, VALIDATION_FAILED
 
 V1, V2, STANDARD = Dialect.AZURE_V1, Dialect.AZURE_V2, Dialect.STANDARD
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -23,7 +22,7 @@ URL = "https://host/v2/studies/1.2.826.7/series/1.2.826.7.1/instances/1.2.826.7.
 STORED = StoredInstance(CT, "1.2.826.7.1.1", URL)
 WARNED = StoredInstance(CT, "1.2.826.7.1.1", URL, DATASET_DOES_NOT_MATCH_SOP_CLASS)
 FAILED = FailedInstance(INSTANCE_EXISTS, CT, "1.2.826.7.1.9")
-UNREADABLE = FailedInstance(VALIDATION_FAILURE)
+UNREADABLE = FailedInstance(VALIDATION_FAILED)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +113,7 @@ def test_bytes_that_could_not_be_read_have_a_reason_only() -> None:
 
 
 def test_a_failure_carries_its_comments_in_every_version() -> None:
-    failed = FailedInstance(VALIDATION_FAILURE, error_comments=("one", "two"))
+    failed = FailedInstance(VALIDATION_FAILED, error_comments=("one", "two"))
     for dialect in Dialect:
         (item,) = store_response([], [failed], dialect)["00081198"]["Value"]
         comments = [each["00000902"]["Value"][0] for each in item["00741048"]["Value"]]
