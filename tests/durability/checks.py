@@ -99,16 +99,16 @@ def settings_of(archive: Archive) -> Settings:
 
 def check_files(archive: Archive, history: History) -> list[Change]:
     """Hold the files of a node that does not run against the history; return the whole feed."""
-    settings = settings_of(archive)
+    settings, expected = settings_of(archive), history.settled()
     with open_stores(settings) as (index, blobs):
         changes = list(_changes(index))
         present = _replay(changes)
-        if present != history.settled().keys():
+        if present != expected.keys():
             raise Violated("the feed ends with other instances than the archive holds")
         stored = _current(index)
         assert stored.keys() == present
         for identifier, address in stored.items():
-            if digest_of(blobs.read(address)) != history.settled()[identifier]:
+            if digest_of(blobs.read(address)) != expected[identifier]:
                 raise Violated(f"{identifier.sop_instance_uid} has other bytes on disk")
         totals = index.totals()
         assert totals.instances == len(stored)
@@ -169,7 +169,8 @@ def check_reindex(nursery: Nursery, archive: Archive, history: History) -> None:
         raise Violated(f"reindex finds damage:\n{archive.log()}")
     with open_stores(settings_of(archive)) as (index, blobs):
         stored = {identifier: digest_of(blobs.read(address)) for identifier, address in _current(index).items()}
-    if stored != history.settled():
-        surplus = [one.sop_instance_uid for one in stored.keys() - history.settled().keys()]
-        missing = [one.sop_instance_uid for one in history.settled().keys() - stored.keys()]
+    expected = history.settled()
+    if stored != expected:
+        surplus = [one.sop_instance_uid for one in stored.keys() - expected.keys()]
+        missing = [one.sop_instance_uid for one in expected.keys() - stored.keys()]
         raise Violated(f"reindex brings back {surplus}, loses {missing}, or changes bytes")
