@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -23,6 +23,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from isocenter import __version__
+from isocenter.app.http_protocol import BoundedProtocol, bound_sending
 from isocenter.app.logging_setup import set_up_logging
 from isocenter.app.settings import Settings
 from isocenter.app.wiring import open_archive
@@ -40,6 +41,9 @@ from isocenter.web.viewer import viewer_routes
 from isocenter.web.viewer_assets import open_viewer_archive
 from isocenter.web.viewer_page import ViewerSettings
 
+if sys.platform != "win32":
+    import resource
+
 _log = structlog.get_logger()
 
 READER_THREADS = 8
@@ -51,6 +55,8 @@ SHUTDOWN_TIMEOUT_S = 20
 ERASE_INTERVAL_S = 1.0
 """How much later than its grace a deleted instance may be destroyed."""
 KEEP_ALIVE_S = 30
+OPEN_FILES_MAX = 65_536
+"""Far above what connections and packs need; more would only cost a table."""
 
 
 class _Readiness:
@@ -125,6 +131,7 @@ def run(settings: Settings) -> None:
     is taken, and the errors of opening the archive.
     """
     set_up_logging(settings.log.level, settings.log.format)
+    _allow_open_files()
     listener = _listen(settings)
     try:
         with open_archive(settings) as archive, ThreadPoolExecutor(READER_THREADS, "reader") as executor:
@@ -133,6 +140,16 @@ def run(settings: Settings) -> None:
                 _serve(application, listener, settings)
     finally:
         listener.close()
+
+
+def _allow_open_files() -> None:
+    """Take what the system grants: each connection is an open file, and each large instance on its way another."""
+    if sys.platform != "win32":
+        granted, highest = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = OPEN_FILES_MAX if highest == resource.RLIM_INFINITY else min(highest, OPEN_FILES_MAX)
+        if granted != resource.RLIM_INFINITY and granted < wanted:
+            with suppress(ValueError, OSError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, highest))
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -145,18 +162,23 @@ def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound_sending(listener)
     try:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise Unavailable(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --http.") from error
+        raise _cannot_listen(host, port, error) from error
     return listener
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> Unavailable:
+    return Unavailable(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --http.")
 
 
 def _serve(application: ASGIApp, listener: socket.socket, settings: Settings) -> None:
     config = uvicorn.Config(
         application,
-        http="httptools",
+        http=BoundedProtocol,
         loop="auto" if sys.platform == "win32" else "uvloop",
         ws="none",
         lifespan="off",
@@ -171,6 +193,10 @@ def _serve(application: ASGIApp, listener: socket.socket, settings: Settings) ->
     )
     server = _Server(config)
     host, port = listener.getsockname()[:2]
+    try:
+        listener.listen(config.backlog)  # two that were bound before either listened: the second learns of it here
+    except OSError as error:
+        raise _cannot_listen(host, port, error) from error
     _log.info("node.listening", address=f"http://{host}:{port}", data_dir=str(settings.data_dir))
     server.run(sockets=[listener])
     _log.info("node.stopped")

@@ -15,6 +15,9 @@ STUDY_INSTANCE_UID = 0x0020000D
 SERIES_INSTANCE_UID = 0x0020000E
 NUMBER_OF_FRAMES = 0x00280008
 
+INTEGER_STRING_LENGTH_MAX = 12
+"""PS3.5 table 6.2-1, IS."""
+
 WANTED_TAGS = frozenset(BY_TAG)
 """What the scanner is asked for on the way in: the indexed attributes, which include the identifying ones."""
 
@@ -26,6 +29,8 @@ def identify(scanned: ScannedInstance, *, partition_name: str = DEFAULT_PARTITIO
     """
     required = (STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, SOP_INSTANCE_UID, SOP_CLASS_UID)
     comments = [comment for tag in required if (comment := _objection(scanned.attributes, tag))]
+    if not is_uid(scanned.encoding.transfer_syntax_uid):  # it is written into headers of answers
+        comments.append(f"DICOM100: (0002,0010) - Dicom element 'TransferSyntaxUID' failed validation: {_UID_RULE}")
     if comments:
         raise InvalidDataset("; ".join(comments))
     return InstanceIdentifier(
@@ -55,4 +60,5 @@ _UID_RULE = (
 def number_of_frames(scanned: ScannedInstance) -> int:
     """Return NumberOfFrames, 1 where it is absent or no positive number."""
     text = scanned.attributes.get(NUMBER_OF_FRAMES, "1").split("\\")[0].strip()
-    return max(1, int(text)) if text.isdigit() else 1
+    is_number = text.isascii() and text.isdigit() and len(text) <= INTEGER_STRING_LENGTH_MAX
+    return max(1, int(text)) if is_number else 1

@@ -120,9 +120,10 @@ class Intake:
         """
         future: Future[StoreOutcome] = Future()
         in_memory = len(arrival.content) if arrival.content is not None else 0
+        future.set_running_or_notify_cancel()  # from here on its caller can no longer take it back
         with self._wake:
             if self._failure is not None:
-                raise self._failure
+                raise self._failure.without_frames()
             if self._closing or self._queued_bytes + in_memory > QUEUE_SIZE_MAX_BYTES:
                 raise Overloaded()
             self._queue.append(_Waiting(arrival, future))
@@ -141,6 +142,7 @@ class Intake:
         while taken := self._take():
             batch = self._first_of_each(taken)
             try:
+                self._require_sound()
                 self._settle(batch)
             except IsocenterError as error:
                 _log.warning("intake.refused", reason=error.message, instances=len(batch))
@@ -148,6 +150,11 @@ class Intake:
             except Exception:  # the outermost loop: the thread outlives any fault of one batch
                 _log.exception("intake.broken", instances=len(batch))
                 _fail(batch, Broken())
+
+    def _require_sound(self) -> None:
+        """Refuse what was queued before an I/O error: not even "stored already" is certain after one."""
+        if self._failure is not None:
+            raise self._failure.without_frames()
 
     def _take(self) -> list[_Waiting]:
         with self._wake:
@@ -196,8 +203,11 @@ class Intake:
             row = stored.get(waiting.arrival.identifier)
             if row is None:
                 accepted.append(_Accepted(waiting, Disposition.STORED))
-            else:
+                continue
+            try:
                 accepted += self._decide_duplicate(waiting, row)
+            except IsocenterError as error:  # its stored bytes cannot be read: no fault of the others in the batch
+                _fail([waiting], error)
         return accepted
 
     def _decide_duplicate(self, waiting: _Waiting, row: InstanceRow) -> list[_Accepted]:
@@ -255,10 +265,13 @@ class Intake:
             return self._commit(fresh, now)
         except StorageFailed as error:
             # Whether the commit took is unknown now, so the bytes stay; the next start adopts or drops them (R10).
-            self._failure = error
+            self._failure = error.without_frames()
             raise
         except Unavailable:
             self._roll_back(fresh)
+            raise
+        except Exception:  # a fault of ours, raised again: nothing of the batch may stay behind half done
+            self._roll_back(self._not_committed(fresh))
             raise
 
     def _write(self, fresh: list[_Accepted], in_memory: list[_Accepted], now: float) -> None:
@@ -283,9 +296,24 @@ class Intake:
     def _roll_back(self, fresh: list[_Accepted]) -> None:
         """Destroy what was written: it is in no index and was never acknowledged, so no reindex may bring it back."""
         for entry in fresh:
-            if entry.address is not None:
-                self._blobs.erase(entry.address)
             _discard(entry.waiting.arrival)
+        try:
+            for entry in fresh:
+                if entry.address is not None:
+                    self._blobs.erase(entry.address)
+        except StorageFailed as error:
+            self._failure = error.without_frames()
+            raise
+
+    def _not_committed(self, fresh: list[_Accepted]) -> list[_Accepted]:
+        """Return those that the index does not have, after a commit that ended in a way that nobody foresaw."""
+        try:
+            stored = self._index.find_stored([entry.waiting.arrival.identifier for entry in fresh])
+        except Exception:
+            self._failure = StorageFailed()  # nobody knows: the bytes stay for the next start
+            raise
+        rows = [stored.get(entry.waiting.arrival.identifier) for entry in fresh]
+        return [entry for entry, row in zip(fresh, rows, strict=True) if row is None or row.address != entry.address]
 
 
 def _label(entry: _Accepted, now: float) -> BlobLabel:
@@ -341,4 +369,4 @@ def _fail(batch: Sequence[_Waiting], error: IsocenterError) -> None:
     for waiting in batch:
         if not waiting.future.done():
             _discard(waiting.arrival)
-            waiting.future.set_exception(error)
+            waiting.future.set_exception(error.without_frames())

@@ -9,6 +9,10 @@ ENTRY_OVERHEAD_BYTES = 200
 """What a key and its place in the order cost beside the text, roughly."""
 
 
+LARGEST_SHARE = 16
+"""One text may take a sixteenth of the room: the metadata of one odd instance is not to push out all others."""
+
+
 class MetadataCache:
     """Keep the most recently used texts. Instances never change, so an entry never goes stale."""
 
@@ -29,6 +33,8 @@ class MetadataCache:
     def put(self, instance_key: int, variant: str, text: bytes) -> None:
         """Keep a text, dropping those unused longest to stay within the limit."""
         key = (instance_key, variant)
+        if len(text) > self._size_max_bytes // LARGEST_SHARE:
+            return
         with self._lock:
             previous = self._texts.pop(key, None)
             if previous is not None:

@@ -52,8 +52,12 @@ class Reception:
 
     @property
     def is_on_disk(self) -> bool:
-        """Tell whether the next write goes to disk and should not run where it would hold others up."""
+        """Tell whether the bytes are on disk already."""
         return self._spool is not None
+
+    def is_for_disk(self, length: int) -> bool:
+        """Tell whether writing so many more bytes goes to disk and should not run where it would hold others up."""
+        return self.is_on_disk or self._size_bytes + length > self._archive.settings.spool_threshold_bytes
 
     def write(self, chunk: Buffer) -> None:
         """Take the next bytes.
@@ -96,6 +100,8 @@ class Reception:
         except BaseException:
             self.abort()
             raise
+        finally:
+            self._chunks.clear()
 
     def abort(self) -> None:
         """Drop what came in; harmless at any time before `finish` and after a failed one."""

@@ -9,6 +9,7 @@
     │   ├── NotAcceptable           no representation fits what the caller accepts
     │   ├── UnsupportedMediaType    a body in a form that is not taken
     │   ├── TooLarge                a body above the limit
+    │   ├── TooSlow                 a body that stopped coming
     │   ├── Unauthenticated         no valid evidence of who calls
     │   └── Forbidden               known, but not allowed
     ├── NotFound                nothing there under that name
@@ -27,6 +28,8 @@ Only `Unavailable` is worth a retry. A message never holds the value of an attri
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class IsocenterError(Exception):
     """Something went wrong in isocenter."""
@@ -38,6 +41,13 @@ class IsocenterError(Exception):
     def message(self) -> str:
         """Return the sentence for the caller."""
         return str(self.args[0])
+
+    def without_frames(self) -> Self:
+        """Return the same error without its traceback, to be kept for an answer.
+
+        A traceback holds the local variables of every frame it passed: whole instances, where bytes were refused.
+        """
+        return type(self)(self.message)
 
 
 class Refused(IsocenterError):
@@ -70,6 +80,10 @@ class UnsupportedMediaType(Refused):
 
 class TooLarge(Refused):
     """The request exceeded the allowed limit of its size."""
+
+
+class TooSlow(Refused):
+    """The body of the request did not arrive in time."""
 
 
 class Unauthenticated(Refused):

@@ -31,6 +31,7 @@ _TABLE: dict[type[errors.IsocenterError], Statuses] = {
     errors.NotAcceptable: Statuses(406, 0xA900, PROCESSING_FAILURE),
     errors.UnsupportedMediaType: Statuses(415, 0x0122, PROCESSING_FAILURE),
     errors.TooLarge: Statuses(413, OUT_OF_RESOURCES, PROCESSING_FAILURE),
+    errors.TooSlow: Statuses(408, PROCESSING_FAILURE, PROCESSING_FAILURE),
     errors.Unauthenticated: Statuses(401, 0x0124, PROCESSING_FAILURE),
     errors.Forbidden: Statuses(403, 0x0124, PROCESSING_FAILURE),
     errors.Refused: Statuses(400, PROCESSING_FAILURE, PROCESSING_FAILURE),

@@ -14,6 +14,8 @@ VIEWPORT_MAX = 4096
 DEFAULT_QUALITY = 90
 """Half the bytes and the time of 100, and no one sees the difference; Azure's service says 100 (dicom-service 3.6)."""
 AZURE_QUALITY = 100
+QUALITY_DIGITS_MAX = 4
+"""A few leading zeros are understood."""
 THUMBNAIL_SIDE = 256
 THUMBNAIL_QUALITY = 80
 
@@ -64,7 +66,7 @@ def parse_render_request(
 def _quality(text: str | None, *, default: int) -> int:
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= 100):
+    if not (text.isascii() and text.isdigit() and len(text) <= QUALITY_DIGITS_MAX and 1 <= int(text) <= 100):
         raise InvalidRequest("Image quality must be between 1 and 100 inclusive")
     return int(text)
 

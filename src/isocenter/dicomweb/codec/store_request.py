@@ -58,6 +58,13 @@ def _parse_multipart(parameters: Mapping[str, str]) -> StoreBody:
     return StoreBody(boundary, root_type)
 
 
+def check_content_encoding(content_encoding: str | None) -> None:
+    """Raise UnsupportedMediaType for a body that is compressed as a whole: it is never expanded (S22)."""
+    names = {name.strip().lower() for name in (content_encoding or "").split(",")}
+    if names - {"", "identity"}:
+        raise UnsupportedMediaType("A compressed request body is not supported; send it without Content-Encoding.")
+
+
 def check_part(headers: Mapping[str, str], body: StoreBody, dialect: Dialect, *, is_first: bool) -> None:
     """Raise UnsupportedMediaType unless a part holds an instance.
 

@@ -23,6 +23,8 @@ ROOTS: Mapping[str, Dialect] = {"/dicom-web": Dialect.STANDARD, "/v2": Dialect.A
 RETRY_AFTER_S = "5"
 """A group commit takes well under a second; a full disk takes a person."""
 
+REQUEST_TIMEOUT = 408
+
 _ALWAYS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
 
@@ -40,6 +42,10 @@ class DicomwebApplication:
         response = await self._answer(request)
         for name, value in _ALWAYS.items():
             response.headers.setdefault(name, value)
+        if request.method == "HEAD":  # its headers are those of a GET; what a body would say is not read at all
+            await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+            await send({"type": "http.response.body", "body": b""})
+            return
         try:
             await response(scope, receive, send)
         except IsocenterError as error:  # bytes are on the way: closing the connection is all that is left to say
@@ -97,6 +103,8 @@ def _error_response(error: IsocenterError) -> Response:
         return PlainTextResponse(error.message, status_code=405, headers={"Allow": ", ".join(error.methods)})
     status = statuses_of(error).http_status
     headers = {"Retry-After": RETRY_AFTER_S} if status in (503, 507) else {}
+    if status == REQUEST_TIMEOUT:
+        headers["Connection"] = "close"  # the rest of the body would be taken for the next request
     if status >= 500:
         _log.error("dicomweb.error", status=status, reason=error.message)
     return PlainTextResponse(error.message, status_code=status, headers=headers)

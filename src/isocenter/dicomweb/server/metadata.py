@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from isocenter.archive import metadata, retrieve
 from isocenter.dicomweb.codec.accept import DICOM_JSON, accepts_dicom_json
+from isocenter.dicomweb.codec.entity_tag import format_entity_tag, is_known
 from isocenter.dicomweb.server.service import Call
 from isocenter.domain.errors import NotAcceptable
 from isocenter.domain.identifiers import Level
@@ -32,9 +33,10 @@ async def retrieve_metadata(call: Call) -> Response:
         raise NotAcceptable()
     answer = await call.service.run(_metadata, call)
     headers = {"Vary": "Accept, Accept-Encoding"}
+    if answer.content is not None or not call.dialect.is_azure:  # Azure's 304 has none (dicom-service 3.5)
+        headers["ETag"] = format_entity_tag(answer.entity_tag, call.dialect)
     if answer.content is None:
         return Response(status_code=304, headers=headers)
-    headers["ETag"] = answer.entity_tag
     if answer.is_gzipped:
         headers["Content-Encoding"] = "gzip"
     return Response(answer.content, media_type=DICOM_JSON, headers=headers)
@@ -44,7 +46,7 @@ def _metadata(call: Call) -> _Answer:
     scope = call.scope()
     rows = retrieve.find_instances(call.archive, call.principal, scope, original=call.wants_original)
     entity_tag = metadata.entity_tag(rows, is_single_instance=scope.level is Level.INSTANCE)
-    if call.request.headers.get("if-none-match") == entity_tag:
+    if is_known(call.request.headers.get("if-none-match"), entity_tag, call.dialect):
         return _Answer(entity_tag, None)
     texts = metadata.iter_metadata(call.archive, call.principal, rows, with_bulk_data_uri=not call.dialect.is_azure)
     content = b"[" + b",".join(texts) + b"]"

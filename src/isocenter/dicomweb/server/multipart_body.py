@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -50,6 +50,19 @@ def multipart_body(parts: Sequence[Part], *, part_type: str) -> Body:
 def single_body(part: Part) -> Body:
     """Return a message that is one part alone."""
     return Body(part.content_type, part.length, part.read())
+
+
+def lazy_multipart_body(contents: Iterable[tuple[str, bytes]], *, part_type: str) -> Body:
+    """Return a multipart/related message whose parts (content type and bytes) are made only when it is their turn."""
+    boundary = new_boundary()
+
+    def chunks() -> Iterator[bytes]:
+        for number, (content_type, content) in enumerate(contents):
+            yield encode_part_header(boundary, content_type, is_first=number == 0)
+            yield content
+        yield encode_closing(boundary)
+
+    return Body(multipart_content_type(boundary, part_type), None, chunks())
 
 
 def whole_multipart_response(contents: Sequence[tuple[str, bytes]], *, part_type: str) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from starlette.responses import Response
 
 from isocenter.archive import render, retrieve
@@ -9,9 +11,10 @@ from isocenter.dicom.syntax import transfer_syntax
 from isocenter.dicomweb.codec.accept import choose_rendered
 from isocenter.dicomweb.codec.byte_range import parse_byte_range
 from isocenter.dicomweb.codec.render_request import RenderRequest, parse_render_request
-from isocenter.dicomweb.server.multipart_body import whole_multipart_response
+from isocenter.dicomweb.server.multipart_body import lazy_multipart_body
 from isocenter.dicomweb.server.retrieve import parse_frame_numbers
 from isocenter.dicomweb.server.service import Call
+from isocenter.dicomweb.server.streaming import Body, answer
 from isocenter.domain.errors import InvalidRequest, NotFound
 from isocenter.domain.identifiers import Level, Scope
 from isocenter.ports.index import InstanceRow
@@ -20,7 +23,9 @@ OFFERED = ("image/jpeg", "image/png", "image/webp")
 CACHE = {"Cache-Control": "private, max-age=300", "Vary": "Accept"}
 """A picture changes only when its study does; five minutes keep a list from asking again while one looks at it."""
 RENDERED_INSTANCES_MAX = 1000
-"""A rendered study or series comes as one answer in memory: about 100 KB a picture."""
+"""A rendered study or series takes a thread some milliseconds a picture."""
+RENDERED_FRAMES_MAX = 1000
+"""The same, for frames: a request line could name one large frame ten thousand times."""
 
 
 async def render_instances(call: Call) -> Response:
@@ -28,15 +33,25 @@ async def render_instances(call: Call) -> Response:
     request = parse_render_request(call.request.query_params, call.dialect)
     scope = call.scope()
     if scope.level is Level.INSTANCE:
+        row = await call.service.run(_find_video, call, scope)
+        if row is not None:
+            return await _video(call, row)
         return await call.service.run(_render_instance, call, scope, request)
-    return await call.service.run(_render_many, call, scope, request)
+    return await answer(call.service, partial(_many_body, call, scope, request), {})
 
 
 async def render_frames(call: Call) -> Response:
     """Render one frame, or several in a part each."""
     request = parse_render_request(call.request.query_params, call.dialect)
     numbers = parse_frame_numbers(call.parameters["frames"])
-    return await call.service.run(_render_frames, call, call.scope(), numbers, request)
+    if len(numbers) == 1:
+        return await call.service.run(_render_one, call, call.scope(), numbers[0], request)
+    if call.dialect.is_azure:
+        _media_type(call)
+        raise InvalidRequest("Only one frame can be rendered at a time.")
+    if len(numbers) > RENDERED_FRAMES_MAX:
+        raise InvalidRequest(f"More than {RENDERED_FRAMES_MAX} frames are not rendered at once.")
+    return await answer(call.service, partial(_frames_body, call, call.scope(), numbers, request), {})
 
 
 async def render_thumbnail(call: Call) -> Response:
@@ -53,15 +68,23 @@ def _media_type(call: Call) -> str:
     return choose_rendered(call.accept, call.dialect, offered=offered)
 
 
-def _render_instance(call: Call, scope: Scope, request: RenderRequest) -> Response:
+def _find_video(call: Call, scope: Scope) -> InstanceRow | None:
+    """Return the instance if it is a video and the caller takes it as one."""
     accept = call.accept or ""
-    if "video/" in accept or (not call.dialect.is_azure and accept.strip() in ("", "*/*")):
-        row = retrieve.find_instance(call.archive, call.principal, scope)
-        if transfer_syntax(row.transfer_syntax_uid).is_video:
-            return _video(call, row)
+    if "video/" not in accept and (call.dialect.is_azure or accept.strip() not in ("", "*/*")):
+        return None
+    row = retrieve.find_instance(call.archive, call.principal, scope)
+    return row if transfer_syntax(row.transfer_syntax_uid).is_video else None
+
+
+def _render_instance(call: Call, scope: Scope, request: RenderRequest) -> Response:
+    return _render_one(call, scope, 1, request)
+
+
+def _render_one(call: Call, scope: Scope, number: int, request: RenderRequest) -> Response:
     media_type = _media_type(call)
     row = retrieve.find_instance(call.archive, call.principal, scope)
-    return Response(_picture(call, row, 1, media_type, request), media_type=media_type, headers=CACHE)
+    return Response(_picture(call, row, number, media_type, request), media_type=media_type, headers=CACHE)
 
 
 def _picture(call: Call, row: InstanceRow, frame_number: int, media_type: str, request: RenderRequest) -> bytes:
@@ -81,18 +104,15 @@ def _picture(call: Call, row: InstanceRow, frame_number: int, media_type: str, r
     )
 
 
-def _render_frames(call: Call, scope: Scope, numbers: list[int], request: RenderRequest) -> Response:
+def _frames_body(call: Call, scope: Scope, numbers: list[int], request: RenderRequest) -> Body:
     media_type = _media_type(call)
-    if len(numbers) > 1 and call.dialect.is_azure:
-        raise InvalidRequest("Only one frame can be rendered at a time.")
     row = retrieve.find_instance(call.archive, call.principal, scope)
-    pictures = [_picture(call, row, number, media_type, request) for number in numbers]
-    if len(pictures) == 1:
-        return Response(pictures[0], media_type=media_type, headers=CACHE)
-    return whole_multipart_response([(media_type, picture) for picture in pictures], part_type=media_type)
+    retrieve.open_frames(call.archive, row, numbers)
+    pictures = ((media_type, _picture(call, row, number, media_type, request)) for number in numbers)
+    return lazy_multipart_body(pictures, part_type=media_type)
 
 
-def _render_many(call: Call, scope: Scope, request: RenderRequest) -> Response:
+def _many_body(call: Call, scope: Scope, request: RenderRequest) -> Body:
     if call.dialect.is_azure:
         raise NotFound()
     media_type = choose_rendered(_inner_type(call.accept), call.dialect, offered=OFFERED)
@@ -102,8 +122,8 @@ def _render_many(call: Call, scope: Scope, request: RenderRequest) -> Response:
         raise NotFound("There is nothing in it that can be rendered.")
     if len(with_pixels) > RENDERED_INSTANCES_MAX:
         raise InvalidRequest(f"More than {RENDERED_INSTANCES_MAX} instances are not rendered at once; ask by series.")
-    pictures = [(media_type, _picture(call, row, 1, media_type, request)) for row in with_pixels]
-    return whole_multipart_response(pictures, part_type=media_type)
+    pictures = ((media_type, _picture(call, row, 1, media_type, request)) for row in with_pixels)
+    return lazy_multipart_body(pictures, part_type=media_type)
 
 
 def _inner_type(accept: str | None) -> str | None:
@@ -121,17 +141,18 @@ def _render_thumbnail(call: Call, scope: Scope, frame_number: int | None, reques
     return Response(_picture(call, row, number, media_type, request), media_type=media_type, headers=CACHE)
 
 
-def _video(call: Call, row: InstanceRow) -> Response:
+async def _video(call: Call, row: InstanceRow) -> Response:
     """Return the stream of a video instance, whole or the range asked for (viewer-ui 2.1)."""
-    video = render.open_video(call.archive, row)
+    video = await call.service.run(render.open_video, call.archive, row)
     media_type = transfer_syntax(row.transfer_syntax_uid).media_type
     headers = {"Accept-Ranges": "bytes", **CACHE}
     asked = parse_byte_range(call.request.headers.get("range"), video.length)
     if asked is None:
-        return Response(video.read(0, video.length), media_type=media_type, headers=headers)
+        return await answer(call.service, lambda: Body(media_type, video.length, video.iter_chunks()), headers)
     start, count = asked
     if count == 0:
         return Response(status_code=416, headers={"Content-Range": f"bytes */{video.length}"})
     count = min(count, render.VIDEO_RANGE_MAX_BYTES)
     headers["Content-Range"] = f"bytes {start}-{start + count - 1}/{video.length}"
-    return Response(video.read(start, count), status_code=206, media_type=media_type, headers=headers)
+    content = await call.service.run(video.read, start, count)
+    return Response(content, status_code=206, media_type=media_type, headers=headers)

@@ -17,7 +17,13 @@ from isocenter.dicomweb.codec.accept import (
     choose_dicom,
     choose_frames,
 )
-from isocenter.dicomweb.server.multipart_body import Part, multipart_body, single_body, whole_multipart_response
+from isocenter.dicomweb.server.multipart_body import (
+    Part,
+    lazy_multipart_body,
+    multipart_body,
+    single_body,
+    whole_multipart_response,
+)
 from isocenter.dicomweb.server.service import Call
 from isocenter.dicomweb.server.streaming import Body, answer
 from isocenter.domain.errors import InvalidRequest, NotAcceptable
@@ -95,21 +101,34 @@ async def retrieve_frames(call: Call) -> Response:
     early = choose_frames(call.accept, call.dialect)
     if not early.is_multipart and len(numbers) > 1:
         raise InvalidRequest(_ONE_FRAME)
-    return await call.service.run(_frames_response, call, scope, numbers)
+    if len(numbers) == 1:
+        return await call.service.run(_frame_response, call, scope, numbers[0])
+    return await answer(call.service, partial(_frames_body, call, scope, numbers), {})
 
 
-def _frames_response(call: Call, scope: Scope, numbers: Sequence[int]) -> Response:
+def _choose_frames(call: Call, scope: Scope) -> tuple[InstanceRow, Representation, str]:
     row = retrieve.find_instance(call.archive, call.principal, scope)
     chosen = choose_frames(call.accept, call.dialect, stored_transfer_syntax_uid=row.transfer_syntax_uid)
     wanted = chosen.transfer_syntax
     if wanted == AS_STORED and chosen.media_type == OCTET_STREAM and not call.dialect.is_azure:
         wanted = transcode.FOR_VIEWER
-    frames = transcode.read_frames(call.archive, row, numbers, transfer_syntax_uid=wanted)
-    content_types = [f"{chosen.media_type}; transfer-syntax={frame.transfer_syntax_uid}" for frame in frames]
+    return row, chosen, wanted
+
+
+def _frame_response(call: Call, scope: Scope, number: int) -> Response:
+    row, chosen, wanted = _choose_frames(call, scope)
+    [frame] = transcode.read_frames(call.archive, row, [number], transfer_syntax_uid=wanted)
+    content_type = f"{chosen.media_type}; transfer-syntax={frame.transfer_syntax_uid}"
     if not chosen.is_multipart:
-        return Response(frames[0].content, media_type=content_types[0], headers=ATTACHMENT)
-    contents = [(kind, frame.content) for kind, frame in zip(content_types, frames, strict=True)]
-    return whole_multipart_response(contents, part_type=chosen.media_type)
+        return Response(frame.content, media_type=content_type, headers=ATTACHMENT)
+    return whole_multipart_response([(content_type, frame.content)], part_type=chosen.media_type)
+
+
+def _frames_body(call: Call, scope: Scope, numbers: Sequence[int]) -> Body:
+    row, chosen, wanted = _choose_frames(call, scope)
+    frames = transcode.read_frames(call.archive, row, numbers, transfer_syntax_uid=wanted)
+    parts = ((f"{chosen.media_type}; transfer-syntax={frame.transfer_syntax_uid}", frame.content) for frame in frames)
+    return lazy_multipart_body(parts, part_type=chosen.media_type)
 
 
 async def retrieve_bulk_data(call: Call) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from starlette.responses import Response
 
@@ -17,6 +18,11 @@ from isocenter.dicomweb.server.service import Call
 from isocenter.domain.errors import NotAcceptable, NotFound
 from isocenter.domain.identifiers import Level, parse_uid
 from isocenter.domain.query import SearchRow
+
+WARNINGS_MAX = 16
+"""More in one header say nothing more, and proxies refuse long ones."""
+_MORE = "There are additional results that can be requested."
+"""PS3.18 8.3.4.4."""
 
 
 async def search_studies(call: Call) -> Response:
@@ -38,10 +44,11 @@ async def _search(call: Call, level: Level) -> Response:
     if not accepts_dicom_json(call.accept, call.dialect):
         raise NotAcceptable()
     asked = _parse(call, level)
-    content = await call.service.run(_find, call, asked)
+    content, has_more = await call.service.run(_find, call, asked)
     headers = {"Vary": "Accept, Accept-Encoding"}
-    if asked.warnings:
-        headers["Warning"] = ", ".join(f'299 isocenter: "{warning}"' for warning in asked.warnings)
+    warnings = (*asked.warnings[:WARNINGS_MAX], *((_MORE,) if has_more else ()))
+    if warnings:
+        headers["Warning"] = ", ".join(f'299 isocenter: "{warning}"' for warning in warnings)
     if content is None:
         return Response(status_code=204, headers=headers)
     if len(content) >= GZIP_SIZE_MIN_BYTES and accepts_gzip(call):
@@ -62,10 +69,16 @@ def _parse(call: Call, level: Level) -> SearchRequest:
     )
 
 
-def _find(call: Call, asked: SearchRequest) -> bytes | None:
-    rows = search.search(call.archive, call.principal, asked.query)
-    if not rows:
-        return None
+def _find(call: Call, asked: SearchRequest) -> tuple[bytes | None, bool]:
+    """Return the answer and whether there is more behind its last row, which one row too many tells."""
+    limit = asked.query.limit
+    wanted = asked.query if call.dialect.is_azure else replace(asked.query, limit=limit + 1)
+    found = search.search(call.archive, call.principal, wanted)
+    rows = found[:limit]
+    return _encode(call, asked, rows) if rows else None, len(found) > limit
+
+
+def _encode(call: Call, asked: SearchRequest, rows: list[SearchRow]) -> bytes:
     tags = return_tags(asked, call.dialect)
     beyond = frozenset(tags_beyond_index(tags))
     encoder = RowEncoder(tags, level=asked.query.level, service_url=call.root)

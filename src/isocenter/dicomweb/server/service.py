@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -15,6 +16,9 @@ from isocenter.archive.archive import Archive
 from isocenter.dicomweb.codec.dialect import Dialect
 from isocenter.domain.identifiers import DEFAULT_PARTITION, Scope, parse_uid
 from isocenter.domain.principal import Principal
+
+BODY_IDLE_MAX_S = 60.0
+"""How long a body may stand still before its request is given up: longer than any retransmission of a sound network."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,10 +32,21 @@ class Service:
     executor: Executor
     authenticate: Callable[[Mapping[str, str]], Principal]
     """From request headers (names in lower case) to who calls; raises Unauthenticated."""
+    body_idle_max_s: float = BODY_IDLE_MAX_S
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call something that waits for the disk, off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self.executor, partial(function, *args, **kwargs))
+        """Call something that waits for the disk, off the event loop.
+
+        Cancelled, it waits for the thread all the same: what the thread works on must not be closed under its hands.
+        """
+        running = asyncio.get_running_loop().run_in_executor(self.executor, partial(function, *args, **kwargs))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            while not running.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([running])
+            raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncIterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -25,13 +26,31 @@ from isocenter.dicomweb.codec.store_json import (
     store_response,
     store_status,
 )
-from isocenter.dicomweb.codec.store_request import StoreBody, check_part, parse_store_content_type
+from isocenter.dicomweb.codec.store_request import (
+    StoreBody,
+    check_content_encoding,
+    check_part,
+    parse_store_content_type,
+)
 from isocenter.dicomweb.server.service import Call
-from isocenter.domain.errors import InvalidDataset, IsocenterError, NotAcceptable, StorageFull, TooLarge, Unavailable
+from isocenter.domain.errors import (
+    Broken,
+    InvalidDataset,
+    IsocenterError,
+    NotAcceptable,
+    StorageFull,
+    TooLarge,
+    TooSlow,
+    Unavailable,
+)
 from isocenter.domain.identifiers import parse_uid
 from isocenter.domain.outcome import Disposition, StoreOutcome
 from isocenter.domain.statuses import INSTANCE_EXISTS, statuses_of
 
+ON_DISK_COUNTS_AS_BYTES = 8 * 1024**2
+"""What an instance that waits on disk counts for: it holds an open file, and a process has few of those."""
+SCAN_INLINE_MAX_BYTES = 128 * 1024
+"""A larger instance is scanned by a thread: a hostile header takes a scan some milliseconds for every 100 KB."""
 IN_FLIGHT_MAX_BYTES = 32 * 1024**2
 """What one request may have waiting for the disk before it stops reading: two batches of the group commit."""
 DISK_WRITE_BYTES = 2 * 1024**2
@@ -57,6 +76,7 @@ async def store_instances(call: Call) -> Response:
     study = call.parameters.get("study")
     study_instance_uid = None if study is None else parse_uid(study)
     body = parse_store_content_type(call.request.headers.get("content-type"), call.dialect)
+    check_content_encoding(call.request.headers.get("content-encoding"))
     receiver = _Receiver(call, study_instance_uid)
     try:
         if body.boundary is None:
@@ -64,13 +84,14 @@ async def store_instances(call: Call) -> Response:
         else:
             await _receive_parts(call, receiver, body, body.boundary)
     finally:
-        receiver.abandon()
+        await receiver.abandon()
     return await _answer(call, receiver.submitted, study_instance_uid)
 
 
 async def _receive_single(call: Call, receiver: _Receiver) -> None:
+    _check_length(call)
     receiver.begin()
-    async for chunk in call.request.stream():
+    async for chunk in _iter_body(call):
         await receiver.write(memoryview(chunk))
     await receiver.end()
 
@@ -78,7 +99,7 @@ async def _receive_single(call: Call, receiver: _Receiver) -> None:
 async def _receive_parts(call: Call, receiver: _Receiver, body: StoreBody, boundary: str) -> None:
     decoder = MultipartDecoder(boundary)
     is_first = True
-    async for chunk in call.request.stream():
+    async for chunk in _iter_body(call):
         for event in decoder.feed(chunk):
             if isinstance(event, PartData):
                 await receiver.write(event.data)
@@ -89,6 +110,27 @@ async def _receive_parts(call: Call, receiver: _Receiver, body: StoreBody, bound
             elif isinstance(event, PartEnd):
                 await receiver.end()
     decoder.close()
+
+
+def _check_length(call: Call) -> None:
+    """Refuse before anything is read what says of itself that it is too long."""
+    limit = call.archive.settings.instance_size_max_bytes
+    announced = call.request.headers.get("content-length", "")
+    if announced.isascii() and announced.isdigit() and (len(announced) > len(str(limit)) or int(announced) > limit):
+        raise TooLarge(f"The request exceeded the allowed limit of {limit} bytes.")
+
+
+async def _iter_body(call: Call) -> AsyncIterator[bytes]:
+    stream = call.request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(call.service.body_idle_max_s):
+                chunk = await anext(stream)
+        except StopAsyncIteration:
+            return
+        except TimeoutError as error:
+            raise TooSlow() from error
+        yield chunk
 
 
 class _Receiver:
@@ -120,22 +162,13 @@ class _Receiver:
         reception = self._reception
         if reception is None or self._refusal is not None:
             return
-        if not reception.is_on_disk:
-            self._guard(reception, data)
+        if not reception.is_for_disk(len(data)):
+            reception.write(data)
             return
         self._for_disk.append(data)
         self._for_disk_bytes += len(data)
-        if self._for_disk_bytes >= DISK_WRITE_BYTES:
+        if self._for_disk_bytes >= DISK_WRITE_BYTES or not reception.is_on_disk:
             await self._flush(reception)
-
-    def _guard(self, reception: Reception, data: memoryview) -> None:
-        try:
-            reception.write(data)
-        except TooLarge:
-            raise
-        except IsocenterError as error:
-            reception.abort()
-            self._refusal = error
 
     async def _flush(self, reception: Reception) -> None:
         chunks, self._for_disk, self._for_disk_bytes = self._for_disk, [], 0
@@ -149,8 +182,8 @@ class _Receiver:
         except TooLarge:
             raise
         except IsocenterError as error:
-            reception.abort()
-            self._refusal = error
+            await self._call.service.run(reception.abort)
+            self._refusal = error.without_frames()
 
     async def end(self) -> None:
         """End the instance: scan it and queue it for the disk."""
@@ -169,9 +202,10 @@ class _Receiver:
         future, error = None, self._refusal
         if error is None:
             try:
-                future = await self._call.service.run(reception.finish) if reception.is_on_disk else reception.finish()
+                is_small = not reception.is_on_disk and reception.size_bytes <= SCAN_INLINE_MAX_BYTES
+                future = reception.finish() if is_small else await self._call.service.run(reception.finish)
             except IsocenterError as refusal:
-                error = refusal
+                error = refusal.without_frames()
         scanned = reception.scanned
         attributes = scanned.attributes if scanned is not None else {}
         return _Submitted(
@@ -180,7 +214,7 @@ class _Receiver:
             future=future,
             error=error,
             is_implicit_vr=scanned is not None and scanned.encoding.is_implicit_vr,
-            size_bytes=0 if reception.is_on_disk else reception.size_bytes,
+            size_bytes=ON_DISK_COUNTS_AS_BYTES if reception.is_on_disk else reception.size_bytes,
         )
 
     async def _make_room(self, submitted: _Submitted) -> None:
@@ -191,11 +225,12 @@ class _Receiver:
             await _settled(oldest)
             self._in_flight_bytes -= oldest.size_bytes
 
-    def abandon(self) -> None:
+    async def abandon(self) -> None:
         """Drop the instance that was on its way when the request ended."""
-        if self._reception is not None:
-            self._reception.abort()
-            self._reception = None
+        reception, self._reception = self._reception, None
+        self._for_disk.clear()
+        if reception is not None:
+            await self._call.service.run(reception.abort)
 
 
 async def _settled(submitted: _Submitted) -> None:
@@ -268,7 +303,7 @@ def _failed(submitted: _Submitted) -> FailedInstance:
 
 
 def _raise_if_unavailable(submitted: list[_Submitted]) -> None:
-    """Say that the service, not the instances, is at fault, where nothing at all could be kept (R9)."""
+    """Say that the service, not the instances, is at fault, where nothing could be kept (R9, dicom-service 2.2)."""
     errors = [each.error for each in submitted]
     full = next((error for error in errors if isinstance(error, StorageFull)), None)
     if full is not None:
@@ -276,3 +311,6 @@ def _raise_if_unavailable(submitted: list[_Submitted]) -> None:
     unavailable = next((error for error in errors if isinstance(error, Unavailable)), None)
     if unavailable is not None:
         raise unavailable
+    broken = next((error for error in errors if isinstance(error, Broken)), None)
+    if broken is not None:
+        raise broken

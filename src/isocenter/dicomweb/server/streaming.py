@@ -30,7 +30,8 @@ async def answer(service: Service, make_body: Callable[[], Body], headers: Mappi
     what fits into one batch costs one trip to a thread.
     """
     body, first = await service.run(_begin, make_body)
-    if body.length is not None and sum(map(len, first)) == body.length:
+    size_bytes = sum(map(len, first))
+    if size_bytes == body.length or (body.length is None and size_bytes < READ_AHEAD_BYTES):  # that was all
         return Response(b"".join(first), media_type=body.media_type, headers=dict(headers))
     known = {} if body.length is None else {"Content-Length": str(body.length)}
     content = _stream(service, first, body.chunks)
