@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from isocenter.archive.archive import Archive
-from isocenter.archive.decoding import decoding_by
 from isocenter.archive.header import not_acceptable_if_invalid, read_scanned_header
 from isocenter.archive.retrieve import FrameReader, open_frames, read_whole
 from isocenter.dicom import codecs
@@ -61,7 +60,7 @@ def iter_transcoded(archive: Archive, row: InstanceRow, transfer_syntax_uid: str
     encoded = archive.index.frame_table(row.instance_key)
     table = FrameTable.decode(encoded) if encoded else None
     with not_acceptable_if_invalid():
-        yield from transcode_instance(content, scanned, table, transfer_syntax_uid, decode=decoding_by(archive.decoder))
+        yield from transcode_instance(content, scanned, table, transfer_syntax_uid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,4 @@ def _to_native(reader: FrameReader, frame_number: int) -> bytes:
     content = reader.read_to_decode(frame_number)
     with not_acceptable_if_invalid():
         description = read_scanned_header(reader.archive, reader.row, PIXEL_TAGS).describe_pixels()
-        decode = decoding_by(reader.archive.decoder)
-        return transcode_frame_to_native(
-            content, description, bit_offset=reader.bit_offset(frame_number), decode=decode
-        )
+        return transcode_frame_to_native(content, description, bit_offset=reader.bit_offset(frame_number))
