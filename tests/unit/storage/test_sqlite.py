@@ -73,7 +73,9 @@ def test_the_schema_has_a_column_for_every_attribute(
 def test_every_statement_is_valid(index: SqliteInstanceIndex, path: Path) -> None:
     connection = apsw.Connection(str(path))
     for statement in load_queries().values():
-        names = dict.fromkeys(("partition_name", "study_instance_uid", "series_instance_uid", "sop_instance_uid"))
+        names = dict.fromkeys(
+            ("partition_name", "study_instance_uid", "series_instance_uid", "sop_instance_uid", "sop_instance_uids")
+        )
         bindings = names | {"is_original": 0} if ":" in statement else (None,) * statement.count("?")
         connection.execute(f"EXPLAIN {statement}", bindings)
 
