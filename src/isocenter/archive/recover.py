@@ -17,7 +17,7 @@ from isocenter.archive.identify import SOP_CLASS_UID, WANTED_TAGS, identify, num
 from isocenter.dicom.frames import build_frame_table
 from isocenter.dicom.scan import scan_instance
 from isocenter.domain.errors import InvalidDataset, StorageFailed
-from isocenter.ports.blobs import BlobPosition, BlobRecord, BlobStore
+from isocenter.ports.blobs import BlobAddress, BlobPosition, BlobRecord, BlobStore
 from isocenter.ports.clock import Clock
 from isocenter.ports.index import InstanceIndex, NewInstance
 
@@ -85,20 +85,27 @@ def _adopt_tail(index: InstanceIndex, blobs: BlobStore, clock: Clock, start: Blo
 
 
 def _adopt_or_erase(index: InstanceIndex, blobs: BlobStore, clock: Clock, record: BlobRecord) -> int:
-    """Index an intact record, or destroy it: what no one was told is stored must not come back by a reindex."""
+    """Index an intact record, or destroy what is no instance.
+
+    Where the instance is stored, the record is a later version of it and follows it as by a reindex, unless a start
+    that was cut short did that already.
+    """
     try:
         instance = new_instance_of(blobs, record)
     except InvalidDataset:
         blobs.erase(record.address)
         return 0
     stored = index.find_stored([record.label.identifier]).get(record.label.identifier)
-    if stored is not None:
-        if stored.address != record.address:
-            blobs.erase(record.address)
+    if stored is not None and _place(stored.address) >= _place(record.address):
         return 0
     now = clock.now().timestamp()
     index.commit([instance], now=now, erase_due_at=now)
     return 1
+
+
+def _place(address: BlobAddress) -> tuple[int, int]:
+    """Return what grows in the order in which blobs were written."""
+    return address.container, address.offset
 
 
 def new_instance_of(blobs: BlobStore, record: BlobRecord) -> NewInstance:
