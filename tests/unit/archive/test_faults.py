@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import count
 
 import pytest
+from structlog.testing import capture_logs
 
 from isocenter.archive.archive import Archive, ArchiveSettings
 from isocenter.archive.delete import delete, erase_due
@@ -80,6 +81,13 @@ class World:
         known = {address for _, _, address in self.index.addresses()}
         known |= {erasure.address for erasure in self.index.due_erasures(now=float("inf"), limit=1000)}
         return sum(record.address not in known for record in self.blobs.iter_records())
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Keep the hundreds of expected tracebacks from being laid out for a terminal, which takes most of the time."""
+    with capture_logs():
+        yield
 
 
 def _store_small(world: World) -> None:

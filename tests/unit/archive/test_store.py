@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import pytest
+
+from isocenter.archive.archive import ArchiveSettings
+from isocenter.archive.store import begin_store
+from isocenter.domain.errors import Forbidden, InvalidDataset, TooLarge
+from isocenter.domain.identifiers import Level
+from isocenter.domain.principal import LOCAL_OWNER, READER_ACTIONS, Principal
+from isocenter.domain.query import Query
+from isocenter.storage.memory import MemoryBlobStore
+from tests.support.dicom_files import element, file_of
+from tests.support.faults import Fault, faulty_blobs
+from tests.support.instances import identify, scope_of
+from tests.support.memory_archive import ANSWER_TIMEOUT_S, memory_archive, store
+from tests.support.small_instances import make_instance
+
+SMALL = ArchiveSettings(spool_threshold_bytes=1000, instance_size_max_bytes=20_000)
+
+
+def _content(**changes: bytes) -> bytes:
+    """Return an instance with a value of its own for an attribute, by hexadecimal tag."""
+    uids = {0x00080016: "1.2.840.10008.5.1.4.1.1.2", 0x00080018: "1.2.3.3", 0x0020000D: "1.2.3.1", 0x0020000E: "1.2.3.2"}
+    values = {tag: ("UI", uid.encode() + b"\0" * (len(uid) % 2)) for tag, uid in uids.items()}
+    for name, value in changes.items():
+        values[int(name.removeprefix("t"), 16)] = ("IS", value)
+    values[0x7FE00010] = ("OW", bytes(64))
+    return file_of(b"".join(element(tag, *values[tag]) for tag in sorted(values)))
+
+
+@pytest.mark.parametrize("cut", [1, 7, 999, 1000, 1001, 5000])
+def test_bytes_come_back_as_they_came_however_they_were_cut(cut: int) -> None:
+    content = make_instance(identify(1)).content
+    with memory_archive(SMALL) as archive:
+        reception = begin_store(archive, LOCAL_OWNER, source="test")
+        for start in range(0, len(content), cut):
+            reception.write(content[start : start + cut])
+        reception.finish().result(ANSWER_TIMEOUT_S)
+        [row] = archive.index.instances(scope_of(identify(1)))
+        assert archive.blobs.read(row.address) == content
+
+
+def test_the_byte_too_many_is_refused_and_leaves_nothing_open() -> None:
+    fault = Fault(RuntimeError, at_call=0, is_after=False)
+    with memory_archive(SMALL, blobs=faulty_blobs(MemoryBlobStore(), fault)) as archive:
+        reception = begin_store(archive, LOCAL_OWNER, source="test")
+        reception.write(bytes(SMALL.instance_size_max_bytes))
+        assert fault.open_spools == 1
+        with pytest.raises(TooLarge, match="20000 bytes"):
+            reception.write(b"\0")
+        assert fault.open_spools == 0
+
+
+def test_what_is_no_instance_leaves_no_spool() -> None:
+    fault = Fault(RuntimeError, at_call=0, is_after=False)
+    with memory_archive(SMALL, blobs=faulty_blobs(MemoryBlobStore(), fault)) as archive:
+        with pytest.raises(InvalidDataset):
+            store(archive, bytes(5000))
+        assert fault.open_spools == 0
+        assert archive.index.latest_sequence() == 0
+
+
+def test_it_tells_beforehand_when_a_write_goes_to_disk() -> None:
+    with memory_archive(SMALL) as archive:
+        reception = begin_store(archive, LOCAL_OWNER, source="test")
+        assert not reception.is_for_disk(1000)
+        assert reception.is_for_disk(1001)
+        reception.write(bytes(1001))
+        assert reception.is_on_disk
+        reception.abort()
+
+
+def test_a_reader_may_not_store() -> None:
+    with memory_archive() as archive, pytest.raises(Forbidden):
+        begin_store(archive, Principal("reader", READER_ACTIONS), source="test")
+
+
+def test_an_instance_of_another_study_is_refused() -> None:
+    with memory_archive() as archive:
+        reception = begin_store(archive, LOCAL_OWNER, source="test", study_instance_uid="1.2.3")
+        reception.write(make_instance(identify(1)).content)
+        with pytest.raises(InvalidDataset, match="does not match"):
+            reception.finish()
+
+
+@pytest.mark.parametrize("number", [b"\xb2 ", b"9" * 5000, b"0 ", b"-1", b"99999999999999", b"two "])
+def test_a_number_of_frames_that_is_none_is_stored_as_it_came(number: bytes) -> None:
+    with memory_archive() as archive:
+        outcome = store(archive, _content(t00280008=number))
+        assert archive.index.search(Query(Level.INSTANCE))[0].newest_instance_key == outcome.instance_key
+
+
+@pytest.mark.parametrize("uid", ["1.2\r\nX-Injected: yes", "1.2; x=y", "not.a.uid"])
+def test_a_transfer_syntax_that_could_not_stand_in_a_header_is_refused(uid: str) -> None:
+    content = _content().replace(b"1.2.840.10008.1.2.1\0", uid.encode().ljust(20, b"\0")[:20], 1)
+    with memory_archive() as archive, pytest.raises(InvalidDataset, match="TransferSyntaxUID"):
+        store(archive, content)
