@@ -7,12 +7,13 @@ state before or in the state behind it.
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from isocenter.domain.identifiers import InstanceIdentifier
-from tests.support.small_instances import SmallInstance
+from tests.support.small_instances import SmallInstance, digest_of
 
 ABSENT = ""
 LOST = r"; possible is |The pack that held the instance is not there|no longer match their checksum|ends before the"
@@ -26,7 +27,8 @@ class Violated(AssertionError):
 @dataclass(slots=True)
 class _Entry:
     possible: frozenset[str]
-    ever_sent: dict[str, SmallInstance] = field(default_factory=dict)
+    frames: dict[str, str] = field(default_factory=dict)
+    """By the digest of everything that was ever sent, the digest of its frame."""
 
 
 class History:
@@ -34,21 +36,26 @@ class History:
 
     def __init__(self) -> None:
         self._entries: dict[InstanceIdentifier, _Entry] = {}
+        self._order: list[InstanceIdentifier] = []
         self._senders: dict[str, InstanceIdentifier] = {}
         self._touched: set[InstanceIdentifier] = set()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.acknowledged = 0
 
     def begin_store(self, instance: SmallInstance, *, may_replace: bool = True) -> frozenset[str]:
         """Note that bytes are about to be sent; return the states before, for `refused`."""
+        digest = instance.digest
         with self._lock:
-            entry = self._entries.setdefault(instance.identifier, _Entry(frozenset({ABSENT})))
+            entry = self._entries.get(instance.identifier)
+            if entry is None:
+                entry = self._entries[instance.identifier] = _Entry(frozenset({ABSENT}))
+                self._order.append(instance.identifier)
             before = entry.possible
-            entry.ever_sent[instance.digest] = instance
-            self._senders[instance.digest] = instance.identifier
+            entry.frames[digest] = digest_of(instance.frame)
+            self._senders[digest] = instance.identifier
             self._touched.add(instance.identifier)
             if may_replace or ABSENT in before:
-                entry.possible = before | {instance.digest}
+                entry.possible = before | {digest}
             return before
 
     def begin_delete(self, identifier: InstanceIdentifier) -> frozenset[str]:
@@ -87,13 +94,19 @@ class History:
     def require_sent(self, identifier: InstanceIdentifier, digest: str) -> None:
         """Hold bytes that a reader got against all that were ever sent under that identity (R3)."""
         with self._lock:
-            if digest not in self._entries[identifier].ever_sent:
+            if digest not in self._entries[identifier].frames:
                 raise Violated(f"a reader of {identifier.sop_instance_uid} got bytes that nobody sent")
 
-    def sent(self, identifier: InstanceIdentifier) -> list[SmallInstance]:
-        """Return every version ever sent under an identity."""
+    def require_frame_sent(self, identifier: InstanceIdentifier, frame_digest: str) -> None:
+        """Hold a frame that a reader got against all that were ever sent under that identity (R3)."""
         with self._lock:
-            return list(self._entries[identifier].ever_sent.values())
+            if frame_digest not in self._entries[identifier].frames.values():
+                raise Violated(f"a reader of {identifier.sop_instance_uid} got a frame that nobody sent")
+
+    def frame_digest(self, identifier: InstanceIdentifier) -> str:
+        """Return the digest of the frame of what is stored."""
+        with self._lock:
+            return self._entries[identifier].frames[self.current(identifier)]
 
     def identifier_of(self, digest: str) -> InstanceIdentifier:
         """Return under which identity some bytes were sent."""
@@ -102,6 +115,11 @@ class History:
         if identifier is None:
             raise Violated("the archive gives bytes that nobody sent")
         return identifier
+
+    def one_of_the_latest(self, numbers: random.Random, latest: int) -> InstanceIdentifier | None:
+        """Return one of the identities sent latest, None where there is none yet."""
+        with self._lock:
+            return numbers.choice(self._order[-latest:]) if self._order else None
 
     def possible(self, identifier: InstanceIdentifier) -> frozenset[str]:
         """Return the states that an instance may be in."""
