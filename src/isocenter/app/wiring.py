@@ -16,6 +16,7 @@ from isocenter.archive.recover import recover
 from isocenter.dicom.dictionary import load_dictionary
 from isocenter.domain.outcome import DuplicatePolicy
 from isocenter.ports.failpoints import failpoints_from_environment
+from isocenter.storage.decoding.pool import DecodingPool
 from isocenter.storage.folders import make_folder
 from isocenter.storage.packs.store import LocalPackBlobStore
 from isocenter.storage.sqlite.index import SqliteInstanceIndex
@@ -77,7 +78,7 @@ def open_archive(settings: Settings) -> Iterator[Archive]:
     """Open the archive of a data folder, repaired, with its group commit running."""
     clock = SystemClock()
     load_dictionary()
-    with open_stores(settings) as (index, blobs):
+    with open_stores(settings) as (index, blobs), DecodingPool() as decoder:
         recover(index=index, blobs=blobs, clock=clock)
         intake = Intake(
             index=index,
@@ -94,6 +95,7 @@ def open_archive(settings: Settings) -> Iterator[Archive]:
                 clock=clock,
                 metadata_cache=MetadataCache(size_max_bytes=settings.archive.metadata_cache_size_bytes),
                 settings=archive_settings(settings),
+                decoder=decoder,
             )
         finally:
             intake.close()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from isocenter.archive.decoding import InProcessFrameDecoder
 from isocenter.archive.intake import Intake
 from isocenter.archive.metadata_cache import MetadataCache
 from isocenter.dicom.shapes import HeaderShapes
 from isocenter.domain.outcome import DuplicatePolicy
 from isocenter.ports.blobs import BlobStore
 from isocenter.ports.clock import Clock
+from isocenter.ports.frame_decoder import FrameDecoder
 from isocenter.ports.index import InstanceIndex
 
 
@@ -39,3 +41,5 @@ class Archive:
     metadata_cache: MetadataCache
     settings: ArchiveSettings = ArchiveSettings()
     header_shapes: HeaderShapes = field(default_factory=HeaderShapes)
+    decoder: FrameDecoder = field(default_factory=InProcessFrameDecoder)
+    """A node that serves strangers has one that decodes elsewhere (S30)."""

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from isocenter.archive.archive import Archive
+from isocenter.archive.decoding import decoding_by
 from isocenter.archive.header import not_acceptable_if_invalid, read_scanned_header
 from isocenter.archive.retrieve import STREAM_CHUNK_BYTES, open_frames
-from isocenter.dicom.codecs import decode_frame
 from isocenter.dicom.render import RenderOptions, Viewport
 from isocenter.dicom.render import render_frame as render_pixels
 from isocenter.dicom.rendering import RENDERING_TAGS, Window, rendering_attributes
@@ -65,7 +65,8 @@ def render_frame(archive: Archive, row: InstanceRow, frame_number: int, picture:
     header = read_scanned_header(archive, row, RENDERING_TAGS)
     content = reader.read_to_decode(frame_number)
     with not_acceptable_if_invalid():
-        frame = decode_frame(content, header.describe_pixels(), bit_offset=reader.bit_offset(frame_number))
+        decode = decoding_by(archive.decoder)
+        frame = decode(content, header.describe_pixels(), bit_offset=reader.bit_offset(frame_number))
         attributes = rendering_attributes(header.content, header.scanned, frame_number=frame_number)
         return render_pixels(frame, attributes, _options(picture))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from isocenter.archive.archive import Archive
+from isocenter.archive.decoding import decoding_by
 from isocenter.archive.header import not_acceptable_if_invalid, read_scanned_header
 from isocenter.archive.retrieve import FrameReader, open_frames, read_whole
 from isocenter.dicom import codecs
@@ -60,7 +61,7 @@ def iter_transcoded(archive: Archive, row: InstanceRow, transfer_syntax_uid: str
     encoded = archive.index.frame_table(row.instance_key)
     table = FrameTable.decode(encoded) if encoded else None
     with not_acceptable_if_invalid():
-        yield from transcode_instance(content, scanned, table, transfer_syntax_uid)
+        yield from transcode_instance(content, scanned, table, transfer_syntax_uid, decode=decoding_by(archive.decoder))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +110,7 @@ def _to_native(reader: FrameReader, frame_number: int) -> bytes:
     content = reader.read_to_decode(frame_number)
     with not_acceptable_if_invalid():
         description = read_scanned_header(reader.archive, reader.row, PIXEL_TAGS).describe_pixels()
-        return transcode_frame_to_native(content, description, bit_offset=reader.bit_offset(frame_number))
+        decode = decoding_by(reader.archive.decoder)
+        return transcode_frame_to_native(
+            content, description, bit_offset=reader.bit_offset(frame_number), decode=decode
+        )

@@ -2,15 +2,16 @@
 
 Each codec is called only after the codestream's own header agreed with the image pixel attributes,
 which are within limits; what it returns is measured again. Whatever a codec raises becomes
-InvalidDataset. A native codec may still crash the process on hostile bytes: whoever decodes what
-strangers sent does it in another process with a limit on its time (`decode_in_process` is made to be called there);
-above all JPEG-LS, where a damaged frame can hold CharLS for half a minute.
+InvalidDataset. A native codec may still crash the process on hostile bytes, or hold it: a damaged JPEG-LS
+frame, for half a minute. Whoever decodes what strangers sent does it in another process with a limit on its
+time where `needs_codec` says so; a function of the kind `DecodeFrame` takes frames there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Protocol
 
 import imagecodecs
 import numpy as np
@@ -31,11 +32,12 @@ from isocenter.domain.errors import InvalidDataset, LimitExceeded, NotAcceptable
 
 __all__ = [
     "DECODED_SYNTAXES",
+    "DecodeFrame",
     "PixelDescription",
     "can_decode",
     "decode_frame",
-    "decode_in_process",
     "decoded_photometric_interpretation",
+    "needs_codec",
 ]
 
 CODESTREAM_SLACK_BYTES = 1 << 20
@@ -72,12 +74,20 @@ def decode_frame(data: Buffer, description: PixelDescription, *, bit_offset: int
     return frame
 
 
-def decode_in_process(
-    data: bytes, description: PixelDescription, bit_offset: int = 0
-) -> tuple[str, tuple[int, ...], bytes]:
-    """Return type, shape and bytes of a decoded frame: a plain function of plain values, for a pool of processes."""
-    frame = decode_frame(data, description, bit_offset=bit_offset)
-    return frame.dtype.str, frame.shape, frame.tobytes()
+class DecodeFrame(Protocol):
+    """Something that does what `decode_frame` does, perhaps elsewhere."""
+
+    def __call__(self, data: Buffer, description: PixelDescription, *, bit_offset: int = 0) -> PixelArray:
+        """Return the samples of a frame."""
+        ...
+
+
+def needs_codec(transfer_syntax_uid: str) -> bool:
+    """Tell whether frames of a transfer syntax go through an image codec, which hostile ones may crash or hold.
+
+    Native, run-length and deflated frames do not: what decodes them is bounded by the size of the frame.
+    """
+    return transfer_syntax_uid in _CODEC_SYNTAXES
 
 
 def decoded_photometric_interpretation(description: PixelDescription) -> str:
@@ -196,6 +206,7 @@ def _shifted(frame: PixelArray, *, up: int, down: int) -> PixelArray:
     return np.right_shift(shifted, down, out=shifted)
 
 
+_CODEC_SYNTAXES = frozenset(_uids((*_JPEG, *_JPEG_LS, *_JPEG_2000, *_JPEG_XL)))
 _Decoder = Callable[[memoryview, PixelDescription, int], PixelArray]
 DECODED_SYNTAXES: Mapping[str, _Decoder] = MappingProxyType(
     {

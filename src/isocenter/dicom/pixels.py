@@ -125,6 +125,18 @@ class PixelDescription:
             pixel_vr=scanned.pixel_element.vr,
         )
 
+    @classmethod
+    def of_values(cls, values: Mapping[str, int | str]) -> PixelDescription:
+        """Return the description that `as_values` gave, checked again."""
+        try:
+            return cls(**values)  # type: ignore[arg-type]  # each field is looked at below
+        except TypeError as error:
+            raise InvalidDataset("The image pixel attributes are not complete.") from error
+
+    def as_values(self) -> dict[str, int | str]:
+        """Return plain values by name, to be handed to another process."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
     @property
     def dtype(self) -> np.dtype[Any]:
         """Return the type of a decoded sample, in the byte order of this machine."""

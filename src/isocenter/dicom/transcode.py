@@ -14,7 +14,7 @@ import numpy as np
 from isocenter.dicom._codec_headers import parse_jpeg_header
 from isocenter.dicom._color import rgb_to_ybr_full
 from isocenter.dicom._rewrite import Values, element_header, write_file_start
-from isocenter.dicom.codecs import decode_frame, decoded_photometric_interpretation
+from isocenter.dicom.codecs import DecodeFrame, decode_frame, decoded_photometric_interpretation
 from isocenter.dicom.frames import FrameTable
 from isocenter.dicom.model import UNDEFINED_LENGTH, PixelElement, ScannedInstance
 from isocenter.dicom.part10 import OpenedFile, open_file
@@ -68,7 +68,9 @@ def _is_whole(frame: Buffer) -> bool:
         return False
 
 
-def transcode_frame_to_native(data: Buffer, description: PixelDescription, *, bit_offset: int = 0) -> bytes:
+def transcode_frame_to_native(
+    data: Buffer, description: PixelDescription, *, bit_offset: int = 0, decode: DecodeFrame = decode_frame
+) -> bytes:
     """Return a frame as it lies in Explicit VR Little Endian, fitting the attributes as they are stated.
 
     Planar configuration and subsampling stay what the data set says, since its metadata go out unchanged. Only
@@ -76,7 +78,7 @@ def transcode_frame_to_native(data: Buffer, description: PixelDescription, *, bi
     """
     if description.transfer_syntax_uid in _LITTLE_ENDIAN_NATIVE:
         return bytes(data)
-    frame = decode_frame(data, description, bit_offset=bit_offset)
+    frame = decode(data, description, bit_offset=bit_offset)
     if description.samples_per_pixel == 3:
         frame = _as_stated(frame, description)
     return _native_bytes(frame, description)
@@ -100,7 +102,12 @@ def _native_bytes(frame: PixelArray, description: PixelDescription) -> bytes:
 
 
 def transcode_instance(
-    buffer: Buffer, scanned: ScannedInstance, frame_table: FrameTable | None, target_transfer_syntax_uid: str
+    buffer: Buffer,
+    scanned: ScannedInstance,
+    frame_table: FrameTable | None,
+    target_transfer_syntax_uid: str,
+    *,
+    decode: DecodeFrame = decode_frame,
 ) -> Iterator[bytes]:
     """Return the pieces of the instance as a file in the target syntax; frames are decoded as they are taken.
 
@@ -112,7 +119,7 @@ def transcode_instance(
     opened = open_file(buffer)
     if scanned.pixel_element is None:
         return iter([write_file_start(opened, transfer_syntax_uid=target_transfer_syntax_uid, replaced={})])
-    source = _Source(opened, scanned.pixel_element, PixelDescription.of_scanned(scanned), frame_table)
+    source = _Source(opened, scanned.pixel_element, PixelDescription.of_scanned(scanned), frame_table, decode)
     if target_transfer_syntax_uid == JPEG_2000_LOSSLESS:
         return _begun(_to_jpeg_2000(source))
     if not scanned.encoding.is_encapsulated:
@@ -136,7 +143,7 @@ def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
 class _Source:
     """An instance with pixels that is being transcoded."""
 
-    __slots__ = ("description", "frame_table", "opened", "pixel_element")
+    __slots__ = ("decode", "description", "frame_table", "opened", "pixel_element")
 
     def __init__(
         self,
@@ -144,11 +151,13 @@ class _Source:
         pixel_element: PixelElement,
         description: PixelDescription,
         frame_table: FrameTable | None,
+        decode: DecodeFrame,
     ) -> None:
         self.opened = opened
         self.pixel_element = pixel_element
         self.description = description
         self.frame_table = frame_table
+        self.decode = decode
 
     def header(self, transfer_syntax_uid: str, replaced: Values) -> bytes:
         return write_file_start(self.opened, transfer_syntax_uid=transfer_syntax_uid, replaced=replaced)
@@ -162,7 +171,7 @@ class _Source:
         is_native = not self.opened.encoding.is_encapsulated
         for index in range(self.description.number_of_frames):
             bit_offset = frame_bit_offset(self.description, index + 1) if is_native else 0
-            yield decode_frame(self._frame(self.frame_table, index), self.description, bit_offset=bit_offset)
+            yield self.decode(self._frame(self.frame_table, index), self.description, bit_offset=bit_offset)
 
     def _frame(self, frame_table: FrameTable, index: int) -> bytes:
         view, element = memoryview(self.opened.buffer), self.pixel_element

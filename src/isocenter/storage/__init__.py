@@ -1,4 +1,4 @@
-"""Adapters of the ports: SQLite index, local packs, memory.
+"""Adapters of the ports: SQLite index, local packs, memory, decoding processes.
 
 Holds: one drawer per technology.
 Never: decides what is stored; that is the archive's.
