@@ -181,7 +181,7 @@ def test_a_failing_call_leaves_every_promise_kept(
 
 
 def _store_next(world: World, stack: ExitStack) -> None:
-    """The next store works, except where the volume failed: there it works after a restart."""
+    """Store once more, which works, except where the volume failed: there it works after a restart."""
     following = make_instance(identify(3))
     if not world.fault.is_latched:
         world.store(following)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future
 
 import pytest
@@ -12,7 +13,7 @@ from isocenter.archive.store import begin_store
 from isocenter.domain.errors import InstanceExists, Overloaded, StorageFailed, StorageFull
 from isocenter.domain.outcome import Disposition, DuplicatePolicy, StoreOutcome
 from isocenter.domain.principal import LOCAL_OWNER
-from isocenter.ports.blobs import BlobStore
+from isocenter.ports.blobs import BlobAddress, BlobStore
 from isocenter.ports.index import ChangeAction
 from isocenter.storage.memory import MemoryBlobStore, MemoryInstanceIndex
 from tests.support.faults import Fault, faulty_blobs
@@ -174,10 +175,12 @@ class _UnreadableBlobs(MemoryBlobStore):
 
     is_unreadable = False
 
-    def iter_chunks(self, *args: object, **kwargs: object):  # type: ignore[no-untyped-def, override]
+    def iter_chunks(
+        self, address: BlobAddress, *, start: int = 0, length: int | None = None, chunk_size_bytes: int = 1 << 20
+    ) -> Iterator[bytes]:
         if self.is_unreadable:
             raise StorageFailed()
-        return super().iter_chunks(*args, **kwargs)  # type: ignore[arg-type]
+        return super().iter_chunks(address, start=start, length=length, chunk_size_bytes=chunk_size_bytes)
 
 
 def test_a_delete_between_decision_and_commit_makes_a_replacement_a_new_instance() -> None:

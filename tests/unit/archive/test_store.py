@@ -11,7 +11,7 @@ from isocenter.domain.query import Query
 from isocenter.storage.memory import MemoryBlobStore
 from tests.support.dicom_files import element, file_of
 from tests.support.faults import Fault, faulty_blobs
-from tests.support.instances import identify, scope_of
+from tests.support.instances import CT_IMAGE_STORAGE, identify, scope_of
 from tests.support.memory_archive import ANSWER_TIMEOUT_S, memory_archive, store
 from tests.support.small_instances import make_instance
 
@@ -20,7 +20,7 @@ SMALL = ArchiveSettings(spool_threshold_bytes=1000, instance_size_max_bytes=20_0
 
 def _content(**changes: bytes) -> bytes:
     """Return an instance with a value of its own for an attribute, by hexadecimal tag."""
-    uids = {0x00080016: "1.2.840.10008.5.1.4.1.1.2", 0x00080018: "1.2.3.3", 0x0020000D: "1.2.3.1", 0x0020000E: "1.2.3.2"}
+    uids = {0x00080016: CT_IMAGE_STORAGE, 0x00080018: "1.2.3.3", 0x0020000D: "1.2.3.1", 0x0020000E: "1.2.3.2"}
     values = {tag: ("UI", uid.encode() + b"\0" * (len(uid) % 2)) for tag, uid in uids.items()}
     for name, value in changes.items():
         values[int(name.removeprefix("t"), 16)] = ("IS", value)
