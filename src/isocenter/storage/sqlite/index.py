@@ -132,7 +132,7 @@ class SqliteInstanceIndex:
     def _maybe_stored(
         self, connection: apsw.Connection, identifiers: Sequence[InstanceIdentifier]
     ) -> list[InstanceIdentifier]:
-        """Return those of the identifiers whose SOP Instance UID is known: of a batch of new ones, none, by one look."""
+        """Return those of the identifiers whose SOP Instance UID is known: of a new batch none, by one look."""
         known: set[tuple[str, str]] = set()
         for partition_name in {identifier.partition_name for identifier in identifiers}:
             uids = [one.sop_instance_uid for one in identifiers if one.partition_name == partition_name]
