@@ -1,4 +1,4 @@
-"""A node as an operator meets it: how it refuses to start, how it ends, and that no caller can hold it up for others."""
+"""A node as an operator meets it: how it refuses to start, how it ends, and that no caller holds it up for others."""
 
 from __future__ import annotations
 
