@@ -48,6 +48,8 @@ _log = structlog.get_logger()
 
 READER_THREADS = 8
 """Reads wait for the disk or run code that frees the interpreter; more threads than this only take turns."""
+PICTURE_THREADS = 8
+"""The same for what decodes frames; while hostile ones hold some of them, searches, stores and stored bytes go on."""
 CONNECTIONS_MAX = 1000
 """Each may hold a few megabytes of buffers; beyond it callers get 503 (R17)."""
 SHUTDOWN_TIMEOUT_S = 20
@@ -96,10 +98,10 @@ class _Node:
         await application(scope, receive, send)
 
 
-def build_application(archive: Archive, settings: Settings, executor: Executor) -> ASGIApp:
-    """Return the node's web application over an open archive."""
+def build_application(archive: Archive, settings: Settings, executor: Executor, picture_executor: Executor) -> ASGIApp:
+    """Return the node's web application over an open archive, with threads for what decodes frames and for the rest."""
     authenticate = LoopbackAuthenticator(allowed_hosts=frozenset(settings.http.allowed_hosts))
-    service = Service(archive=archive, executor=executor, authenticate=authenticate)
+    service = Service(archive=archive, executor=executor, authenticate=authenticate, picture_executor=picture_executor)
     routes: list[BaseRoute] = [
         Route("/health/ready", _Readiness(archive).__call__),
         Route("/health/live", _alive),
@@ -134,8 +136,12 @@ def run(settings: Settings) -> None:
     _allow_open_files()
     listener = _listen(settings)
     try:
-        with open_archive(settings) as archive, ThreadPoolExecutor(READER_THREADS, "reader") as executor:
-            application = build_application(archive, settings, executor)
+        with (
+            open_archive(settings) as archive,
+            ThreadPoolExecutor(READER_THREADS, "reader") as executor,
+            ThreadPoolExecutor(PICTURE_THREADS, "picture") as picture_executor,
+        ):
+            application = build_application(archive, settings, executor, picture_executor)
             with _Eraser(archive):
                 _serve(application, listener, settings)
     finally:

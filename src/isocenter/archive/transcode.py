@@ -72,6 +72,16 @@ class Frame:
     transfer_syntax_uid: str
 
 
+def needs_decoding(row: InstanceRow, transfer_syntax_uid: str) -> bool:
+    """Tell whether frames in a transfer syntax, `AS_STORED` or `FOR_VIEWER`, may go through an image codec."""
+    stored = row.transfer_syntax_uid
+    if transfer_syntax_uid == FOR_VIEWER:
+        transfer_syntax_uid = viewer_transfer_syntax(stored)
+    if transfer_syntax_uid in (AS_STORED, stored):
+        return False
+    return codecs.needs_codec(stored) or transfer_syntax_uid != EXPLICIT_VR_LITTLE_ENDIAN
+
+
 def read_frames(
     archive: Archive, row: InstanceRow, frame_numbers: Sequence[int], *, transfer_syntax_uid: str
 ) -> Iterator[Frame]:

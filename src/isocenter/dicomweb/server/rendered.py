@@ -36,8 +36,8 @@ async def render_instances(call: Call) -> Response:
         row = await call.service.run(_find_video, call, scope)
         if row is not None:
             return await _video(call, row)
-        return await call.service.run(_render_instance, call, scope, request)
-    return await answer(call.service, partial(_many_body, call, scope, request), {})
+        return await call.for_pictures().service.run(_render_instance, call, scope, request)
+    return await answer(call.for_pictures().service, partial(_many_body, call, scope, request), {})
 
 
 async def render_frames(call: Call) -> Response:
@@ -45,13 +45,13 @@ async def render_frames(call: Call) -> Response:
     request = parse_render_request(call.request.query_params, call.dialect)
     numbers = parse_frame_numbers(call.parameters["frames"])
     if len(numbers) == 1:
-        return await call.service.run(_render_one, call, call.scope(), numbers[0], request)
+        return await call.for_pictures().service.run(_render_one, call, call.scope(), numbers[0], request)
     if call.dialect.is_azure:
         _media_type(call)
         raise InvalidRequest("Only one frame can be rendered at a time.")
     if len(numbers) > RENDERED_FRAMES_MAX:
         raise InvalidRequest(f"More than {RENDERED_FRAMES_MAX} frames are not rendered at once.")
-    return await answer(call.service, partial(_frames_body, call, call.scope(), numbers, request), {})
+    return await answer(call.for_pictures().service, partial(_frames_body, call, call.scope(), numbers, request), {})
 
 
 async def render_thumbnail(call: Call) -> Response:
@@ -60,7 +60,7 @@ async def render_thumbnail(call: Call) -> Response:
     frame_number = None
     if "frames" in call.parameters:
         frame_number = parse_frame_numbers(call.parameters["frames"])[0]
-    return await call.service.run(_render_thumbnail, call, call.scope(), frame_number, request)
+    return await call.for_pictures().service.run(_render_thumbnail, call, call.scope(), frame_number, request)
 
 
 def _media_type(call: Call) -> str:

@@ -45,8 +45,10 @@ _ONE_FRAME = "The accept header is supported for single frame retrieval, use mul
 async def retrieve_instances(call: Call) -> Response:
     """Return the instances of a study, a series, or one instance."""
     scope = call.scope()
-    choose_dicom(call.accept, call.dialect, is_instance=scope.level is Level.INSTANCE)
-    return await answer(call.service, partial(_instances_body, call, scope), ATTACHMENT)
+    chosen = choose_dicom(call.accept, call.dialect, is_instance=scope.level is Level.INSTANCE)
+    is_as_stored = chosen.transfer_syntax == AS_STORED and (call.accept or "").count("transfer-syntax") < 2
+    service = call.service if is_as_stored else call.for_pictures().service
+    return await answer(service, partial(_instances_body, call, scope), ATTACHMENT)
 
 
 def _instances_body(call: Call, scope: Scope) -> Body:
@@ -101,9 +103,20 @@ async def retrieve_frames(call: Call) -> Response:
     early = choose_frames(call.accept, call.dialect)
     if not early.is_multipart and len(numbers) > 1:
         raise InvalidRequest(_ONE_FRAME)
+    try:
+        return await _answer_frames(call, scope, numbers)
+    except _NeedsDecoding:
+        return await _answer_frames(call.for_pictures(), scope, numbers)
+
+
+async def _answer_frames(call: Call, scope: Scope, numbers: Sequence[int]) -> Response:
     if len(numbers) == 1:
         return await call.service.run(_frame_response, call, scope, numbers[0])
     return await answer(call.service, partial(_frames_body, call, scope, numbers), {})
+
+
+class _NeedsDecoding(Exception):
+    """The frames may have to be decoded, for which the threads of the call are not."""
 
 
 def _choose_frames(call: Call, scope: Scope) -> tuple[InstanceRow, Representation, str]:
@@ -112,6 +125,8 @@ def _choose_frames(call: Call, scope: Scope) -> tuple[InstanceRow, Representatio
     wanted = chosen.transfer_syntax
     if wanted == AS_STORED and chosen.media_type == OCTET_STREAM and not call.dialect.is_azure:
         wanted = transcode.FOR_VIEWER
+    if not call.service.is_for_pictures and transcode.needs_decoding(row, wanted):
+        raise _NeedsDecoding
     return row, chosen, wanted
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -33,6 +33,13 @@ class Service:
     authenticate: Callable[[Mapping[str, str]], Principal]
     """From request headers (names in lower case) to who calls; raises Unauthenticated."""
     body_idle_max_s: float = BODY_IDLE_MAX_S
+    picture_executor: Executor | None = None
+    """Threads for what decodes frames, so that hostile ones hold up no other request; None where nobody minds."""
+
+    @property
+    def is_for_pictures(self) -> bool:
+        """Tell whether its threads may decode frames."""
+        return self.picture_executor is None or self.executor is self.picture_executor
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call something that waits for the disk, off the event loop.
@@ -66,6 +73,13 @@ class Call:
     def archive(self) -> Archive:
         """Return the archive."""
         return self.service.archive
+
+    def for_pictures(self) -> Call:
+        """Return the same call on the threads that may decode frames."""
+        service = self.service
+        if service.picture_executor is None:
+            return self
+        return replace(self, service=replace(service, executor=service.picture_executor))
 
     @property
     def accept(self) -> str | None:
