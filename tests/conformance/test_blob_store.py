@@ -14,6 +14,8 @@ from isocenter.domain.errors import CorruptInstance, InvalidRequest
 from isocenter.ports.blobs import BLOCK_SIZE_BYTES, BlobAddress, BlobPosition, BlobStore
 from tests.support.instances import identify, label_of
 
+LARGE_SIZE = 9 << 20
+"""Beyond what any store copies without need."""
 SIZES = [0, 1, 63, 64, 65, BLOCK_SIZE_BYTES - 1, BLOCK_SIZE_BYTES, BLOCK_SIZE_BYTES + 1, 3 * BLOCK_SIZE_BYTES + 17]
 
 
@@ -71,6 +73,35 @@ def test_any_range_reads_the_bytes_of_the_whole(
     assert blob_store.read(address, start=start, length=length) == expected
     chunks = blob_store.iter_chunks(address, start=start, length=length, chunk_size_bytes=chunk_size_bytes)
     assert b"".join(chunks) == expected
+
+
+@pytest.mark.parametrize("size", [*SIZES, LARGE_SIZE])
+def test_a_view_shows_the_bytes_and_nothing_else_and_cannot_be_written(blob_store: BlobStore, size: int) -> None:
+    payload = _bytes(size)
+    _append(blob_store, b"before")
+    [address] = _append(blob_store, payload, first=2)
+    _append(blob_store, b"behind", first=3)
+    with blob_store.view(address) as view:
+        assert bytes(view) == payload
+        assert view.readonly
+
+
+def test_the_end_of_a_view_leaves_alone_who_still_holds_a_piece(blob_store: BlobStore) -> None:
+    payload = _bytes(LARGE_SIZE)
+    [address] = _append(blob_store, payload)
+    with blob_store.view(address) as view:
+        piece = view[-100:]
+    assert bytes(piece) == payload[-100:]
+
+
+@pytest.mark.parametrize("size", [1000, LARGE_SIZE])
+def test_a_blob_that_was_cut_off_cannot_be_viewed(blob_store: BlobStore, size: int) -> None:
+    _append(blob_store, b"before")
+    position = blob_store.positions()[-1]
+    [address] = _append(blob_store, _bytes(size), first=2)
+    blob_store.truncate(position)
+    with pytest.raises(CorruptInstance), blob_store.view(address):
+        pass
 
 
 def test_no_read_returns_bytes_of_a_block_that_does_not_fit(blob_store: BlobStore) -> None:

@@ -113,9 +113,9 @@ def new_instance_of(blobs: BlobStore, record: BlobRecord) -> NewInstance:
 
     Raises InvalidDataset where the bytes are no instance by today's rules.
     """
-    content = blobs.read(record.address)
-    scanned = scan_instance(content, wanted=WANTED_TAGS)
-    table = build_frame_table(content, scanned, number_of_frames=number_of_frames(scanned))
+    with blobs.view(record.address) as content:
+        scanned = scan_instance(content, wanted=WANTED_TAGS)
+        table = build_frame_table(content, scanned, number_of_frames=number_of_frames(scanned))
     return NewInstance(
         identifier=identify(scanned, partition_name=record.label.identifier.partition_name),
         sop_class_uid=scanned.attributes[SOP_CLASS_UID],

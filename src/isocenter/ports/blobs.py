@@ -7,6 +7,7 @@ can read it. Every read is verified; a mismatch raises CorruptInstance and no wr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -115,6 +116,13 @@ class BlobStore(Protocol):
         self, address: BlobAddress, *, start: int = 0, length: int | None = None, chunk_size_bytes: int = 1 << 20
     ) -> Iterator[bytes]:
         """Yield a range of a blob in chunks, each verified before it is yielded."""
+        ...
+
+    def view(self, address: BlobAddress) -> AbstractContextManager[memoryview]:
+        """Lend the bytes of a blob, read-only, for the length of a block; memory stays flat for a large one.
+
+        Not verified where they are not copied: for those who walk the records, which verifies each, and scan it then.
+        """
         ...
 
     def erase(self, address: BlobAddress) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from isocenter.ports.blobs import BlobAddress, BlobLabel, BlobStore
 from isocenter.ports.index import ChangeAction
 from isocenter.storage.memory import MemoryBlobStore, MemoryInstanceIndex
 from isocenter.storage.packs import LocalPackBlobStore
-from tests.support.dicom_files import EXPLICIT, element, file_of
+from tests.support.dicom_files import EXPLICIT, element, file_of, header
 from tests.support.instances import identify, scope_of
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -200,3 +201,20 @@ def _flip(folder: Path, offset: int) -> None:
 
 def _digest(folder: Path) -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.pack")))).hexdigest()
+
+
+def test_a_large_instance_is_scanned_where_it_lies(tmp_path: Path) -> None:
+    size_bytes = 64 << 20
+    identifier = identify()
+    with LocalPackBlobStore(tmp_path / "packs") as blobs:
+        spool = blobs.open_spool()
+        spool.write(_content(identifier) + header(0x7FE00010, "OB", size_bytes))
+        for _ in range(64):
+            spool.write(bytes(1 << 20))
+        spool.seal(BlobLabel(identifier, EXPLICIT, 5.5, "stow", False))
+        tracemalloc.start()
+        index, report = _reindex(blobs)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert report.instances == len(index.find_stored([identifier])) == 1
+    assert peak_bytes < size_bytes // 8

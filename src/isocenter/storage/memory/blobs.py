@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from isocenter.domain.errors import CorruptInstance, InvalidRequest
@@ -111,6 +112,11 @@ class MemoryBlobStore:
         whole = self.read(address, start=start, length=length)
         for at in range(0, len(whole), step):
             yield whole[at : at + step]
+
+    @contextmanager
+    def view(self, address: BlobAddress) -> Iterator[memoryview]:
+        """Lend the bytes of a blob."""
+        yield memoryview(self.read(address))
 
     def erase(self, address: BlobAddress) -> None:
         """Forget a blob's bytes."""

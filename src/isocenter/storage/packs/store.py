@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -28,10 +29,14 @@ from isocenter.storage.packs.erasure import erase_record
 from isocenter.storage.packs.folder import PackFolder
 from isocenter.storage.packs.layout import PACK_HEADER_SIZE_BYTES, PackKind, decode_pack_header
 from isocenter.storage.packs.log import PackLog
+from isocenter.storage.packs.mapping import mapped_blob
 from isocenter.storage.packs.spool import PAYLOAD_OFFSET, LocalPackSpool
 from isocenter.storage.packs.volume import Volume, storage_errors
 from isocenter.storage.packs.walk import has_intact_header, iter_pack
 
+MAPPED_FROM_BYTES = 8 << 20
+"""Below this a copy costs little and is verified again, and an error of the disk is an error, not the end of the
+process, as it is under a mapping."""
 PACK_SIZE_BYTES = 1 << 30
 """A pack is closed at 1 GiB: few files, and one is still copied or examined in seconds."""
 
@@ -127,6 +132,15 @@ class LocalPackBlobStore:
             behind = min(end, start - start % BLOCK_SIZE_BYTES + step)
             yield self.read(address, start=start, length=behind - start)
             start = behind
+
+    @contextmanager
+    def view(self, address: BlobAddress) -> Iterator[memoryview]:
+        """Lend the bytes of a blob: a verified copy of a small one, a large one mapped as it lies there."""
+        if address.length < MAPPED_FROM_BYTES:
+            yield memoryview(self.read(address))
+            return
+        with storage_errors(), self._folder.borrow(address.container) as fd, mapped_blob(fd, address) as view:
+            yield view
 
     def is_address_of(self, address: BlobAddress, content: Buffer) -> bool:
         """Tell whether these are the bytes that an address was given for, by its digests."""
