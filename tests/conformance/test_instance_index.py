@@ -307,6 +307,15 @@ def test_erasures_are_forgotten_when_they_were_carried_out(instance_index: Insta
     assert [erasure.address for erasure in instance_index.due_erasures(now=DUE, limit=2)] == [address_of(1)]
 
 
+def test_containers_that_an_erasure_left_shorter_or_gone_are_not_expected_any_more(
+    instance_index: InstanceIndex,
+) -> None:
+    fills = [BlobPosition(container, 1000) for container in (1, 2, 3)]
+    instance_index.commit([], now=NOW, erase_due_at=DUE, positions=fills)
+    instance_index.forget_erasures([], shrunk=[BlobPosition(1, 0), BlobPosition(2, 64), BlobPosition(9, 64)])
+    assert instance_index.positions() == {2: 64, 3: 1000}
+
+
 def test_deliveries_wait_in_order_for_their_destination(instance_index: InstanceIndex) -> None:
     keys = _commit(
         instance_index,

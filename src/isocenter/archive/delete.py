@@ -6,6 +6,8 @@ from isocenter.archive.archive import Archive
 from isocenter.domain.errors import NotFound
 from isocenter.domain.identifiers import Scope
 from isocenter.domain.principal import DataAction, Principal
+from isocenter.ports.blobs import BlobPosition
+from isocenter.ports.index import Erasure
 
 ERASE_BATCH_MAX = 256
 """How many erasures one round carries out, so that a big delete does not hold the disk for long."""
@@ -37,5 +39,13 @@ def erase_due(archive: Archive) -> int:
     for erasure in due:
         archive.blobs.erase(erasure.address)
     if due:
-        archive.index.forget_erasures([erasure.erasure_key for erasure in due])
+        shrunk = [position for erasure in due if (position := _shrunk(archive, erasure)) is not None]
+        archive.index.forget_erasures([erasure.erasure_key for erasure in due], shrunk=shrunk)
     return len(due)
+
+
+def _shrunk(archive: Archive, erasure: Erasure) -> BlobPosition | None:
+    """Return how far a container is filled where it no longer reaches to the end of what was erased in it."""
+    address = erasure.address
+    position = archive.blobs.position(address.container)
+    return position if position.length < address.offset + address.length else None

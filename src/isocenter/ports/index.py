@@ -185,8 +185,8 @@ class InstanceIndex(Protocol):
         """Return erasures that are due, oldest first."""
         ...
 
-    def forget_erasures(self, erasure_keys: Sequence[int]) -> None:
-        """Drop erasures that were carried out."""
+    def forget_erasures(self, erasure_keys: Sequence[int], *, shrunk: Sequence[BlobPosition] = ()) -> None:
+        """Drop erasures that were carried out; `shrunk` are the fills of containers that they left shorter or gone."""
         ...
 
     def deliveries(self, destination: str, *, limit: int = 100) -> list[Delivery]:

@@ -299,10 +299,14 @@ class MemoryInstanceIndex:
             due = [erasure for erasure in self._erasures if erasure.due_at <= now]
         return sorted(due, key=lambda erasure: (erasure.due_at, erasure.erasure_key))[:limit]
 
-    def forget_erasures(self, erasure_keys: Sequence[int]) -> None:
-        """Drop erasures that were carried out."""
+    def forget_erasures(self, erasure_keys: Sequence[int], *, shrunk: Sequence[BlobPosition] = ()) -> None:
+        """Drop erasures that were carried out; `shrunk` are the fills of containers that they left shorter or gone."""
         with self._lock:
             self._erasures = [one for one in self._erasures if one.erasure_key not in erasure_keys]
+            for position in shrunk:
+                known = self._positions.pop(position.container, 0)
+                if known and position.length:
+                    self._positions[position.container] = min(known, position.length)
 
     def deliveries(self, destination: str, *, limit: int = 100) -> list[Delivery]:
         """Return the waiting deliveries of a destination, oldest first."""

@@ -43,7 +43,8 @@ class PackFolder:
         self._lock_fd = _lock(path / LOCK_NAME)
         for leftover in path.glob(f"*{PARTIAL_SUFFIX}"):
             leftover.unlink()
-        self._highest = max(self.containers(), default=0)
+        self._highest = self._highest_durable = max(self.containers(), default=0)
+        self.sync()
 
     def containers(self) -> list[int]:
         """Return the numbers of the packs that are there, lowest first."""
@@ -52,8 +53,20 @@ class PackFolder:
 
     @property
     def highest(self) -> int:
-        """Return the highest number ever given that still has a file; 0 where there is none."""
+        """Return the highest number ever given, whether its file is there yet or not."""
         return self._highest
+
+    @property
+    def highest_durable(self) -> int:
+        """Return the highest number whose file is on disk by name: the one from which the next start counts on.
+
+        Its pack is never removed, so that no number is given twice: an erasure may still be to come for the first.
+        """
+        return self._highest_durable
+
+    def note_durable(self, container: int) -> None:
+        """Take note that the name of a pack is on disk."""
+        self._highest_durable = max(self._highest_durable, container)
 
     def take_number(self) -> int:
         """Return the next number, for a new pack; the caller serialises."""

@@ -148,6 +148,7 @@ class PackLog:
             self._failpoints.hit("packs.after_create")
             os.fsync(fd)
             self._folder.sync()
+            self._folder.note_durable(container)
         except OSError as error:
             os.close(fd)
             path.unlink(missing_ok=True)

@@ -114,6 +114,7 @@ class LocalPackSpool:
                 self._path = self._folder.pack_path(container)
                 self._failpoints.hit("spool.after_rename")
                 self._folder.sync()
+                self._folder.note_durable(container)
         except StorageFailed:
             self._on_failed()
             self.discard()

@@ -179,8 +179,8 @@ class LocalPackBlobStore:
                 os.fsync(fd)
         finally:
             os.close(fd)
-        if is_single and address.container < self._folder.highest:
-            self._unlink(address.container)  # the highest stays: its number must not be used twice
+        if is_single and address.container < self._folder.highest_durable:
+            self._unlink(address.container)
 
     def _unlink(self, container: int) -> None:
         self._folder.pack_path(container).unlink(missing_ok=True)

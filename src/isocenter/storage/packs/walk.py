@@ -34,6 +34,8 @@ OnDamage = Callable[[DamagedRecord], None]
 
 def iter_pack(fd: int, container: int, *, start: int, length: int, on_damage: OnDamage) -> Iterator[BlobRecord]:
     """Yield the intact instances of a pack from an offset on, up to a length."""
+    if length <= PACK_HEADER_SIZE_BYTES:  # a crash came before the first record, and maybe before the header
+        return
     nonce = _nonce(fd, container, on_damage)
     if nonce is None:
         return

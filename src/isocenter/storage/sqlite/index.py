@@ -108,9 +108,9 @@ class SqliteInstanceIndex:
         """Remove a scope, with feed rows and erasures in the same commit; return how many instances went."""
         return self._writer.delete(scope, now=now, erase_due_at=erase_due_at)
 
-    def forget_erasures(self, erasure_keys: Sequence[int]) -> None:
-        """Drop erasures that were carried out."""
-        self._writer.forget_erasures(erasure_keys)
+    def forget_erasures(self, erasure_keys: Sequence[int], *, shrunk: Sequence[BlobPosition] = ()) -> None:
+        """Drop erasures that were carried out; `shrunk` are the fills of containers that they left shorter or gone."""
+        self._writer.forget_erasures(erasure_keys, shrunk=shrunk)
 
     def find_stored(self, identifiers: Sequence[InstanceIdentifier]) -> dict[InstanceIdentifier, InstanceRow]:
         """Return those of the identifiers that are stored, current versions."""

@@ -113,6 +113,14 @@ INSERT INTO erasure (erasure_key, container, offset, length, block_digests, due_
 INSERT INTO pack_position (container, length) VALUES (?, ?)
 ON CONFLICT (container) DO UPDATE SET length = max(length, excluded.length);
 
+-- name: shrink_position
+-- Record that an erasure left a container shorter.
+UPDATE pack_position SET length = min(length, ?) WHERE container = ?;
+
+-- name: forget_position
+-- Forget a container that is gone with what an erasure destroyed.
+DELETE FROM pack_position WHERE container = ?;
+
 -- name: scope_versions
 -- List every version in a scope.
 SELECT i.instance_key, i.is_original, i.study_key, i.series_key, i.partition_key, s.study_instance_uid,

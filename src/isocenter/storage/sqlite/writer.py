@@ -90,12 +90,16 @@ class IndexWriter:
 
         return self._transact(write)
 
-    def forget_erasures(self, erasure_keys: Sequence[int]) -> None:
+    def forget_erasures(self, erasure_keys: Sequence[int], *, shrunk: Sequence[BlobPosition] = ()) -> None:
         """Drop erasures in one transaction."""
 
         def write(counters: Counters) -> None:
             rows = [(key,) for key in erasure_keys]
             self._connection.executemany(self._queries["forget_erasure"], rows)
+            fills = [(position.length, position.container) for position in shrunk if position.length]
+            self._connection.executemany(self._queries["shrink_position"], fills)
+            gone = [(position.container,) for position in shrunk if not position.length]
+            self._connection.executemany(self._queries["forget_position"], gone)
 
         self._transact(write)
 
