@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 import httpx
+import imagecodecs
+import numpy as np
 import pydicom
 import pytest
 from PIL import Image
@@ -343,6 +345,49 @@ def test_every_encoding_is_given_in_explicit_little_endian_on_request(encodings:
         dataset = pydicom.dcmread(io.BytesIO(answer.content))
         assert dataset.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.1"
         assert dataset.pixel_array.shape[0] == dataset.Rows
+
+
+JPEG_2000_LOSSLESS = "1.2.840.10008.1.2.4.90"
+JPEG_2000 = "1.2.840.10008.1.2.4.91"
+
+
+@pytest.mark.parametrize("root", ["dicom-web", "v2"])
+def test_frames_of_every_encoding_are_given_as_lossless_jpeg_2000_of_the_same_pixels(
+    encodings: tuple[Node, dict[str, str]], root: str
+) -> None:
+    _, urls = encodings
+    drawn = list(iter_encodings(5, started_at=TODAY, edge=64))
+    names = {each.encoding.transfer_syntax_uid: each.encoding.name for each in drawn}  # the last of each is in `urls`
+    for encoding in drawn:
+        stored = encoding.encoding.transfer_syntax_uid
+        url = urls[stored].replace("/dicom-web/", f"/{root}/")
+        accept = f'multipart/related; type="image/jp2"; transfer-syntax={JPEG_2000_LOSSLESS}'
+        [part] = parts(get(f"{url}/frames/1", accept))
+        assert (part.content_type, part.transfer_syntax_uid) == (
+            f"image/jp2; transfer-syntax={JPEG_2000_LOSSLESS}",
+            JPEG_2000_LOSSLESS,
+        )
+        if encoding.encoding.is_lossless and encoding.encoding.name == names[stored]:
+            np.testing.assert_array_equal(imagecodecs.jpeg2k_decode(part.content), encoding.pixels, err_msg=stored)
+
+
+def test_lossless_jpeg_2000_is_the_default_for_its_media_type(encodings: tuple[Node, dict[str, str]]) -> None:
+    _, urls = encodings
+    for uid, url in urls.items():
+        [standard] = parts(get(f"{url}/frames/1", 'multipart/related; type="image/jp2"'))
+        assert standard.transfer_syntax_uid == (JPEG_2000 if uid == JPEG_2000 else JPEG_2000_LOSSLESS)
+        azure = url.replace("/dicom-web/", "/v2/")
+        [part] = parts(get(f"{azure}/frames/1", "multipart/related; type=image/jp2"))
+        assert part.transfer_syntax_uid == JPEG_2000_LOSSLESS
+
+
+def test_octets_in_lossless_jpeg_2000_are_given_by_the_standard_and_not_by_azure(node: Node, study: Study) -> None:
+    accept = f"application/octet-stream; transfer-syntax={JPEG_2000_LOSSLESS}"
+    url = f"{node.dicomweb_url}/{study.instance_path}/frames/1"
+    answer = get(url, accept)
+    assert answer.headers["content-type"] == accept
+    np.testing.assert_array_equal(imagecodecs.jpeg2k_decode(answer.content), study.datasets[0].pixel_array)
+    assert get(url.replace("/dicom-web/", "/v2/"), accept).status_code == httpx.codes.NOT_ACCEPTABLE
 
 
 # Search

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pydicom
 import pytest
@@ -87,6 +88,20 @@ def test_frames_are_the_pixels(client: DICOMwebClient, datasets: list[pydicom.Da
     )
     pixels = np.frombuffer(frame, dtype=first.pixel_array.dtype).reshape(first.pixel_array.shape)
     assert np.array_equal(pixels, first.pixel_array)
+
+
+def test_frames_come_in_lossless_jpeg_2000_and_are_the_same_pixels(
+    client: DICOMwebClient, datasets: list[pydicom.Dataset]
+) -> None:
+    first = datasets[0]
+    [frame] = client.retrieve_instance_frames(
+        first.StudyInstanceUID,
+        first.SeriesInstanceUID,
+        first.SOPInstanceUID,
+        frame_numbers=[1],
+        media_types=(("image/jp2", "1.2.840.10008.1.2.4.90"),),
+    )
+    assert np.array_equal(imagecodecs.jpeg2k_decode(frame), first.pixel_array)
 
 
 def test_metadata_reads_as_the_same_data_set(client: DICOMwebClient, datasets: list[pydicom.Dataset]) -> None:

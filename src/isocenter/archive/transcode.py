@@ -15,7 +15,10 @@ from isocenter.dicom.pixels import PIXEL_TAGS
 from isocenter.dicom.scan import scan_instance
 from isocenter.dicom.syntax import EXPLICIT_VR_LITTLE_ENDIAN, transfer_syntax
 from isocenter.dicom.transcode import (
+    JPEG_2000_LOSSLESS,
     TARGET_SYNTAXES,
+    FrameTranscoder,
+    transcode_frame_to_jpeg_2000,
     transcode_frame_to_native,
     transcode_instance,
     viewer_transfer_syntax,
@@ -99,8 +102,11 @@ def _frame(reader: FrameReader, frame_number: int, wanted: str) -> Frame:
     content = reader.read(frame_number)
     if wanted == FOR_VIEWER:
         wanted = viewer_transfer_syntax(stored, content)
+    if wanted == JPEG_2000_LOSSLESS and stored != wanted:
+        _check_decodable(stored)
+        return Frame(_transcoded(reader, frame_number, transcode_frame_to_jpeg_2000), JPEG_2000_LOSSLESS)
     if reader.bit_offset(frame_number):  # the frame begins within a byte: it is moved to the beginning of one
-        return Frame(_to_native(reader, frame_number), stored)
+        return Frame(_transcoded(reader, frame_number, transcode_frame_to_native), stored)
     if wanted in (AS_STORED, stored):
         return Frame(content, stored)
     if wanted == EXPLICIT_VR_LITTLE_ENDIAN and _is_little_endian_native(stored):
@@ -108,7 +114,7 @@ def _frame(reader: FrameReader, frame_number: int, wanted: str) -> Frame:
     if wanted != EXPLICIT_VR_LITTLE_ENDIAN:
         raise NotAcceptable()
     _check_decodable(stored)
-    return Frame(_to_native(reader, frame_number), EXPLICIT_VR_LITTLE_ENDIAN)
+    return Frame(_transcoded(reader, frame_number, transcode_frame_to_native), EXPLICIT_VR_LITTLE_ENDIAN)
 
 
 def _is_little_endian_native(transfer_syntax_uid: str) -> bool:
@@ -116,11 +122,9 @@ def _is_little_endian_native(transfer_syntax_uid: str) -> bool:
     return syntax.is_little_endian and not syntax.is_encapsulated
 
 
-def _to_native(reader: FrameReader, frame_number: int) -> bytes:
+def _transcoded(reader: FrameReader, frame_number: int, transcode: FrameTranscoder) -> bytes:
     content = reader.read_to_decode(frame_number)
     with not_acceptable_if_invalid():
         description = read_scanned_header(reader.archive, reader.row, PIXEL_TAGS).describe_pixels()
         decode = decoding_by(reader.archive.decoder)
-        return transcode_frame_to_native(
-            content, description, bit_offset=reader.bit_offset(frame_number), decode=decode
-        )
+        return transcode(content, description, bit_offset=reader.bit_offset(frame_number), decode=decode)

@@ -7,6 +7,7 @@ Samples are never changed but where the source was already decoded lossily; attr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import imagecodecs
 import numpy as np
@@ -49,6 +50,16 @@ _JPEG_LOSSLESS = frozenset({"1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"})
 _LITTLE_ENDIAN_NATIVE = frozenset({IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, "1.2.840.10008.1.2.1.99"})
 
 
+class FrameTranscoder(Protocol):
+    """Something that writes a frame in another transfer syntax."""
+
+    def __call__(
+        self, data: Buffer, description: PixelDescription, *, bit_offset: int = 0, decode: DecodeFrame = decode_frame
+    ) -> bytes:
+        """Return the frame's bytes."""
+        ...
+
+
 def viewer_transfer_syntax(transfer_syntax_uid: str, first_frame: Buffer = b"") -> str:
     """Return the syntax in which a web viewer shows frames rightly: the stored one, or Explicit VR Little Endian.
 
@@ -82,6 +93,18 @@ def transcode_frame_to_native(
     if description.samples_per_pixel == 3:
         frame = _as_stated(frame, description)
     return _native_bytes(frame, description)
+
+
+def transcode_frame_to_jpeg_2000(
+    data: Buffer, description: PixelDescription, *, bit_offset: int = 0, decode: DecodeFrame = decode_frame
+) -> bytes:
+    """Return a frame as a JPEG 2000 lossless codestream, whose decoder gives the samples that the attributes state.
+
+    Raises NotAcceptable where JPEG 2000 does not hold such samples, or they cannot be decoded.
+    """
+    _require_jpeg_2000(description)
+    frame = decode(data, description, bit_offset=bit_offset)
+    return _encode_jpeg_2000(frame, description, is_rgb=_is_rgb(description))
 
 
 def _as_stated(frame: PixelArray, description: PixelDescription) -> PixelArray:
@@ -250,10 +273,9 @@ def _decoded_attributes(description: PixelDescription) -> Values:
 
 def _to_jpeg_2000(source: _Source) -> Iterator[bytes]:
     description = source.description
-    if description.pixel_tag != PIXEL_DATA or description.bits_stored > JPEG_2000_BITS_MAX:
-        raise NotAcceptable("JPEG 2000 lossless holds integers of up to 24 bits.")
+    _require_jpeg_2000(description)
     values = dict(_decoded_attributes(description))
-    is_rgb = description.samples_per_pixel == 3 and decoded_photometric_interpretation(description) == "RGB"
+    is_rgb = _is_rgb(description)
     if is_rgb:
         values[PHOTOMETRIC_INTERPRETATION] = ("CS", b"YBR_RCT")
     yield source.header(JPEG_2000_LOSSLESS, values)
@@ -262,6 +284,15 @@ def _to_jpeg_2000(source: _Source) -> Iterator[bytes]:
         yield start + _item(_encode_jpeg_2000(frame, description, is_rgb=is_rgb))
         start = b""
     yield bytes.fromhex("feffdde000000000")
+
+
+def _require_jpeg_2000(description: PixelDescription) -> None:
+    if description.pixel_tag != PIXEL_DATA or description.bits_stored > JPEG_2000_BITS_MAX:
+        raise NotAcceptable("JPEG 2000 lossless holds integers of up to 24 bits.")
+
+
+def _is_rgb(description: PixelDescription) -> bool:
+    return description.samples_per_pixel == 3 and decoded_photometric_interpretation(description) == "RGB"
 
 
 def _encode_jpeg_2000(frame: PixelArray, description: PixelDescription, *, is_rgb: bool) -> bytes:

@@ -18,6 +18,7 @@ from isocenter.dicom.syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from isocenter.dicom.transcode import (
     JPEG_2000_LOSSLESS,
     TARGET_SYNTAXES,
+    transcode_frame_to_jpeg_2000,
     transcode_frame_to_native,
     transcode_instance,
     viewer_transfer_syntax,
@@ -139,7 +140,7 @@ def describe(pixels: PixelArray, suffix: str, **changes: int | str) -> PixelDesc
         bits_allocated=bits,
         bits_stored=bits,
         high_bit=bits - 1,
-        pixel_representation=0,
+        pixel_representation=int(values.get("pixel_representation", 0)),
         number_of_frames=1,
         transfer_syntax_uid=PREFIX + suffix,
     )
@@ -164,6 +165,45 @@ def test_a_native_frame_fits_the_attributes_as_they_are_stated(stated: str, plan
     if stated == "YBR_FULL_422":  # two pixels share the chrominance of the first
         expected[:, 1::2, 1:] = expected[:, 0::2, 1:]
     np.testing.assert_array_equal(decoded, expected)
+
+
+JPEG_2000_SAMPLES: dict[str, PixelArray] = {
+    "grey": np.arange(48, dtype=np.uint16).reshape(6, 8) * 1365,
+    "signed": np.arange(-24, 24, dtype=np.int16).reshape(6, 8) * 1365,
+    "colours": COLOURS,
+}
+
+
+@pytest.mark.parametrize("samples", JPEG_2000_SAMPLES)
+def test_a_frame_becomes_a_jpeg_2000_codestream_of_the_same_samples(samples: str) -> None:
+    pixels = JPEG_2000_SAMPLES[samples]
+    signed = {"pixel_representation": int(pixels.dtype.kind == "i")}
+    codestream = transcode_frame_to_jpeg_2000(pixels.tobytes(), describe(pixels, "1", **signed))
+    assert codestream.startswith(b"\xff\x4f\xff\x51")
+    np.testing.assert_array_equal(imagecodecs.jpeg2k_decode(codestream), pixels)
+    np.testing.assert_array_equal(decode_frame(codestream, describe(pixels, "4.90", **signed)), pixels)
+
+
+def test_planes_and_luminance_become_what_the_attributes_state() -> None:
+    planes = COLOURS.transpose(2, 0, 1).tobytes()
+    description = describe(COLOURS, "1", photometric_interpretation="YBR_FULL", planar_configuration=1)
+    codestream = transcode_frame_to_jpeg_2000(planes, description)
+    np.testing.assert_array_equal(imagecodecs.jpeg2k_decode(codestream), COLOURS)
+
+
+def test_samples_that_jpeg_2000_does_not_hold_are_not_acceptable() -> None:
+    pixels = np.zeros((4, 4), np.uint32)
+    with pytest.raises(NotAcceptable, match="24 bits"):
+        transcode_frame_to_jpeg_2000(pixels.tobytes(), describe(pixels, "1"))
+
+
+def test_frames_are_decoded_by_who_is_named_for_it() -> None:
+    def decode(data: object, description: PixelDescription, *, bit_offset: int = 0) -> PixelArray:
+        return np.full(description.shape, 7, description.dtype)
+
+    description = describe(COLOURS, "4.80")
+    assert set(transcode_frame_to_native(b"", description, decode=decode)) == {7}
+    assert set(imagecodecs.jpeg2k_decode(transcode_frame_to_jpeg_2000(b"", description, decode=decode)).flat) == {7}
 
 
 def test_a_frame_that_is_native_already_stays_as_it_is() -> None:
