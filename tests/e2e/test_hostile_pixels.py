@@ -83,7 +83,7 @@ def _node(folder: Path, decoder: FrameDecoder) -> Iterator[AsgiClient]:
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[DecodingPool]:
-    with DecodingPool(workers_max=1, decode_timeout_s=1.0, command=TREACHEROUS) as opened:
+    with DecodingPool(workers_max=1, decode_timeout_s=2.0, command=TREACHEROUS) as opened:
         yield opened
 
 

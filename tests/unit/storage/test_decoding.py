@@ -32,7 +32,7 @@ ENDS_ITS_PROCESS = {
 
 @pytest.fixture
 def pool() -> Iterator[DecodingPool]:
-    with DecodingPool(workers_max=2, decode_timeout_s=1.0, command=TREACHEROUS) as opened:
+    with DecodingPool(workers_max=2, decode_timeout_s=2.0, command=TREACHEROUS) as opened:
         yield opened
 
 
@@ -122,7 +122,7 @@ import sys, threading
 from isocenter.domain.errors import IsocenterError
 from isocenter.storage.decoding import DecodingPool
 from tests.support.decoding import GREY_VALUES, HOLDS_CHARLS, SOUND, TREACHEROUS
-pool = DecodingPool(command=TREACHEROUS, workers_max=1, decode_timeout_s=100)
+pool = DecodingPool(command=TREACHEROUS, workers_max=1, decode_timeout_s=2.0)
 pool.decode(SOUND, GREY_VALUES)
 if sys.argv[1] == "busy":
     threading.Thread(target=pool.decode, args=(HOLDS_CHARLS, GREY_VALUES), daemon=True).start()
