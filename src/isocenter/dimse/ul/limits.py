@@ -1,0 +1,46 @@
+"""What an association takes before it ends: sizes, counts and times, each with its reason.
+
+A connection whose association is not accepted yet holds one A-ASSOCIATE PDU and what was decoded from it, which these
+limits keep under two megabytes. Afterwards it holds no PDU at all: data leaves as it comes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PDU_LENGTH_MAX = 128 * 1024
+"""Announced to the peer. DCMTK and Orthanc send no larger ones; beyond it the cost per PDU no longer shows."""
+ASSOCIATE_LENGTH_MAX = 256 * 1024
+"""An A-ASSOCIATE PDU. 128 contexts of 40 transfer syntaxes each take 150 KB, a signed identity token some 20 KB."""
+ASSOCIATE_LENGTH_MIN = 68
+"""Protocol version, titles and reserved bytes: the fixed part (PS3.8 tables 9-11 and 9-17)."""
+SHORT_LENGTH = 4
+"""A-ASSOCIATE-RJ, A-RELEASE-RQ, A-RELEASE-RP and A-ABORT have this length and no other (PS3.8 9.3.4 to 9.3.8)."""
+CONTEXTS_MAX = 128
+"""There are no more odd numbers in a byte (PS3.8 9.3.2.2)."""
+TRANSFER_SYNTAXES_MAX = 128
+"""Of one context. The standard knows some sixty; nobody has need to name one twice."""
+SUB_ITEMS_MAX = 1024
+"""Of the user information: three kinds at most repeat, once for each of the contexts' abstract syntaxes."""
+UID_LENGTH_MAX = 64
+"""PS3.5 9.1."""
+PDVS_PER_PDU_MAX = 1024
+"""Senders put one or two into a PDU; each costs an event, so that a PDU of empty ones would cost megabytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationLimits:
+    """The limits that differ from node to node."""
+
+    pdu_length_max: int = PDU_LENGTH_MAX
+    """Of the P-DATA-TF PDUs that come; announced in the negotiation."""
+    associate_length_max: int = ASSOCIATE_LENGTH_MAX
+    artim_timeout_s: float = 30.0
+    """For the request to come, and for the peer to close (PS3.8 9.1.5)."""
+    request_timeout_s: float = 60.0
+    """For the answer to our request of an association or of its release."""
+    idle_timeout_s: float | None = 360.0
+    """Without a byte in either direction; longer than the pauses of a modality between two images."""
+
+
+DEFAULT_LIMITS = AssociationLimits()
