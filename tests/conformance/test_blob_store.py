@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -50,6 +51,17 @@ def test_any_buffer_is_taken(blob_store: BlobStore) -> None:
         ]
     )
     assert [blob_store.read(address) for address in addresses] == [b"one", b"two"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@given(cuts=st.lists(st.integers(0, 4 * BLOCK_SIZE_BYTES), max_size=6), size=st.sampled_from(SIZES))
+def test_a_blob_in_pieces_is_kept_as_if_it_were_whole(blob_store: BlobStore, cuts: list[int], size: int) -> None:
+    payload = _bytes(size)
+    bounds = [0, *sorted(min(cut, size) for cut in cuts), size]
+    pieces = tuple(memoryview(payload)[start:end] for start, end in pairwise(bounds))
+    whole, cut = blob_store.append([(label_of(identify()), payload), (label_of(identify(instance=2)), pieces)])
+    assert blob_store.read(cut) == payload
+    assert cut.block_digests == whole.block_digests
 
 
 def test_an_empty_batch_changes_nothing(blob_store: BlobStore) -> None:

@@ -31,7 +31,7 @@ from isocenter.domain.errors import (
 )
 from isocenter.domain.identifiers import InstanceIdentifier
 from isocenter.domain.outcome import Disposition, DuplicatePolicy, StoreOutcome
-from isocenter.ports.blobs import BlobAddress, BlobLabel, BlobSpool, BlobStore, Buffer
+from isocenter.ports.blobs import BlobAddress, BlobLabel, BlobSpool, BlobStore, Payload, joined
 from isocenter.ports.clock import Clock
 from isocenter.ports.failpoints import Failpoints
 from isocenter.ports.index import InstanceIndex, InstanceRow, NewInstance
@@ -62,10 +62,21 @@ class Arrival:
     frame_table: bytes
     source: str
     policy: DuplicatePolicy
-    content: Buffer | None = None
+    content: Payload | None = None
     spool: BlobSpool | None = None
     size_bytes: int = 0
     destinations: tuple[str, ...] = ()
+
+    @property
+    def memory_bytes(self) -> int:
+        """Return how much of memory it holds while it waits."""
+        return 0 if self.content is None else self.size_bytes
+
+    def view(self) -> memoryview:
+        """Return its bytes in one piece; the caller releases them."""
+        if self.content is not None:
+            return memoryview(joined(self.content))
+        return self.spool.view() if self.spool is not None else memoryview(b"")
 
 
 @dataclass(slots=True)
@@ -119,15 +130,14 @@ class Intake:
         Raises Overloaded when the queue is full, StorageFailed after an I/O error of the storage.
         """
         future: Future[StoreOutcome] = Future()
-        in_memory = len(arrival.content) if arrival.content is not None else 0
         future.set_running_or_notify_cancel()  # from here on its caller can no longer take it back
         with self._wake:
             if self._failure is not None:
                 raise self._failure.without_frames()
-            if self._closing or self._queued_bytes + in_memory > QUEUE_SIZE_MAX_BYTES:
+            if self._closing or self._queued_bytes + arrival.memory_bytes > QUEUE_SIZE_MAX_BYTES:
                 raise Overloaded()
             self._queue.append(_Waiting(arrival, future))
-            self._queued_bytes += in_memory
+            self._queued_bytes += arrival.memory_bytes
             self._wake.notify()
         return future
 
@@ -163,8 +173,7 @@ class Intake:
             batch: list[_Waiting] = []
             size_bytes = 0
             while self._queue and len(batch) < BATCH_COUNT_MAX:
-                content = self._queue[0].arrival.content
-                length = len(content) if content is not None else 0
+                length = self._queue[0].arrival.memory_bytes
                 if batch and size_bytes + length > BATCH_SIZE_MAX_BYTES:
                     break
                 batch.append(self._queue.popleft())
@@ -232,7 +241,7 @@ class Intake:
     def _is_identical(self, arrival: Arrival, row: InstanceRow) -> bool:
         if row.address.length != arrival.size_bytes:
             return False
-        content = memoryview(arrival.content) if arrival.content is not None else _view(arrival)
+        content = arrival.view()
         offset = 0
         try:
             for chunk in self._blobs.iter_chunks(row.address, chunk_size_bytes=COMPARE_CHUNK_BYTES):
@@ -245,14 +254,13 @@ class Intake:
 
     def _heals(self, arrival: Arrival, row: InstanceRow) -> bool:
         """Tell whether an arrival has the bytes that a damaged instance had: it takes its place by any policy."""
-        content = memoryview(arrival.content) if arrival.content is not None else _view(arrival)
-        with content:
+        with arrival.view() as content:
             return self._blobs.is_address_of(row.address, content)
 
     def _put_back(self, again: Sequence[_Waiting]) -> None:
         with self._wake:
             self._queue.extendleft(reversed(again))
-            self._queued_bytes += sum(len(w.arrival.content) for w in again if w.arrival.content is not None)
+            self._queued_bytes += sum(waiting.arrival.memory_bytes for waiting in again)
 
     def _make_durable(self, fresh: list[_Accepted]) -> list[int]:
         now = self._clock.now().timestamp()
@@ -354,10 +362,6 @@ def _outcome(arrival: Arrival, disposition: Disposition, key: int) -> StoreOutco
         disposition=disposition,
         instance_key=key,
     )
-
-
-def _view(arrival: Arrival) -> memoryview:
-    return arrival.spool.view() if arrival.spool is not None else memoryview(b"")
 
 
 def _discard(arrival: Arrival) -> None:

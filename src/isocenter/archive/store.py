@@ -8,6 +8,7 @@ future.result()                        a StoreOutcome: durable
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 
 from isocenter.archive.archive import Archive
@@ -15,12 +16,13 @@ from isocenter.archive.identify import SOP_CLASS_UID, WANTED_TAGS, identify, num
 from isocenter.archive.intake import Arrival
 from isocenter.dicom.frames import build_frame_table
 from isocenter.dicom.model import ScannedInstance
-from isocenter.dicom.scan import scan_instance
+from isocenter.dicom.scan import scan_beginning, scan_instance
+from isocenter.dicom.shapes import HEADER_LENGTH_MAX
 from isocenter.domain.errors import InvalidDataset, TooLarge
 from isocenter.domain.identifiers import DEFAULT_PARTITION
 from isocenter.domain.outcome import DuplicatePolicy, StoreOutcome
 from isocenter.domain.principal import DataAction, Principal
-from isocenter.ports.blobs import BlobSpool, Buffer
+from isocenter.ports.blobs import BlobSpool, Buffer, Payload
 
 
 class Reception:
@@ -87,36 +89,65 @@ class Reception:
 
         Raises InvalidDataset for bytes that are no instance that can be kept, Overloaded, StorageFailed.
         """
+        return self._submit(self._scan_all)
+
+    def finish_known(self) -> Future[StoreOutcome] | None:
+        """Do the same if the header is like one that was scanned lately, which costs little; None where it is not.
+
+        After None the instance is still to be finished.
+        """
+        if self._spool is not None or len(self._chunks) < 2:
+            return None
+        scanned = scan_beginning(
+            self._beginning(),
+            size_bytes=self._size_bytes,
+            wanted=WANTED_TAGS,
+            shapes=self._archive.header_shapes,
+        )
+        if scanned is None:
+            return None
+        content = tuple(self._chunks)
+        return self._submit(lambda: self._arrival(scanned, content, b""))
+
+    def _submit(self, make_arrival: Callable[[], Arrival]) -> Future[StoreOutcome]:
         try:
-            if self._spool is not None:
-                view = self._spool.view()
-                try:
-                    arrival = self._scan(view)
-                finally:
-                    view.release()
-            else:
-                arrival = self._scan(b"".join(self._chunks))
-            return self._archive.intake.submit(arrival)
+            return self._archive.intake.submit(make_arrival())
         except BaseException:
             self.abort()
             raise
         finally:
             self._chunks.clear()
 
-    def abort(self) -> None:
-        """Drop what came in; harmless at any time before `finish` and after a failed one."""
-        self._chunks.clear()
-        if self._spool is not None:
-            self._spool.discard()
-            self._spool = None
+    def _beginning(self) -> Buffer:
+        """Return the bytes in which the header of a known shape lies, in one piece."""
+        if len(self._chunks[0]) >= HEADER_LENGTH_MAX:
+            return self._chunks[0]
+        beginning = bytearray()
+        for chunk in self._chunks:
+            beginning += chunk[: HEADER_LENGTH_MAX - len(beginning)]
+            if len(beginning) == HEADER_LENGTH_MAX:
+                break
+        return beginning
 
-    def _scan(self, content: Buffer) -> Arrival:
-        self.scanned = scanned = scan_instance(content, wanted=WANTED_TAGS, shapes=self._archive.header_shapes)
+    def _scan_all(self) -> Arrival:
+        if self._spool is None:
+            content = b"".join(self._chunks)
+            return self._scan(content, content)
+        with self._spool.view() as view:
+            return self._scan(view, None)
+
+    def _scan(self, buffer: Buffer, content: Buffer | None) -> Arrival:
+        scanned = scan_instance(buffer, wanted=WANTED_TAGS, shapes=self._archive.header_shapes)
+        return self._arrival(scanned, content, buffer)
+
+    def _arrival(self, scanned: ScannedInstance, content: Payload | None, buffer: Buffer) -> Arrival:
+        """Return what is to become durable; `buffer` is asked for where pixel data is encapsulated."""
+        self.scanned = scanned
         identifier = identify(scanned, partition_name=self._partition_name)
         expected = self._study_instance_uid
         if expected is not None and identifier.study_instance_uid != expected:
             raise InvalidDataset(_STUDY_MISMATCH)
-        table = build_frame_table(content, scanned, number_of_frames=number_of_frames(scanned))
+        table = build_frame_table(buffer, scanned, number_of_frames=number_of_frames(scanned))
         return Arrival(
             identifier=identifier,
             sop_class_uid=scanned.attributes[SOP_CLASS_UID],
@@ -126,7 +157,7 @@ class Reception:
             frame_table=table.encode() if table is not None else b"",
             source=self._source,
             policy=self._policy,
-            content=content if self._spool is None else None,
+            content=content,
             spool=self._spool,
             size_bytes=self._size_bytes,
         )

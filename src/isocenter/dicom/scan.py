@@ -53,6 +53,16 @@ def scan_instance(buffer: Buffer, *, wanted: frozenset[int], shapes: HeaderShape
     return scanned
 
 
+def scan_beginning(
+    beginning: Buffer, *, size_bytes: int, wanted: frozenset[int], shapes: HeaderShapes
+) -> ScannedInstance | None:
+    """Do the same by the first bytes of a file; None where they and the shapes known do not suffice for it."""
+    shape = shapes.recall(beginning, wanted, size_bytes=size_bytes)
+    if shape is None or shape.walked.pixel_element is None or shape.walked.pixel_element.length == UNDEFINED_LENGTH:
+        return None
+    return _scanned(OpenedFile(beginning, shape.encoding, shape.dataset_offset, size_bytes), shape.walked, wanted)
+
+
 def scan_opened(opened: OpenedFile, *, wanted: frozenset[int]) -> ScannedInstance:
     """Do the same for a file that is opened already, so that a deflated one is inflated only once."""
     return _scanned(opened, _walk(opened, wanted), wanted)

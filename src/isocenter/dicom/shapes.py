@@ -57,13 +57,17 @@ class HeaderShapes:
         self._shapes: tuple[Shape, ...] = ()
         self._seen: deque[tuple[int, int]] = deque(maxlen=SEEN_MAX)
 
-    def recall(self, buffer: Buffer, wanted: frozenset[int]) -> Shape | None:
-        """Return the shape that a file's header has, if it is one of those remembered."""
+    def recall(self, buffer: Buffer, wanted: frozenset[int], *, size_bytes: int | None = None) -> Shape | None:
+        """Return the shape that a file's header has, if it is one of those remembered.
+
+        The buffer may be only the beginning of a file of `size_bytes`.
+        """
+        length = len(buffer) if size_bytes is None else size_bytes
         for shape in self._shapes:
             start = shape.length - _TAIL_LENGTH
             if (
                 bytes(buffer[start : shape.length]) == shape.tail
-                and len(buffer) >= shape.size_min
+                and length >= shape.size_min
                 and shape.wanted == wanted
                 and int.from_bytes(buffer[: shape.length], "little") & shape.mask == shape.structure
             ):

@@ -14,6 +14,8 @@ from typing import Protocol
 from isocenter.domain.identifiers import InstanceIdentifier
 
 Buffer = bytes | bytearray | memoryview
+Payload = Buffer | tuple[Buffer, ...]
+"""The bytes of a blob in one piece, or in the pieces in which they came, so that nobody need join them."""
 
 BLOCK_SIZE_BYTES = 64 * 1024
 """One checksum for each such block: a small range is verified without reading a whole instance."""
@@ -69,6 +71,16 @@ class DamagedRecord:
     """What does not fit: `pack header`, `header`, `label`, `payload`."""
 
 
+def pieces_of(payload: Payload) -> tuple[Buffer, ...]:
+    """Return a payload as its pieces."""
+    return payload if isinstance(payload, tuple) else (payload,)
+
+
+def joined(payload: Payload) -> Buffer:
+    """Return a payload in one piece."""
+    return b"".join(payload) if isinstance(payload, tuple) else payload
+
+
 class BlobSpool(Protocol):
     """One large blob while it arrives; bytes go to disk, memory stays flat. Not visible until `seal`."""
 
@@ -97,7 +109,7 @@ class BlobStore(Protocol):
         """Tell whether an I/O error stopped all writing until the store is opened anew."""
         ...
 
-    def append(self, blobs: Sequence[tuple[BlobLabel, Buffer]]) -> list[BlobAddress]:
+    def append(self, blobs: Sequence[tuple[BlobLabel, Payload]]) -> list[BlobAddress]:
         """Write blobs one behind the other and return when all are durable.
 
         All or nothing: raises StorageFull or StorageFailed with none of them kept.

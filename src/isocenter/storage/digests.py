@@ -20,6 +20,16 @@ def block_digests(payload: Buffer) -> bytes:
     return b"".join([digest(view[at : at + BLOCK_SIZE_BYTES]) for at in range(0, length, BLOCK_SIZE_BYTES)])
 
 
+def digests_of_pieces(pieces: tuple[Buffer, ...]) -> bytes:
+    """Return the digests of a payload that lies in pieces."""
+    if len(pieces) == 1:
+        return block_digests(pieces[0])
+    digester = BlockDigester()
+    for piece in pieces:
+        digester.update(piece)
+    return digester.digests()
+
+
 def digest_of_digests(digests: bytes) -> bytes:
     """Return the 16 bytes that stand for a whole payload in a record's header."""
     return xxhash.xxh3_128_digest(digests)

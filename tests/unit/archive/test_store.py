@@ -40,6 +40,36 @@ def test_bytes_come_back_as_they_came_however_they_were_cut(cut: int) -> None:
         assert archive.blobs.read(row.address) == content
 
 
+@pytest.mark.parametrize("cut", [1, 200, 4000])
+def test_a_header_like_those_before_needs_no_scan_and_its_bytes_come_back(cut: int) -> None:
+    with memory_archive() as archive:
+        known = []
+        for number in range(1, 6):
+            content = make_instance(identify(number)).content
+            reception = begin_store(archive, LOCAL_OWNER, source="test")
+            for start in range(0, len(content), cut):
+                reception.write(content[start : start + cut])
+            future = reception.finish_known()
+            known.append(future is not None)
+            (future or reception.finish()).result(ANSWER_TIMEOUT_S)
+            [row] = archive.index.instances(scope_of(identify(number)))
+            assert archive.blobs.read(row.address) == content
+        assert known == [False, False, True, True, True]
+
+
+def test_what_is_cut_off_is_not_taken_for_known() -> None:
+    with memory_archive() as archive:
+        for number in (1, 2):
+            store(archive, make_instance(identify(number)).content)
+        reception = begin_store(archive, LOCAL_OWNER, source="test")
+        content = make_instance(identify(3)).content
+        reception.write(content[:2000])
+        reception.write(content[2000:-10])
+        assert reception.finish_known() is None
+        with pytest.raises(InvalidDataset):
+            reception.finish()
+
+
 def test_the_byte_too_many_is_refused_and_leaves_nothing_open() -> None:
     fault = Fault(RuntimeError, at_call=0, is_after=False)
     with memory_archive(SMALL, blobs=faulty_blobs(MemoryBlobStore(), fault)) as archive:

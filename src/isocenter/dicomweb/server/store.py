@@ -202,8 +202,7 @@ class _Receiver:
         future, error = None, self._refusal
         if error is None:
             try:
-                is_small = not reception.is_on_disk and reception.size_bytes <= SCAN_INLINE_MAX_BYTES
-                future = reception.finish() if is_small else await self._call.service.run(reception.finish)
+                future = await self._finish(reception)
             except IsocenterError as refusal:
                 error = refusal.without_frames()
         scanned = reception.scanned
@@ -216,6 +215,11 @@ class _Receiver:
             is_implicit_vr=scanned is not None and scanned.encoding.is_implicit_vr,
             size_bytes=ON_DISK_COUNTS_AS_BYTES if reception.is_on_disk else reception.size_bytes,
         )
+
+    async def _finish(self, reception: Reception) -> Future[StoreOutcome]:
+        if not reception.is_on_disk and reception.size_bytes <= SCAN_INLINE_MAX_BYTES:
+            return reception.finish()
+        return reception.finish_known() or await self._call.service.run(reception.finish)
 
     async def _make_room(self, submitted: _Submitted) -> None:
         self._waiting.append(submitted)

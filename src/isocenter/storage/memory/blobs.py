@@ -16,6 +16,8 @@ from isocenter.ports.blobs import (
     BlobRecord,
     Buffer,
     DamagedRecord,
+    Payload,
+    joined,
 )
 from isocenter.storage.digests import are_digests_of, block_digests, require_blocks
 
@@ -73,10 +75,10 @@ class MemoryBlobStore:
         """Tell that memory does not fail."""
         return False
 
-    def append(self, blobs: Sequence[tuple[BlobLabel, Buffer]]) -> list[BlobAddress]:
+    def append(self, blobs: Sequence[tuple[BlobLabel, Payload]]) -> list[BlobAddress]:
         """Keep blobs one behind the other."""
         with self._lock:
-            return [self._append(label, bytes(payload)) for label, payload in blobs]
+            return [self._append(label, bytes(joined(payload))) for label, payload in blobs]
 
     def _append(self, label: BlobLabel, payload: bytes) -> BlobAddress:
         address = BlobAddress(CONTAINER, self._length(), len(payload), block_digests(payload))

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from isocenter.domain.errors import StorageFailed, StorageFull
-from isocenter.ports.blobs import BlobAddress, BlobLabel, Buffer
+from isocenter.ports.blobs import BlobAddress, BlobLabel, Buffer, Payload, pieces_of
 from isocenter.ports.failpoints import Failpoints
-from isocenter.storage.digests import block_digests, digest_of_digests
+from isocenter.storage.digests import digest_of_digests, digests_of_pieces
 from isocenter.storage.packs.folder import PackFolder
 from isocenter.storage.packs.layout import (
     PACK_HEADER_SIZE_BYTES,
@@ -31,7 +31,7 @@ from isocenter.storage.packs.volume import Volume, free_bytes, unavailable, writ
 WRITE_GROUP_BYTES = 2 << 20
 """Write-back of one group runs while the next is digested; below this the sync at the end is all that counts."""
 
-Batch = Sequence[tuple[BlobLabel, Buffer]]
+Batch = Sequence[tuple[BlobLabel, tuple[Buffer, ...]]]
 
 
 @dataclass(slots=True)
@@ -76,12 +76,13 @@ class PackLog:
         log = self._open
         return log.length if log is not None and log.container == container else None
 
-    def append(self, blobs: Batch) -> list[BlobAddress]:
+    def append(self, blobs: Sequence[tuple[BlobLabel, Payload]]) -> list[BlobAddress]:
         """Write a batch, make it durable, return where it lies."""
         self.require_usable()
-        log = self._log_with_room(sum(len(payload) for _, payload in blobs))
+        batch = [(label, pieces_of(payload)) for label, payload in blobs]
+        log = self._log_with_room(sum(_length(pieces) for _, pieces in batch))
         try:
-            addresses, end = self._write(log, blobs)
+            addresses, end = self._write(log, batch)
             self._failpoints.hit("packs.before_sync")
         except OSError as error:
             raise self._after_failed_write(log, error) from error
@@ -192,12 +193,16 @@ class PackLog:
             self._open = None
 
 
-def _groups(blobs: Batch) -> Iterator[list[tuple[BlobLabel, Buffer]]]:
-    group: list[tuple[BlobLabel, Buffer]] = []
+def _length(pieces: tuple[Buffer, ...]) -> int:
+    return sum(map(len, pieces))
+
+
+def _groups(blobs: Batch) -> Iterator[list[tuple[BlobLabel, tuple[Buffer, ...]]]]:
+    group: list[tuple[BlobLabel, tuple[Buffer, ...]]] = []
     size = 0
     for blob in blobs:
         group.append(blob)
-        size += len(blob[1])
+        size += _length(blob[1])
         if size >= WRITE_GROUP_BYTES:
             yield group
             group, size = [], 0
@@ -209,15 +214,16 @@ def _records(group: Batch, start: int, log: _OpenLog) -> tuple[list[bytes | memo
     vectors: list[bytes | memoryview] = []
     addresses: list[BlobAddress] = []
     offset = start
-    for label, payload in group:
+    for label, pieces in group:
         vectors.append(bytes(align(offset) - offset))
         offset = align(offset)
-        digests = block_digests(payload)
+        digests, length = digests_of_pieces(pieces), _length(pieces)
         header = encode_record_header(
-            encode_label(label), len(payload), digest_of_digests(digests), offset=offset, nonce=log.nonce
+            encode_label(label), length, digest_of_digests(digests), offset=offset, nonce=log.nonce
         )
         offset += len(header)
-        vectors += (header, memoryview(payload))
-        addresses.append(BlobAddress(log.container, offset, len(payload), digests))
-        offset += len(payload)
+        vectors.append(header)
+        vectors += map(memoryview, pieces)
+        addresses.append(BlobAddress(log.container, offset, length, digests))
+        offset += length
     return vectors, addresses

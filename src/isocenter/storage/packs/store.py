@@ -22,6 +22,7 @@ from isocenter.ports.blobs import (
     BlobRecord,
     Buffer,
     DamagedRecord,
+    Payload,
 )
 from isocenter.ports.failpoints import Failpoints
 from isocenter.storage.digests import are_digests_of, require_blocks
@@ -90,7 +91,7 @@ class LocalPackBlobStore:
         """Tell whether an I/O error stopped all writing until the store is opened anew."""
         return self._log.is_failed
 
-    def append(self, blobs: Sequence[tuple[BlobLabel, Buffer]]) -> list[BlobAddress]:
+    def append(self, blobs: Sequence[tuple[BlobLabel, Payload]]) -> list[BlobAddress]:
         """Write blobs one behind the other and return when all are durable."""
         if not blobs:
             return []
