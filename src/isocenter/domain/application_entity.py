@@ -1,0 +1,201 @@
+"""Application entities: titles, addresses, and what a remote one is known for (PS3.8 9.3.2, PS3.15 B).
+
+A remote AE is written `TITLE@HOST:PORT`, with options behind a question mark where it needs any:
+`PACS@10.1.2.3:11112?services=echo,store&subject=pacs.example.org`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import unquote
+
+from isocenter.domain.errors import InvalidRequest
+
+AE_TITLE_LENGTH_MAX = 16
+"""PS3.5 table 6.2-1, AE."""
+PORT_MAX = 65535
+ANY_HOST = "*"
+"""Stands for every address; such an AE may call, and nothing can be sent to it."""
+STORE_ASSOCIATIONS_MAX = 4
+"""A move opens this many associations to its destination at most (routing-and-gateway 6.8)."""
+OPTIONS_LENGTH_MAX = 2048
+"""A list of services and the name in a certificate; more is something else given by mistake."""
+
+_AE_TITLE = re.compile(r"[\x20-\x5b\x5d-\x7e]{1,16}")
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})")
+
+
+class AeService(StrEnum):
+    """What one AE may ask of another."""
+
+    ECHO = "echo"
+    STORE = "store"
+    FIND = "find"
+    MOVE = "move"
+    GET = "get"
+    COMMITMENT = "commitment"
+    WORKLIST = "worklist"
+    PERFORMED_STEP = "mpps"
+
+
+ALL_SERVICES = frozenset(AeService)
+
+
+@dataclass(frozen=True, slots=True)
+class AeAddress:
+    """An AE title and where its owner listens."""
+
+    ae_title: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.ae_title}@{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteAe:
+    """Another application entity: who it is, where it is, and what it may ask of us."""
+
+    ae_title: str
+    host: str
+    port: int | None = None
+    """None where it only calls and never listens."""
+    services: frozenset[AeService] = ALL_SERVICES
+    uses_tls: bool = False
+    """Associations to it are opened over TLS."""
+    tls_subject: str | None = None
+    """Over TLS, the common name, DNS name or whole subject that its certificate must have."""
+    store_associations_max: int | None = None
+    """How many associations a move to it may open; None leaves it to the node's setting."""
+
+    @property
+    def address(self) -> AeAddress | None:
+        """Return where it listens, or None where that is not known."""
+        if self.port is None or self.host == ANY_HOST:
+            return None
+        return AeAddress(self.ae_title, self.host, self.port)
+
+
+def is_ae_title(text: str) -> bool:
+    """Tell whether text is an AE title: 1 to 16 characters, no backslash or control, not blank (PS3.5 6.2)."""
+    return _AE_TITLE.fullmatch(text) is not None and bool(text.strip(" "))
+
+
+def parse_ae_title(text: str) -> str:
+    """Return an AE title without the blanks around it, which do not count (PS3.8 9.3.2).
+
+    Raises InvalidRequest where it is none.
+    """
+    if not is_ae_title(text):
+        raise InvalidRequest("An AE title has 1 to 16 characters, none of them a backslash.")
+    return text.strip(" ")
+
+
+def parse_ae_address(text: str) -> AeAddress:
+    """Return the AE that `TITLE@HOST:PORT` names; an IPv6 address stands in brackets.
+
+    Raises InvalidRequest where it cannot be read.
+    """
+    title, host, port = _split(text.strip())
+    if port is None or host == ANY_HOST:
+        raise InvalidRequest(f"An AE is written TITLE@HOST:PORT, not {text!r}.")
+    return AeAddress(title, host, port)
+
+
+def parse_remote_ae(text: str) -> RemoteAe:
+    """Return the AE that `TITLE@HOST[:PORT][?OPTIONS]` names.
+
+    Options are `services=echo,store`, `tls=on`, `subject=NAME` and `associations=4`, joined by `&`. Raises
+    InvalidRequest where it cannot be read.
+    """
+    address, _, options = text.strip().partition("?")
+    title, host, port = _split(address)
+    known = _options(options)
+    if known.get("tls", "off") not in {"on", "off"}:
+        raise InvalidRequest("The option tls of an AE is on or off.")
+    return RemoteAe(
+        ae_title=title,
+        host=host,
+        port=port,
+        services=_services(known["services"]) if "services" in known else ALL_SERVICES,
+        uses_tls=known.get("tls") == "on",
+        tls_subject=known.get("subject"),
+        store_associations_max=_associations(known["associations"]) if "associations" in known else None,
+    )
+
+
+def render_remote_ae(remote: RemoteAe) -> str:
+    """Return the text that `parse_remote_ae` reads."""
+    host = f"[{remote.host}]" if ":" in remote.host else remote.host
+    text = f"{remote.ae_title}@{host}" + (f":{remote.port}" if remote.port is not None else "")
+    options = []
+    if remote.services != ALL_SERVICES:
+        options.append("services=" + ",".join(service for service in AeService if service in remote.services))
+    if remote.uses_tls:
+        options.append("tls=on")
+    if remote.tls_subject is not None:
+        options.append("subject=" + remote.tls_subject.replace("%", "%25").replace("&", "%26").replace(" ", "%20"))
+    if remote.store_associations_max is not None:
+        options.append(f"associations={remote.store_associations_max}")
+    return text + ("?" + "&".join(options) if options else "")
+
+
+def _split(text: str) -> tuple[str, str, int | None]:
+    title, at, rest = text.rpartition("@")
+    if not at:
+        raise InvalidRequest(f"An AE is written TITLE@HOST:PORT, not {text!r}.")
+    if rest.startswith("["):
+        host, _, behind = rest[1:].partition("]")
+        port_text = behind.removeprefix(":")
+        is_sound = behind.startswith(":") or not behind
+    else:
+        host, colon, port_text = rest.partition(":")
+        is_sound = bool(port_text) or not colon
+    if not is_sound or not _is_host(host):
+        raise InvalidRequest(f"An AE is written TITLE@HOST:PORT, not {text!r}.")
+    return parse_ae_title(title), host, _port(port_text) if port_text else None
+
+
+def _is_host(text: str) -> bool:
+    if ":" not in text:
+        return text == ANY_HOST or _HOST.fullmatch(text) is not None
+    try:
+        return ipaddress.ip_address(text).version == 6
+    except ValueError:
+        return False
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 5 or int(text) > PORT_MAX:
+        raise InvalidRequest(f"A port is a number up to {PORT_MAX}.")
+    return int(text)
+
+
+def _options(text: str) -> dict[str, str]:
+    if len(text) > OPTIONS_LENGTH_MAX:
+        raise InvalidRequest("The options of an AE are too long.")
+    found: dict[str, str] = {}
+    for part in text.split("&") if text else []:
+        name, equals, value = part.partition("=")
+        if name not in {"services", "tls", "subject", "associations"} or not equals or not value or name in found:
+            raise InvalidRequest("The options of an AE are services, tls, subject and associations, each NAME=VALUE.")
+        found[name] = unquote(value)
+    return found
+
+
+def _services(text: str) -> frozenset[AeService]:
+    try:
+        return frozenset(AeService(name.strip().lower()) for name in text.split(","))
+    except ValueError as error:
+        raise InvalidRequest("The services of an AE are " + ", ".join(AeService) + ".") from error
+
+
+def _associations(text: str) -> int:
+    if text not in {str(number) for number in range(1, STORE_ASSOCIATIONS_MAX + 1)}:
+        raise InvalidRequest(f"The option associations of an AE is a number from 1 to {STORE_ASSOCIATIONS_MAX}.")
+    return int(text)

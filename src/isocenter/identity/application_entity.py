@@ -1,0 +1,207 @@
+"""From what an association request shows to a principal: the table of application entities.
+
+A calling AE title is a claim that anybody can make. What stands beside it counts: the address that
+the connection comes from, and over TLS the certificate. Each refusal says what an operator changes.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from isocenter.domain.application_entity import ALL_SERVICES, ANY_HOST, AeService, RemoteAe
+from isocenter.domain.principal import DataAction, Principal
+
+ACTIONS: Mapping[AeService, frozenset[DataAction]] = {
+    AeService.ECHO: frozenset(),
+    AeService.STORE: frozenset({DataAction.WRITE}),
+    AeService.FIND: frozenset({DataAction.READ}),
+    AeService.MOVE: frozenset({DataAction.READ}),
+    AeService.GET: frozenset({DataAction.READ}),
+    AeService.COMMITMENT: frozenset({DataAction.READ}),
+    AeService.WORKLIST: frozenset({DataAction.READ}),
+    AeService.PERFORMED_STEP: frozenset({DataAction.WRITE}),
+}
+"""What a service does with the archive's data."""
+
+
+class Objection(Enum):
+    """Why a caller is not admitted (PS3.8 9.3.4)."""
+
+    CALLED_AE_TITLE = "called AE title not recognized"
+    CALLING_AE_TITLE = "calling AE title not recognized"
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The names in a certificate that TLS has verified."""
+
+    common_names: tuple[str, ...] = ()
+    dns_names: tuple[str, ...] = ()
+    subject: str = ""
+    """The whole subject, `CN=...,O=...`, in the order of the certificate."""
+
+    def has_name(self, name: str) -> bool:
+        """Tell whether it was issued to a name: a common name, a DNS name, or the whole subject."""
+        folded = name.casefold()
+        names = (*self.common_names, *self.dns_names, self.subject)
+        return any(folded == known.casefold() for known in names if known)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What an association request shows of who makes it."""
+
+    calling_ae_title: str
+    called_ae_title: str
+    address: str
+    """The IP address that the connection comes from."""
+    certificate: Certificate | None = None
+    """None without TLS, and where the caller showed none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A caller that may open an association, and what it may ask for."""
+
+    principal: Principal
+    services: frozenset[AeService]
+    remote: RemoteAe | None
+    """The row of the table, None for a caller that is in none."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotAdmitted:
+    """A caller that may not, and what an operator changes if it should."""
+
+    objection: Objection
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class AeTable:
+    """The application entities that a node knows, and how strict it is with others."""
+
+    ae_title: str
+    """Its own."""
+    remotes: tuple[RemoteAe, ...] = ()
+    accepts_unknown_callers: bool = False
+    accepts_any_called_ae_title: bool = False
+    checks_addresses: bool = True
+
+    def hosts(self, calling_ae_title: str) -> list[str]:
+        """Return the hosts whose addresses `admit` wants to know for a title."""
+        return [remote.host for remote in self.named(calling_ae_title) if remote.host != ANY_HOST]
+
+    def named(self, ae_title: str) -> list[RemoteAe]:
+        """Return the rows of a title, of which there may be several: a title is sometimes shared by devices."""
+        return [remote for remote in self.remotes if remote.ae_title == ae_title]
+
+    def destination(self, ae_title: str) -> RemoteAe | None:
+        """Return the AE of that title that something can be sent to, or None."""
+        return next((remote for remote in self.named(ae_title) if remote.address is not None), None)
+
+    def admit(self, caller: Caller, *, addresses: Mapping[str, frozenset[str]]) -> Admitted | NotAdmitted:
+        """Decide about a caller; `addresses` are those of the hosts of its title."""
+        if caller.called_ae_title != self.ae_title and not self.accepts_any_called_ae_title:
+            return NotAdmitted(
+                Objection.CALLED_AE_TITLE,
+                f"It calls {caller.called_ae_title!r}; this node is {self.ae_title!r}. Correct the caller, or set "
+                "dicom.called_ae_title to any.",
+            )
+        rows = self.named(caller.calling_ae_title)
+        if not rows:
+            return self._unknown(caller)
+        if self.checks_addresses:
+            rows = [row for row in rows if _is_at(caller.address, row, addresses)]
+            if not rows:
+                return self._elsewhere(caller, addresses)
+        for row in rows:
+            if row.tls_subject is None or (
+                caller.certificate is not None and caller.certificate.has_name(row.tls_subject)
+            ):
+                return Admitted(_principal(caller, row.services), row.services, row)
+        return NotAdmitted(
+            Objection.CALLING_AE_TITLE,
+            f"{caller.calling_ae_title!r} must show a certificate for {rows[0].tls_subject!r}; it showed "
+            f"{_shown(caller.certificate)}. Have it call over TLS with that certificate, or change subject= in its row "
+            "of dicom.remotes.",
+        )
+
+    def _unknown(self, caller: Caller) -> Admitted | NotAdmitted:
+        if self.accepts_unknown_callers:
+            return Admitted(_principal(caller, ALL_SERVICES), ALL_SERVICES, None)
+        return NotAdmitted(
+            Objection.CALLING_AE_TITLE,
+            f"{caller.calling_ae_title!r} is not in dicom.remotes. Add --remote "
+            f"'{caller.calling_ae_title}@{caller.address}:PORT' with the port it listens on, or set "
+            "dicom.unknown_callers to accept.",
+        )
+
+    def _elsewhere(self, caller: Caller, addresses: Mapping[str, frozenset[str]]) -> NotAdmitted:
+        hosts = ", ".join(sorted({host for host in self.hosts(caller.calling_ae_title) if not addresses.get(host)}))
+        unresolved = f" No address is known for {hosts}." if hosts else ""
+        return NotAdmitted(
+            Objection.CALLING_AE_TITLE,
+            f"{caller.calling_ae_title!r} calls from {caller.address}, which is not its host in dicom.remotes."
+            f"{unresolved} Correct the host (* stands for any), or set dicom.caller_address to ignore.",
+        )
+
+
+def _principal(caller: Caller, services: Iterable[AeService]) -> Principal:
+    return Principal(caller.calling_ae_title, frozenset().union(*(ACTIONS[service] for service in services)))
+
+
+def _is_at(address: str, row: RemoteAe, addresses: Mapping[str, frozenset[str]]) -> bool:
+    return row.host == ANY_HOST or plain_address(address) in addresses.get(row.host, frozenset())
+
+
+def _shown(certificate: Certificate | None) -> str:
+    if certificate is None:
+        return "none"
+    return repr(certificate.subject or ", ".join(certificate.dns_names))
+
+
+def plain_address(address: str) -> str:
+    """Return an IP address in its one usual form: without a zone, an IPv4 address in IPv6 clothes as IPv4."""
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    return str(parsed)
+
+
+def literal_addresses(host: str) -> frozenset[str] | None:
+    """Return the addresses of a host that need no name service: literal ones and loopback; None for other names."""
+    if host.lower() == "localhost":
+        return frozenset({"127.0.0.1", "::1"})
+    try:
+        return frozenset({plain_address(host)})
+    except ValueError:
+        return None
+
+
+def certificate_of(shown: Mapping[str, Any] | None) -> Certificate | None:
+    """Return the names of a verified certificate, from what `ssl` says of it."""
+    if not shown:
+        return None
+    names: list[tuple[str, str]] = [pair for relative_name in shown.get("subject", ()) for pair in relative_name]
+    alternatives: Sequence[tuple[str, str]] = shown.get("subjectAltName", ())
+    return Certificate(
+        common_names=tuple(value for kind, value in names if kind == "commonName"),
+        dns_names=tuple(value for kind, value in alternatives if kind == "DNS"),
+        subject=",".join(f"{_SHORT_NAMES.get(kind, kind)}={value}" for kind, value in names),
+    )
+
+
+_SHORT_NAMES = {
+    "commonName": "CN",
+    "organizationName": "O",
+    "organizationalUnitName": "OU",
+    "countryName": "C",
+    "localityName": "L",
+    "stateOrProvinceName": "ST",
+    "domainComponent": "DC",
+}
