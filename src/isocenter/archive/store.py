@@ -129,6 +129,13 @@ class Reception:
                 break
         return beginning
 
+    def abort(self) -> None:
+        """Drop what came in; harmless at any time before `finish` and after a failed one."""
+        self._chunks.clear()
+        if self._spool is not None:
+            self._spool.discard()
+            self._spool = None
+
     def _scan_all(self) -> Arrival:
         if self._spool is None:
             content = b"".join(self._chunks)
