@@ -23,6 +23,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from isocenter import __version__
+from isocenter.app.allocator import keep_freed_memory
 from isocenter.app.http_protocol import BoundedProtocol, bound_sending
 from isocenter.app.logging_setup import set_up_logging
 from isocenter.app.settings import Settings
@@ -134,6 +135,7 @@ def run(settings: Settings) -> None:
     """
     set_up_logging(settings.log.level, settings.log.format)
     _allow_open_files()
+    keep_freed_memory()
     listener = _listen(settings)
     try:
         with (
