@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from isocenter.dicom.part10 import read_encoding
 from isocenter.domain.errors import (
     Broken,
     CorruptInstance,
@@ -66,6 +67,9 @@ class Arrival:
     spool: BlobSpool | None = None
     size_bytes: int = 0
     destinations: tuple[str, ...] = ()
+    added_head_length: int = 0
+    """Bytes at the beginning that did not come with the data set but were put before it (DIMSE sends none): an instance
+    that is stored with others in their place is the same."""
 
     @property
     def memory_bytes(self) -> int:
@@ -239,18 +243,28 @@ class Intake:
         return [_Accepted(waiting, Disposition.REPLACED)]
 
     def _is_identical(self, arrival: Arrival, row: InstanceRow) -> bool:
-        if row.address.length != arrival.size_bytes:
+        """Tell whether the same bytes are stored: file by file, or data set by data set where only that was sent."""
+        start = 0
+        if arrival.added_head_length:
+            start = self._dataset_offset(row)
+        if (
+            row.address.length - start != arrival.size_bytes - arrival.added_head_length
+            or row.transfer_syntax_uid != arrival.transfer_syntax_uid
+        ):
             return False
         content = arrival.view()
-        offset = 0
+        offset = arrival.added_head_length
         try:
-            for chunk in self._blobs.iter_chunks(row.address, chunk_size_bytes=COMPARE_CHUNK_BYTES):
+            for chunk in self._blobs.iter_chunks(row.address, start=start, chunk_size_bytes=COMPARE_CHUNK_BYTES):
                 if bytes(content[offset : offset + len(chunk)]) != chunk:  # views are compared item by item
                     return False
                 offset += len(chunk)
             return True
         finally:
             content.release()
+
+    def _dataset_offset(self, row: InstanceRow) -> int:
+        return read_encoding(self._blobs.read(row.address, start=0, length=row.header_length))[1]
 
     def _heals(self, arrival: Arrival, row: InstanceRow) -> bool:
         """Tell whether an arrival has the bytes that a damaged instance had: it takes its place by any policy."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 
 from isocenter.archive.archive import Archive
 from isocenter.archive.identify import SOP_CLASS_UID, WANTED_TAGS, identify, number_of_frames
@@ -18,11 +19,21 @@ from isocenter.dicom.frames import build_frame_table
 from isocenter.dicom.model import ScannedInstance
 from isocenter.dicom.scan import scan_beginning, scan_instance
 from isocenter.dicom.shapes import HEADER_LENGTH_MAX
-from isocenter.domain.errors import InvalidDataset, TooLarge
+from isocenter.domain.errors import InvalidDataset, TooLarge, UnexpectedInstance
 from isocenter.domain.identifiers import DEFAULT_PARTITION
 from isocenter.domain.outcome import DuplicatePolicy, StoreOutcome
 from isocenter.domain.principal import DataAction, Principal
 from isocenter.ports.blobs import BlobSpool, Buffer, Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What a sender said of an instance before its data set came, and the head of a file that is put before that."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    head: bytes
+    """Preamble and file meta information. An instance that is stored with another head is the same instance."""
 
 
 class Reception:
@@ -36,6 +47,7 @@ class Reception:
         policy: DuplicatePolicy,
         partition_name: str,
         study_instance_uid: str | None,
+        announced: Announcement | None = None,
     ) -> None:
         self._archive = archive
         self._source = source
@@ -45,7 +57,10 @@ class Reception:
         self._chunks: list[Buffer] = []
         self._size_bytes = 0
         self._spool: BlobSpool | None = None
+        self._announced = announced
         self.scanned: ScannedInstance | None = None
+        if announced is not None:
+            self.write(announced.head)
 
     @property
     def size_bytes(self) -> int:
@@ -154,6 +169,8 @@ class Reception:
         expected = self._study_instance_uid
         if expected is not None and identifier.study_instance_uid != expected:
             raise InvalidDataset(_STUDY_MISMATCH)
+        if self._announced is not None:
+            _require_announced(self._announced, identifier.sop_instance_uid, scanned.attributes[SOP_CLASS_UID])
         table = build_frame_table(buffer, scanned, number_of_frames=number_of_frames(scanned))
         return Arrival(
             identifier=identifier,
@@ -167,7 +184,15 @@ class Reception:
             content=content,
             spool=self._spool,
             size_bytes=self._size_bytes,
+            added_head_length=len(self._announced.head) if self._announced is not None else 0,
         )
+
+
+def _require_announced(announced: Announcement, sop_instance_uid: str, sop_class_uid: str) -> None:
+    if sop_class_uid != announced.sop_class_uid:
+        raise UnexpectedInstance("The SOP class of the data set is not the one announced.")
+    if sop_instance_uid != announced.sop_instance_uid:
+        raise UnexpectedInstance("The SOP instance of the data set is not the one announced.")
 
 
 _STUDY_MISMATCH = (
@@ -183,10 +208,12 @@ def begin_store(
     policy: DuplicatePolicy | None = None,
     partition_name: str = DEFAULT_PARTITION,
     study_instance_uid: str | None = None,
+    announced: Announcement | None = None,
 ) -> Reception:
     """Begin to take in one instance; with `study_instance_uid`, only one of that study.
 
-    Raises Forbidden where the principal may not write.
+    With `announced`, what is written is a data set, and only that of this instance. Raises Forbidden where the
+    principal may not write.
     """
     principal.require(DataAction.WRITE)
     return Reception(
@@ -195,4 +222,5 @@ def begin_store(
         policy=policy or archive.settings.duplicate_policy,
         partition_name=partition_name,
         study_instance_uid=study_instance_uid,
+        announced=announced,
     )

@@ -13,13 +13,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from isocenter.dicom.dictionary import UNKNOWN_VR, dictionary_vr, resolve_vr
+from isocenter.dicom.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.dicom.model import Encoding
 from isocenter.dicom.part10 import META_OFFSET, PREAMBLE_LENGTH, OpenedFile
 from isocenter.dicom.walk import LONG_VRS, Element, walk_dataset
-
-IMPLEMENTATION_CLASS_UID = "2.25.338448557706577278102050964349615821063"
-"""Made once from the name of the program; says who wrote a file (PS3.10 7.1)."""
-IMPLEMENTATION_VERSION_NAME = "ISOCENTER"
 
 SHORT_LENGTH_MAX = 0xFFFF
 _ICON_IMAGE_SEQUENCE = 0x00880200

@@ -5,7 +5,8 @@
     │   ├── InvalidRequest          malformed identifiers, query, body
     │   ├── InvalidSetting          a setting that is unknown or cannot have that value
     │   ├── InvalidDataset          bytes that are not an instance that can be kept
-    │   │   └── LimitExceeded       beyond a limit on depth, count, length or expansion
+    │   │   ├── LimitExceeded       beyond a limit on depth, count, length or expansion
+    │   │   └── UnexpectedInstance  another instance than the one announced
     │   ├── NotAcceptable           no representation fits what the caller accepts
     │   ├── UnsupportedMediaType    a body in a form that is not taken
     │   ├── TooLarge                a body above the limit
@@ -68,6 +69,10 @@ class InvalidDataset(Refused):
 
 class LimitExceeded(InvalidDataset):
     """The data set exceeds a limit of the parser."""
+
+
+class UnexpectedInstance(InvalidDataset):
+    """The data set is not of the SOP class and instance that were announced."""
 
 
 class NotAcceptable(Refused):

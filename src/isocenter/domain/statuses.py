@@ -28,6 +28,7 @@ CANNOT_UNDERSTAND = 0xC000
 _TABLE: dict[type[errors.IsocenterError], Statuses] = {
     errors.InvalidRequest: Statuses(400, 0x0115, PROCESSING_FAILURE),
     errors.InvalidDataset: Statuses(409, CANNOT_UNDERSTAND, VALIDATION_FAILED),
+    errors.UnexpectedInstance: Statuses(409, 0xA900, VALIDATION_FAILED),
     errors.NotAcceptable: Statuses(406, 0xA900, PROCESSING_FAILURE),
     errors.UnsupportedMediaType: Statuses(415, 0x0122, PROCESSING_FAILURE),
     errors.TooLarge: Statuses(413, OUT_OF_RESOURCES, PROCESSING_FAILURE),

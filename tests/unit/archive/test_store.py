@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from isocenter.archive.archive import ArchiveSettings
-from isocenter.archive.store import begin_store
-from isocenter.domain.errors import Forbidden, InvalidDataset, TooLarge
+from isocenter.archive.archive import Archive, ArchiveSettings
+from isocenter.archive.store import Announcement, begin_store
+from isocenter.dicom.file_meta import write_file_head
+from isocenter.dicom.part10 import read_encoding
+from isocenter.domain.errors import Forbidden, InstanceExists, InvalidDataset, TooLarge, UnexpectedInstance
 from isocenter.domain.identifiers import Level
+from isocenter.domain.outcome import Disposition, StoreOutcome
 from isocenter.domain.principal import LOCAL_OWNER, READER_ACTIONS, Principal
 from isocenter.domain.query import Query
 from isocenter.storage.memory import MemoryBlobStore
 from tests.support.dicom_files import element, file_of
 from tests.support.faults import Fault, faulty_blobs
-from tests.support.instances import CT_IMAGE_STORAGE, identify, scope_of
+from tests.support.instances import CT_IMAGE_STORAGE, EXPLICIT_VR_LITTLE_ENDIAN, identify, scope_of
 from tests.support.memory_archive import ANSWER_TIMEOUT_S, memory_archive, store
 from tests.support.small_instances import make_instance
 
@@ -125,3 +128,47 @@ def test_a_transfer_syntax_that_could_not_stand_in_a_header_is_refused(uid: str)
     content = _content().replace(b"1.2.840.10008.1.2.1\0", uid.encode().ljust(20, b"\0")[:20], 1)
     with memory_archive() as archive, pytest.raises(InvalidDataset, match="TransferSyntaxUID"):
         store(archive, content)
+
+
+def _announced(content: bytes, **changes: str) -> tuple[Announcement, bytes]:
+    """Return an instance as DIMSE brings it: announced, without a head, which is made for it."""
+    uids = {"sop_class_uid": CT_IMAGE_STORAGE, "sop_instance_uid": identify(1).sop_instance_uid, **changes}
+    head = write_file_head(**uids, transfer_syntax_uid=EXPLICIT_VR_LITTLE_ENDIAN, source_ae_title="SENDER")
+    announcement = Announcement(uids["sop_class_uid"], uids["sop_instance_uid"], head)
+    return announcement, content[read_encoding(content)[1] :]
+
+
+def _store_announced(archive: Archive, announcement: Announcement, dataset: bytes) -> StoreOutcome:
+    reception = begin_store(archive, LOCAL_OWNER, source="test", announced=announcement)
+    reception.write(dataset)
+    return reception.finish().result(ANSWER_TIMEOUT_S)
+
+
+def test_a_data_set_without_a_head_is_kept_behind_one() -> None:
+    announcement, dataset = _announced(make_instance(identify(1)).content)
+    with memory_archive() as archive:
+        _store_announced(archive, announcement, dataset)
+        [row] = archive.index.instances(scope_of(identify(1)))
+        assert archive.blobs.read(row.address) == announcement.head + dataset
+
+
+@pytest.mark.parametrize(
+    "changes", [{"sop_instance_uid": "1.2.3"}, {"sop_class_uid": "1.2.3"}], ids=["instance", "class"]
+)
+def test_another_instance_than_the_announced_one_is_refused(changes: dict[str, str]) -> None:
+    announcement, dataset = _announced(make_instance(identify(1)).content, **changes)
+    with memory_archive() as archive:
+        with pytest.raises(UnexpectedInstance):
+            _store_announced(archive, announcement, dataset)
+        assert archive.index.totals().instances == 0
+
+
+def test_the_same_data_set_behind_another_head_is_the_same_instance() -> None:
+    content = make_instance(identify(1)).content
+    announcement, dataset = _announced(content)
+    assert announcement.head + dataset != content
+    with memory_archive() as archive:
+        store(archive, content)
+        assert _store_announced(archive, announcement, dataset).disposition is Disposition.IDENTICAL
+        with pytest.raises(InstanceExists):
+            _store_announced(archive, announcement, make_instance(identify(1), seed=2).content[-len(dataset) :])

@@ -14,6 +14,7 @@ HTTP_STATUSES = {
     errors.InvalidSetting: 400,
     errors.InvalidDataset: 409,
     errors.LimitExceeded: 409,
+    errors.UnexpectedInstance: 409,
     errors.NotAcceptable: 406,
     errors.UnsupportedMediaType: 415,
     errors.TooLarge: 413,
