@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from isocenter.dimse.message.messages import Request, Response
-from isocenter.dimse.ul.association import AcceptedContext
+from isocenter.dimse.ul.contexts import AcceptedContext
 from isocenter.dimse.ul.pdu import Buffer
 from isocenter.domain.application_entity import AeService, RemoteAe
 from isocenter.domain.principal import Principal

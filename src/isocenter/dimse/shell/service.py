@@ -10,7 +10,7 @@ A service class has a module in `scp` with one function that returns its `Servic
 
 A performer is called with the whole data set (at most `dataset_size_max_bytes`), in the transfer syntax of
 `exchange.context`, as a task that is cancelled when the association ends. It answers by `exchange.respond`: pending
-responses as many as it likes, one final. An error of the tree that it raises is answered with that error's DIMSE status.
+responses as many as it likes, one final. An error of the tree that it raises is answered with its DIMSE status.
 Requests of one association are performed one after the other, in the order in which they came, unless the peer
 negotiated an asynchronous operations window. It waits for nothing on the event loop but by `await`; what reads the disk
 goes through `exchange.run`. Requests of our own over the same association go through `exchange.invoke`.
