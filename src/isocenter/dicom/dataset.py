@@ -27,6 +27,7 @@ from isocenter.dicom.text import (
 )
 from isocenter.dicom.walk import LONG_VRS, Element, walk_dataset
 from isocenter.domain.errors import InvalidDataset
+from isocenter.domain.values import Values, tag_key
 
 SPECIFIC_CHARACTER_SET = 0x00080005
 SHORT_LENGTH_MAX = 0xFFFF
@@ -53,9 +54,6 @@ class Attribute:
 
 Dataset: TypeAlias = Mapping[int, Attribute]
 """In the order of tags; a sequence is `Attribute("SQ", items=…)`."""
-
-Values: TypeAlias = Mapping[str, Sequence["str | Values"]]
-"""The texts of a data set by tag (eight hexadecimal digits), items of sequences nested: what matching looks at."""
 
 
 def decode_dataset(content: bytes, encoding: Encoding) -> Dataset:
@@ -170,7 +168,7 @@ def values_of(dataset: Dataset, inherited: CharacterSet = DEFAULT_CHARACTER_SET)
         nested = [values_of(item, character_set) for item in attribute.items]
         texts = nested or texts_of(attribute, character_set)
         if texts:
-            values[f"{tag:08X}"] = texts
+            values[tag_key(tag)] = texts
     return values
 
 

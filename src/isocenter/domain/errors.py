@@ -3,6 +3,10 @@
     IsocenterError
     ├── Refused                 the caller's fault; the same request will fail again
     │   ├── InvalidRequest          malformed identifiers, query, body
+    │   │   └── InvalidAttributes       attributes of an object that is created or changed
+    │   │       ├── MissingAttribute        one that it must have is not there
+    │   │       ├── MissingAttributeValue   one that must have a value is empty
+    │   │       └── InvalidAttributeValue   one has a value that it cannot have
     │   ├── InvalidSetting          a setting that is unknown or cannot have that value
     │   ├── InvalidDataset          bytes that are not an instance that can be kept
     │   │   ├── LimitExceeded       beyond a limit on depth, count, length or expansion
@@ -15,7 +19,8 @@
     │   └── Forbidden               known, but not allowed
     ├── NotFound                nothing there under that name
     ├── Conflict                the state of the archive forbids it
-    │   └── InstanceExists          the same SOP instance with other bytes is stored
+    │   ├── InstanceExists          the same SOP instance with other bytes is stored
+    │   └── StepFinished            the performed procedure step was completed or discontinued
     ├── Unavailable             try again later
     │   ├── StorageFull             no room on the volume of packs or of the index
     │   ├── StorageFailed           the volume answered with an I/O error
@@ -57,6 +62,30 @@ class Refused(IsocenterError):
 
 class InvalidRequest(Refused):
     """The request is malformed."""
+
+
+class InvalidAttributes(InvalidRequest):
+    """The attributes do not make the object that they are to make."""
+
+    def __init__(self, message: str | None = None, *, tags: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.tags = tags
+
+    def without_frames(self) -> Self:
+        """Return the same error without its traceback."""
+        return type(self)(self.message, tags=self.tags)
+
+
+class MissingAttribute(InvalidAttributes):
+    """An attribute that must be there is missing."""
+
+
+class MissingAttributeValue(InvalidAttributes):
+    """An attribute that must have a value is empty."""
+
+
+class InvalidAttributeValue(InvalidAttributes):
+    """An attribute has a value that it cannot have."""
 
 
 class InvalidSetting(Refused):
@@ -109,6 +138,10 @@ class Conflict(IsocenterError):
 
 class InstanceExists(Conflict):
     """An instance with the same identifiers and other content exists."""
+
+
+class StepFinished(Conflict):
+    """Performed Procedure Step Object may no longer be updated"""
 
 
 class Unavailable(IsocenterError):

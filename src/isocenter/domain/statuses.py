@@ -27,6 +27,9 @@ CANNOT_UNDERSTAND = 0xC000
 
 _TABLE: dict[type[errors.IsocenterError], Statuses] = {
     errors.InvalidRequest: Statuses(400, 0x0115, PROCESSING_FAILURE),
+    errors.MissingAttribute: Statuses(400, 0x0120, PROCESSING_FAILURE),
+    errors.MissingAttributeValue: Statuses(400, 0x0121, PROCESSING_FAILURE),
+    errors.InvalidAttributeValue: Statuses(400, 0x0106, PROCESSING_FAILURE),
     errors.InvalidDataset: Statuses(409, CANNOT_UNDERSTAND, VALIDATION_FAILED),
     errors.UnexpectedInstance: Statuses(409, 0xA900, VALIDATION_FAILED),
     errors.NotAcceptable: Statuses(406, 0xA900, PROCESSING_FAILURE),

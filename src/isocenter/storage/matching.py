@@ -12,7 +12,18 @@ from enum import Enum
 from isocenter.domain.attributes import BY_TAG, COMPUTED_TAGS, MODALITIES_IN_STUDY, IndexedAttribute
 from isocenter.domain.errors import InvalidRequest
 from isocenter.domain.identifiers import Level
-from isocenter.domain.query import Comparison, Match, Query, WordPrefixes, fold, fold_caseless, person_name_words
+from isocenter.domain.query import (
+    Between,
+    Comparison,
+    Match,
+    OneOf,
+    Query,
+    Wildcard,
+    WordPrefixes,
+    fold,
+    fold_caseless,
+    person_name_words,
+)
 
 PATTERN_LENGTH_MAX = 1024
 """Longer than any value of the index; a longer pattern only costs time."""
@@ -153,3 +164,41 @@ def require_searchable(query: Query) -> None:
         raise InvalidRequest("The index is searched by study, series or instance.")
     for match in query.matches:
         matched_attribute(match, query.level)
+
+
+def value_fits(match: Match, vr: str, value: str) -> bool:
+    """Tell whether a value, empty where the attribute has none, fits a match: the meaning of it, spelled out."""
+    match match:
+        case Wildcard(_, text, comparison):
+            return _fits_wildcard(vr, text, comparison, value)
+        case _ if not value:
+            return False
+        case OneOf(_, values, comparison):
+            form = form_of(vr, comparison)
+            return to_form(form, value) in [to_form(form, wanted) for wanted in values]
+        case Between(_, lowest, highest):
+            form = form_of(vr, Comparison.EXACT)
+            text = to_form(form, value)
+            above = lowest is None or to_form(form, lowest) <= text
+            return above and (highest is None or text <= to_form(form, highest))
+        case WordPrefixes():
+            words = folded_words(match)
+            return bool(words) and fits_words(person_name_words(value), words)
+
+
+def _fits_wildcard(vr: str, text: str, comparison: Comparison, value: str) -> bool:
+    form = wildcard_form_of(vr, comparison)
+    pattern = parse_pattern(text, form)
+    return is_universal(pattern) or (bool(value) and _fits_pattern(pattern, to_form(form, value)))
+
+
+def _fits_pattern(pattern: Pattern, text: str) -> bool:
+    ends = {0}
+    for token in pattern:
+        if token is Any.RUN:
+            ends = set(range(min(ends), len(text) + 1)) if ends else set()
+        elif token is Any.ONE:
+            ends = {end + 1 for end in ends if end < len(text)}
+        else:
+            ends = {end + len(token) for end in ends if text.startswith(str(token), end)}
+    return len(text) in ends
