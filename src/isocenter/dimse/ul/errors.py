@@ -2,6 +2,7 @@
 
 Refused / InvalidRequest
 └── ProtocolViolation       the peer sent what no peer may send; carries the abort to answer with
+    └── BeyondLocalLimit    it may, but not here; a request is rejected for it
 Unavailable
 └── AssociationOver         too late: the association has ended
 Broken
@@ -23,6 +24,10 @@ class ProtocolViolation(InvalidRequest):
         super().__init__(message)
         self.reason = reason
         """Of the A-ABORT to answer with."""
+
+
+class BeyondLocalLimit(ProtocolViolation):
+    """The peer asked for more than this node takes."""
 
 
 class AssociationOver(Unavailable):

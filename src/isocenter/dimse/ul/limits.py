@@ -9,31 +9,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PDU_LENGTH_MAX = 128 * 1024
-"""Announced to the peer. DCMTK and Orthanc send no larger ones; beyond it the cost per PDU no longer shows."""
+"""To announce to peers. DCMTK and Orthanc send no larger ones; beyond it the cost per PDU no longer shows."""
+PEER_PDU_LENGTH_MIN = 128
+"""What a peer may announce at least: below it, more than a tenth of what is sent would be headers."""
 ASSOCIATE_LENGTH_MAX = 256 * 1024
 """An A-ASSOCIATE PDU. 128 contexts of 40 transfer syntaxes each take 150 KB, a signed identity token some 20 KB."""
-ASSOCIATE_LENGTH_MIN = 68
-"""Protocol version, titles and reserved bytes: the fixed part (PS3.8 tables 9-11 and 9-17)."""
-SHORT_LENGTH = 4
-"""A-ASSOCIATE-RJ, A-RELEASE-RQ, A-RELEASE-RP and A-ABORT have this length and no other (PS3.8 9.3.4 to 9.3.8)."""
 CONTEXTS_MAX = 128
 """There are no more odd numbers in a byte (PS3.8 9.3.2.2)."""
 TRANSFER_SYNTAXES_MAX = 128
 """Of one context. The standard knows some sixty; nobody has need to name one twice."""
 SUB_ITEMS_MAX = 1024
 """Of the user information: three kinds at most repeat, once for each of the contexts' abstract syntaxes."""
+RELATED_CLASSES_MAX = 128
+"""Of one common extended negotiation; real SOP classes have one or two."""
 UID_LENGTH_MAX = 64
 """PS3.5 9.1."""
 PDVS_PER_PDU_MAX = 1024
-"""Senders put one or two into a PDU; each costs an event, so that a PDU of empty ones would cost megabytes."""
+"""Senders put one or two into a PDU; each costs an event."""
 
 
 @dataclass(frozen=True, slots=True)
 class AssociationLimits:
-    """The limits that differ from node to node."""
+    """The limits that differ from node to node. The length of P-DATA-TF PDUs is held to what was announced."""
 
-    pdu_length_max: int = PDU_LENGTH_MAX
-    """Of the P-DATA-TF PDUs that come; announced in the negotiation."""
     associate_length_max: int = ASSOCIATE_LENGTH_MAX
     artim_timeout_s: float = 30.0
     """For the request to come, and for the peer to close (PS3.8 9.1.5)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from isocenter.dimse.ul.user_information import UserInformation
 
@@ -14,6 +14,9 @@ APPLICATION_CONTEXT_NAME = "1.2.840.10008.3.1.1.1"
 """The only one there is (PS3.7 annex A.2.1)."""
 PROTOCOL_VERSION = 1
 AE_TITLE_LENGTH_MAX = 16
+PDU_LENGTH_FIELD_MAX = 0xFFFF_FFFF
+PDV_HEADER_LENGTH = 6
+"""Length, context ID and message control header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class PresentationContextAc:
 class AssociateRq:
     """A-ASSOCIATE-RQ (PS3.8 9.3.2)."""
 
+    name: ClassVar[str] = "A-ASSOCIATE-RQ"
+
     called_ae_title: str
     calling_ae_title: str
     presentation_contexts: tuple[PresentationContextRq, ...]
@@ -60,6 +65,8 @@ class AssociateRq:
 @dataclass(frozen=True, slots=True)
 class AssociateAc:
     """A-ASSOCIATE-AC (PS3.8 9.3.3); the titles are those of the request, sent back."""
+
+    name: ClassVar[str] = "A-ASSOCIATE-AC"
 
     called_ae_title: str
     calling_ae_title: str
@@ -87,6 +94,8 @@ class RejectSource(IntEnum):
 @dataclass(frozen=True, slots=True)
 class AssociateRj:
     """A-ASSOCIATE-RJ (PS3.8 9.3.4). The reasons of each source stand in table 9-21."""
+
+    name: ClassVar[str] = "A-ASSOCIATE-RJ"
 
     result: int
     source: int
@@ -120,6 +129,8 @@ class Pdv(NamedTuple):
 class PDataTf:
     """P-DATA-TF (PS3.8 9.3.5)."""
 
+    name: ClassVar[str] = "P-DATA-TF"
+
     pdvs: tuple[Pdv, ...]
 
 
@@ -127,10 +138,14 @@ class PDataTf:
 class ReleaseRq:
     """A-RELEASE-RQ (PS3.8 9.3.6)."""
 
+    name: ClassVar[str] = "A-RELEASE-RQ"
+
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRp:
     """A-RELEASE-RP (PS3.8 9.3.7)."""
+
+    name: ClassVar[str] = "A-RELEASE-RP"
 
 
 class AbortSource(IntEnum):
@@ -154,6 +169,8 @@ class AbortReason(IntEnum):
 @dataclass(frozen=True, slots=True)
 class Abort:
     """A-ABORT (PS3.8 9.3.8)."""
+
+    name: ClassVar[str] = "A-ABORT"
 
     source: int = AbortSource.SERVICE_USER
     reason: int = AbortReason.NOT_SPECIFIED
