@@ -269,13 +269,13 @@ class Association:
         elif request.application_context_name != APPLICATION_CONTEXT_NAME:
             answer, diagnostic = REJECT_APPLICATION_CONTEXT, "The application context is not that of DICOM."
         cause = Cause(answer or request, diagnostic=diagnostic or f"{request.name} came unexpectedly.")
-        self._machine.stimulate(Stimulus.ASSOCIATE_RQ_PDU, cause, now_s=now_s, is_otherwise=answer is not None)
+        self._machine.stimulate(Stimulus.ASSOCIATE_RQ_PDU, cause, now_s=now_s)
 
     def _take_violation(self, violation: ProtocolViolation, *, now_s: float) -> None:
         machine = self._machine
         if isinstance(violation, BeyondLocalLimit) and machine.state is State.AWAITING_ASSOCIATE_RQ:
             cause = Cause(REJECT_LOCAL_LIMIT_EXCEEDED, diagnostic=violation.message)
-            machine.stimulate(Stimulus.ASSOCIATE_RQ_PDU, cause, now_s=now_s, is_otherwise=True)
+            machine.stimulate(Stimulus.ASSOCIATE_RQ_PDU, cause, now_s=now_s)
         else:
             cause = Cause(reason=violation.reason, diagnostic=violation.message)
             machine.stimulate(Stimulus.INVALID_PDU, cause, now_s=now_s)

@@ -63,6 +63,9 @@ class Cause:
     diagnostic: str = ""
 
 
+NO_CAUSE = Cause()
+
+
 class Machine:
     """The state of one association, and what came of it so far."""
 
@@ -84,20 +87,24 @@ class Machine:
         self._limits = limits
         self._has_ended = False
 
-    def stimulate(
-        self, stimulus: Stimulus, cause: Cause | None = None, *, now_s: float, is_otherwise: bool = False
-    ) -> None:
-        """Do what the table says; where it has two next states, `is_otherwise` takes the second one.
+    def stimulate(self, stimulus: Stimulus, cause: Cause = NO_CAUSE, *, now_s: float) -> None:
+        """Do what the table says.
 
         Raises OutOfTurn where the table has no entry.
         """
         transition = transition_of(self.state, stimulus)
         if transition is None:
             raise OutOfTurn
-        next_state = (transition.otherwise if is_otherwise else None) or transition.next_state
-        _ACTIONS[transition.action](self, cause or Cause())
+        next_state = transition.next_state
+        if transition.otherwise is not None and self._is_otherwise(transition.action, cause):
+            next_state = transition.otherwise
+        _ACTIONS[transition.action](self, cause)
         if next_state is not self.state:
             self._enter(next_state, now_s=now_s)
+
+    def _is_otherwise(self, action: Action, cause: Cause) -> bool:
+        """Decide between two next states: the provider rejects, or a collision is seen from the acceptor's side."""
+        return isinstance(cause.pdu, AssociateRj) if action is Action.AE_6 else not self.is_requestor
 
     def _enter(self, state: State, *, now_s: float) -> None:
         self.state = state

@@ -17,6 +17,7 @@ from isocenter.dimse.ul.pdu import (
     PresentationContextRq,
 )
 from isocenter.dimse.ul.user_information import (
+    SYNCHRONOUS,
     AsyncOperationsWindow,
     CommonExtendedNegotiation,
     ExtendedNegotiation,
@@ -59,7 +60,7 @@ class NegotiationPolicy:
     maximum_length_received: int
     implementation_class_uid: str
     implementation_version_name: str
-    async_operations_window: AsyncOperationsWindow = AsyncOperationsWindow()
+    async_operations_window: AsyncOperationsWindow = SYNCHRONOUS
     """The most this node does: operations that it invokes, and that it performs at a time."""
     user_identity_answer: UserIdentityAc | None = None
     """Sent where the request asks for a positive response."""

@@ -1,4 +1,4 @@
-"""What the extended negotiation of the query and retrieve classes says, byte by byte (PS3.4 C.5.1.1, C.5.2.1, C.5.3.1)."""
+"""What the extended negotiation of the query and retrieve classes says, byte by byte (PS3.4 C.5)."""
 
 from __future__ import annotations
 

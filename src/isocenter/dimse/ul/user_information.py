@@ -14,6 +14,10 @@ class AsyncOperationsWindow:
     operations_performed_max: int = 1
 
 
+SYNCHRONOUS = AsyncOperationsWindow()
+"""One operation at a time: what holds where nothing is negotiated."""
+
+
 @dataclass(frozen=True, slots=True)
 class RoleSelection:
     """The roles that the requestor proposes, or the acceptor agrees to, for one SOP class (PS3.7 D.3.3.4)."""
