@@ -93,6 +93,11 @@ class Reception:
         if self._size_bytes > self._archive.settings.spool_threshold_bytes:
             self._move_to_disk()
 
+    def go_to_disk(self) -> None:
+        """Free the memory: what came and what comes lies on disk from here on. Raises StorageFull, StorageFailed."""
+        if self._spool is None:
+            self._move_to_disk()
+
     def _move_to_disk(self) -> None:
         self._spool = self._archive.blobs.open_spool()
         for chunk in self._chunks:

@@ -10,9 +10,9 @@ writing pauses (`drain`) while the peer does not take what was sent.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import structlog
 
@@ -140,6 +140,11 @@ class Connection(asyncio.Protocol):
     def runtime(self) -> Runtime:
         """Return what it shares with others."""
         return self._runtime
+
+    @property
+    def peer_certificate(self) -> Mapping[str, Any] | None:
+        """Return the verified certificate of the peer as `ssl` tells it, None without one."""
+        return None if self._transport is None else self._transport.get_extra_info("peercert")
 
     def next_message_id(self) -> int:
         """Return a message id that no outstanding request of ours has."""
@@ -316,6 +321,20 @@ class Connection(asyncio.Protocol):
         self._abort_cause = cause
         self.became_idle()
 
+    def drop(self) -> None:
+        """Close the connection without waiting for what is still to be sent."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def wait_ended(self) -> None:
+        """Wait until nothing of the association runs any more."""
+        await self._dispatcher.wait_ended()
+        await self.closed
+
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Run something that belongs to the association and is cancelled when that ends."""
+        self._dispatcher.spawn(work)
+
     def became_idle(self) -> None:
         """Do what waited for the last request to be answered."""
         if self._dispatcher.is_idle and not self._is_over:
@@ -416,8 +435,9 @@ class Connection(asyncio.Protocol):
             self._record.implementation_version_name = event.answer.user_information.implementation_version_name
             self._owner.accepted(self, event.answer)
         elif isinstance(event, AssociationRejected):
-            self._note_end(End.REJECTED, event.diagnostic)
-            self._owner.rejected(self, event.answer)
+            if self._record.end is None:  # else it was the owner who rejected
+                self._note_end(End.REJECTED, event.diagnostic)
+                self._owner.rejected(self, event.answer)
         elif isinstance(event, ReleaseRequested):
             self._release_when_idle = True
             self.became_idle()

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from isocenter.dimse.ul.limits import AssociationLimits
+from isocenter.dimse.ul.limits import PDU_LENGTH_MAX, AssociationLimits
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -68,6 +68,8 @@ class Runtime:
     """The time of day, for the register of associations."""
     limits: AssociationLimits = field(default_factory=lambda: AssociationLimits(idle_timeout_s=None))
     times: Times = field(default_factory=Times)
+    pdu_length_max: int = PDU_LENGTH_MAX
+    """Of the P-DATA-TF PDUs that we take, announced to every peer."""
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call something that waits for the disk, off the event loop.

@@ -73,8 +73,8 @@ class Service:
     """In our order of preference; None takes the first that the requestor names."""
     role: AcceptorRole = AcceptorRole.SCP
     """The roles that we agree to play where the peer opened the association."""
-    extended_answer: Callable[[bytes], bytes | None] | None = None
-    """Answers an SOP class extended negotiation."""
+    extensions: bytes = b""
+    """What is supported of the SOP class extended negotiation, a byte for each field."""
     dataset_size_max_bytes: int = DATASET_SIZE_MAX_BYTES
 
 

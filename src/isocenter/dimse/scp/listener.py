@@ -1,0 +1,254 @@
+"""Listen for associations, admit or reject each, and end them all in peace.
+
+connection ─▶ A-ASSOCIATE-RQ ─▶ limits ─▶ AE table ─▶ contexts ─▶ accepted: services perform
+                                   │          │
+                                   └──────────┴─▶ rejected, with a line in the log that says what to change
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from isocenter.dimse.scp.admission import REJECTIONS, Addresses, negotiation_policy
+from isocenter.dimse.shell.connection import Connection
+from isocenter.dimse.shell.exchange import Peer
+from isocenter.dimse.shell.record import AssociationRegister, End
+from isocenter.dimse.shell.runtime import Runtime
+from isocenter.dimse.shell.service import ServiceTable
+from isocenter.dimse.ul.negotiation import negotiate
+from isocenter.dimse.ul.pdu import (
+    REJECT_LOCAL_LIMIT_EXCEEDED,
+    REJECT_TEMPORARY_CONGESTION,
+    AssociateAc,
+    AssociateRj,
+    AssociateRq,
+    ContextResult,
+)
+from isocenter.identity.application_entity import AeTable, Caller, NotAdmitted, certificate_of, plain_address
+
+_log = structlog.get_logger()
+
+BACKLOG = 512
+"""Connections that the kernel holds ready; a burst of a whole department."""
+NEGOTIATING_MAX = 256
+"""Connections beyond the associations, which are negotiating or being rejected; further ones are dropped unheard."""
+DRAIN_TIMEOUT_S = 10.0
+"""How long requests in hand may take to be answered when the node stops; then their associations are aborted."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerLimits:
+    """How many associations there may be."""
+
+    associations_max: int = 1000
+    associations_per_ae_max: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A socket to listen on, and TLS if it is spoken there."""
+
+    socket: socket.socket
+    tls: ssl.SSLContext | None = None
+
+
+class _Dropped(asyncio.Protocol):
+    """A connection too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.abort()
+
+
+class Listener:
+    """Accept associations on some sockets."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        register: AssociationRegister,
+        table: AeTable,
+        services: ServiceTable,
+        *,
+        limits: ListenerLimits,
+    ) -> None:
+        self._runtime = runtime
+        self._register = register
+        self._table = table
+        self._services = services
+        self._limits = limits
+        self._addresses = Addresses(runtime.loop)
+        self._servers: list[asyncio.Server] = []
+        self._connections: set[Connection] = set()
+        self._accepted: dict[Connection, str] = {}
+        """With the AE title that each counts for."""
+        self._by_ae_title: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
+
+    async def start(self, endpoints: Sequence[Endpoint]) -> None:
+        """Begin to accept connections on sockets that are bound."""
+        for endpoint in endpoints:
+            timeout_s = None if endpoint.tls is None else self._runtime.limits.artim_timeout_s
+            server = await self._runtime.loop.create_server(
+                self._connect, sock=endpoint.socket, ssl=endpoint.tls, backlog=BACKLOG, ssl_handshake_timeout=timeout_s
+            )
+            self._servers.append(server)
+
+    async def stop(self, *, timeout_s: float = DRAIN_TIMEOUT_S) -> None:
+        """Accept no more, let requests in hand be answered, then abort what is left."""
+        self._is_stopping = True
+        for server in self._servers:
+            server.close()
+        connections = list(self._connections)
+        for connection in connections:
+            connection.abort_when_idle("The node stops.")
+        waiting = [connection.closed for connection in connections]
+        if waiting:
+            await asyncio.wait(waiting, timeout=timeout_s)
+        for connection in list(self._connections):
+            connection.abort("The node stops.")
+            connection.drop()
+        for connection in connections:
+            await connection.wait_ended()
+        for task in self._tasks:
+            task.cancel()
+
+    def _connect(self) -> asyncio.Protocol:
+        if self._is_stopping or len(self._connections) >= self._limits.associations_max + NEGOTIATING_MAX:
+            _log.warning("association.dropped", reason="too many connections", connections=len(self._connections))
+            return _Dropped()
+        connection = Connection(self._runtime, self._register, self, request=None)
+        self._connections.add(connection)
+        return connection
+
+    # ---- turns of an association (shell.connection.Owner)
+
+    def requested(self, connection: Connection, request: AssociateRq) -> None:
+        """Decide about a request; where a name must be looked up for it, later."""
+        refusal = self._beyond_limits(request.calling_ae_title)
+        if refusal is not None:
+            self._reject(connection, request, *refusal)
+            return
+        hosts = self._table.hosts(request.calling_ae_title) if self._table.checks_addresses else []
+        addresses = self._addresses.known(hosts)
+        if addresses is not None:
+            self._decide(connection, request, addresses)
+            return
+        task = self._runtime.loop.create_task(self._decide_later(connection, request, hosts))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _decide_later(self, connection: Connection, request: AssociateRq, hosts: list[str]) -> None:
+        self._decide(connection, request, await self._addresses.look_up(hosts))
+
+    def _beyond_limits(self, calling_ae_title: str) -> tuple[AssociateRj, str, str] | None:
+        limits = self._limits
+        if self._is_stopping:
+            return REJECT_TEMPORARY_CONGESTION, "the node stops", "Call again when it has started."
+        if len(self._accepted) >= limits.associations_max:
+            return (
+                REJECT_TEMPORARY_CONGESTION,
+                f"{limits.associations_max} associations are open",
+                "Raise dicom.associations_max if the machine can take it.",
+            )
+        if self._by_ae_title[calling_ae_title] >= limits.associations_per_ae_max:
+            return (
+                REJECT_LOCAL_LIMIT_EXCEEDED,
+                f"the caller has {limits.associations_per_ae_max} associations open",
+                "Have it release what it does not use, or raise dicom.associations_per_ae_max.",
+            )
+        return None
+
+    def _decide(self, connection: Connection, request: AssociateRq, addresses: dict[str, frozenset[str]]) -> None:
+        if not connection.is_open:
+            return
+        address = plain_address(connection.record.peer_address)
+        caller = Caller(
+            calling_ae_title=request.calling_ae_title,
+            called_ae_title=request.called_ae_title,
+            address=address,
+            certificate=certificate_of(connection.peer_certificate),
+        )
+        admission = self._table.admit(caller, addresses=addresses)
+        if isinstance(admission, NotAdmitted):
+            rejection = REJECTIONS[admission.objection]
+            self._reject(connection, request, rejection, admission.objection.value, admission.advice)
+            return
+        policy = negotiation_policy(
+            request, self._services, admission.services, pdu_length_max=self._runtime.pdu_length_max
+        )
+        peer = Peer(request.calling_ae_title, address, admission.principal, admission.services, admission.remote)
+        answer = negotiate(request, policy)
+        self._accepted[connection] = request.calling_ae_title
+        self._by_ae_title[request.calling_ae_title] += 1
+        connection.accept(answer, peer=peer, services=self._services)
+        self._log_accepted(connection, answer)
+
+    def _log_accepted(self, connection: Connection, answer: AssociateAc) -> None:
+        results = Counter(context.result == ContextResult.ACCEPTANCE for context in answer.presentation_contexts)
+        refused = sorted({context.abstract_syntax_uid for context in connection.record.refused_contexts})
+        _log.info(
+            "association.accepted",
+            association_id=connection.record.association_id,
+            calling_ae_title=connection.record.calling_ae_title,
+            peer=connection.record.peer_address,
+            contexts=results[True],
+            **({"refused": refused} if refused else {}),
+        )
+
+    def _reject(
+        self, connection: Connection, request: AssociateRq, answer: AssociateRj, reason: str, advice: str
+    ) -> None:
+        _log.warning(
+            "association.rejected",
+            association_id=connection.record.association_id,
+            calling_ae_title=request.calling_ae_title,
+            called_ae_title=request.called_ae_title,
+            peer=connection.record.peer_address,
+            reason=reason,
+            advice=advice,
+        )
+        connection.reject(answer, cause=reason)
+
+    def accepted(self, connection: Connection, answer: AssociateAc) -> None:
+        """Take no notice: no association is requested here."""
+
+    def rejected(self, connection: Connection, answer: AssociateRj) -> None:
+        """Take notice of a request that the upper layer could not serve at all."""
+        _log.warning(
+            "association.rejected",
+            association_id=connection.record.association_id,
+            calling_ae_title=connection.record.calling_ae_title,
+            peer=connection.record.peer_address,
+            reason=connection.record.cause,
+            advice="The caller speaks another protocol, or a version of it that nobody else does.",
+        )
+
+    def ended(self, connection: Connection) -> None:
+        """Count an association off."""
+        self._connections.discard(connection)
+        calling_ae_title = self._accepted.pop(connection, None)
+        if calling_ae_title is None:
+            return
+        self._by_ae_title[calling_ae_title] -= 1
+        if not self._by_ae_title[calling_ae_title]:
+            del self._by_ae_title[calling_ae_title]
+        record = connection.record
+        log = _log.info if record.end in (End.RELEASED, None) else _log.warning
+        log(
+            "association.ended",
+            association_id=record.association_id,
+            calling_ae_title=record.calling_ae_title,
+            end=record.end,
+            **({"cause": record.cause} if record.cause else {}),
+            bytes_received=record.bytes_received,
+            bytes_sent=record.bytes_sent,
+        )
