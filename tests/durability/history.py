@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -22,10 +20,6 @@ LOST = r"; possible is |The pack that held the instance is not there|no longer m
 """How a loss reads: another state than an acknowledged one, or an instance that is listed and cannot be read."""
 
 
-EARLIER_COUNT_MAX = 16
-"""More operations than one sender does with one instance in a moment."""
-
-
 class Violated(AssertionError):
     """The archive broke a promise."""
 
@@ -35,8 +29,6 @@ class _Entry:
     possible: frozenset[str]
     frames: dict[str, str] = field(default_factory=dict)
     """By the digest of everything that was ever sent, the digest of its frame."""
-    earlier: deque[tuple[float, frozenset[str]]] = field(default_factory=lambda: deque(maxlen=EARLIER_COUNT_MAX))
-    """When the latest operations were acknowledged, and what was possible before each was."""
 
 
 class History:
@@ -78,24 +70,8 @@ class History:
     def acknowledge(self, identifier: InstanceIdentifier, state: str) -> None:
         """Note that an operation was acknowledged: from now on only this state is right."""
         with self._lock:
-            entry = self._entries[identifier]
-            entry.earlier.append((time.monotonic(), entry.possible))
-            entry.possible = frozenset({state})
+            self._entries[identifier].possible = frozenset({state})
             self.acknowledged += 1
-
-    def doubt(self, since: float) -> list[InstanceIdentifier]:
-        """Take back what was acknowledged since a moment: before and behind are both possible. Return what that is of.
-
-        For faults that a harness can only make less sharply than they are (see `test_power_cut.py`).
-        """
-        with self._lock:
-            doubtful = []
-            for identifier, entry in self._entries.items():
-                taken_back = [states for at, states in entry.earlier if at >= since]
-                if taken_back:
-                    entry.possible = entry.possible.union(*taken_back)
-                    doubtful.append(identifier)
-            return doubtful
 
     def refused(self, identifier: InstanceIdentifier, before: frozenset[str]) -> None:
         """Note that an operation was refused: it must have had no effect."""

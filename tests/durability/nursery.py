@@ -25,6 +25,8 @@ from tests.support.processes import START_TIMEOUT_S, STOP_TIMEOUT_S, answers_ok,
 from tests.support.shared_data import REPOSITORY
 
 POLL_S = 0.02
+FREEZE_POLL_S = 0.001
+STOPPED = "T"
 LOG_TAIL_BYTES = 4000
 PR_SET_PDEATHSIG = 1
 
@@ -83,6 +85,18 @@ class Child:
         if self._code is None:
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
             self.wait(STOP_TIMEOUT_S)
+
+    def freeze(self) -> None:
+        """Stop every thread of it where it is; a system call that is under way ends first."""
+        signal.pidfd_send_signal(self._pidfd, signal.SIGSTOP)
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while any(state != STOPPED for state in self._iter_thread_states()):
+            assert time.monotonic() < deadline, "a thread did not stop"
+            time.sleep(FREEZE_POLL_S)
+
+    def _iter_thread_states(self) -> Iterator[str]:
+        for status in Path(f"/proc/{self.pid}/task").glob("*/stat"):
+            yield status.read_text().rpartition(")")[2].split()[0]  # proc(5): the name in brackets may hold anything
 
     def terminate(self) -> int:
         """Ask it to end; return its exit code."""
