@@ -9,7 +9,7 @@ from struct import Struct
 
 from isocenter.dimse.ul.errors import BeyondLocalLimit, ProtocolViolation
 from isocenter.dimse.ul.items import Item, decode_uid, iter_items
-from isocenter.dimse.ul.limits import CONTEXTS_MAX, TRANSFER_SYNTAXES_MAX
+from isocenter.dimse.ul.limits import CONTEXT_ITEMS_MAX, CONTEXTS_MAX, ITEMS_MAX
 from isocenter.dimse.ul.pdu import (
     AssociateAc,
     AssociateRq,
@@ -32,7 +32,7 @@ def decode_associate_rq(body: bytes) -> AssociateRq:
     Raises ProtocolViolation, BeyondLocalLimit.
     """
     version, called, calling = _FIXED.unpack_from(body)
-    items = list(iter_items(body, ASSOCIATE_LENGTH_MIN))
+    items = list(iter_items(body, ASSOCIATE_LENGTH_MIN, count_max=ITEMS_MAX))
     return AssociateRq(
         called_ae_title=_decode_title(called),
         calling_ae_title=_decode_title(calling),
@@ -49,7 +49,7 @@ def decode_associate_ac(body: bytes) -> AssociateAc:
     Raises ProtocolViolation, BeyondLocalLimit.
     """
     version, called, calling = _FIXED.unpack_from(body)
-    items = list(iter_items(body, ASSOCIATE_LENGTH_MIN))
+    items = list(iter_items(body, ASSOCIATE_LENGTH_MIN, count_max=ITEMS_MAX))
     return AssociateAc(
         called_ae_title=_decode_title(called),
         calling_ae_title=_decode_title(calling),
@@ -88,10 +88,8 @@ def _decode_title(raw: bytes) -> str:
 
 
 def _decode_context_rq(content: bytes) -> PresentationContextRq:
-    items = list(iter_items(content, _CONTEXT_HEADER_LENGTH))
+    items = list(iter_items(content, _CONTEXT_HEADER_LENGTH, count_max=CONTEXT_ITEMS_MAX))
     syntaxes = [item.content for item in items if item.kind == 0x40]
-    if len(syntaxes) > TRANSFER_SYNTAXES_MAX:
-        raise BeyondLocalLimit(f"A presentation context has at most {TRANSFER_SYNTAXES_MAX} transfer syntaxes.")
     if not syntaxes:
         raise ProtocolViolation("A presentation context has no transfer syntax.")
     return PresentationContextRq(content[0], decode_uid(_single(items, 0x30)), tuple(map(decode_uid, syntaxes)))
@@ -99,7 +97,11 @@ def _decode_context_rq(content: bytes) -> PresentationContextRq:
 
 def _decode_context_ac(content: bytes) -> PresentationContextAc:
     context_id, result = content[0], content[2]
-    syntaxes = [item.content for item in iter_items(content, _CONTEXT_HEADER_LENGTH) if item.kind == 0x40]
+    syntaxes = [
+        item.content
+        for item in iter_items(content, _CONTEXT_HEADER_LENGTH, count_max=CONTEXT_ITEMS_MAX)
+        if item.kind == 0x40
+    ]
     if result != ContextResult.ACCEPTANCE:
         # Its transfer syntax shall not be tested (PS3.8 9.3.3.2); some acceptors leave it out.
         return PresentationContextAc(context_id, result)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import NamedTuple
 
-from isocenter.dimse.ul.errors import ProtocolViolation
+from isocenter.dimse.ul.errors import BeyondLocalLimit, ProtocolViolation
 from isocenter.dimse.ul.limits import UID_LENGTH_MAX
 
 _ITEM_HEADER = Struct(">BxH")
@@ -19,9 +19,13 @@ class Item(NamedTuple):
     content: bytes
 
 
-def iter_items(content: bytes, position: int = 0) -> Iterator[Item]:
-    """Yield the items from a position on; raises ProtocolViolation where one does not fit."""
+def iter_items(content: bytes, position: int = 0, *, count_max: int) -> Iterator[Item]:
+    """Yield the items from a position on.
+
+    Raises ProtocolViolation where one does not fit, BeyondLocalLimit where there are too many.
+    """
     length = len(content)
+    count = 0
     while position < length:
         if length - position < _ITEM_HEADER.size:
             raise ProtocolViolation("The header of an item does not fit into what it is part of.")
@@ -29,6 +33,9 @@ def iter_items(content: bytes, position: int = 0) -> Iterator[Item]:
         position += _ITEM_HEADER.size
         if item_length > length - position:
             raise ProtocolViolation("An item is longer than what it is part of.")
+        count += 1
+        if count > count_max:
+            raise BeyondLocalLimit(f"An item or PDU has more than {count_max} items.")
         yield Item(kind, content[position : position + item_length])
         position += item_length
 

@@ -16,8 +16,10 @@ ASSOCIATE_LENGTH_MAX = 256 * 1024
 """An A-ASSOCIATE PDU. 128 contexts of 40 transfer syntaxes each take 150 KB, a signed identity token some 20 KB."""
 CONTEXTS_MAX = 128
 """There are no more odd numbers in a byte (PS3.8 9.3.2.2)."""
-TRANSFER_SYNTAXES_MAX = 128
-"""Of one context. The standard knows some sixty; nobody has need to name one twice."""
+ITEMS_MAX = 256
+"""Of an A-ASSOCIATE PDU: the contexts, the two items that stand once, and room for what the standard may add."""
+CONTEXT_ITEMS_MAX = 128
+"""Of one context: its transfer syntaxes. The standard knows some sixty; nobody has need to name one twice."""
 SUB_ITEMS_MAX = 1024
 """Of the user information: three kinds at most repeat, once for each of the contexts' abstract syntaxes."""
 RELATED_CLASSES_MAX = 128

@@ -25,9 +25,7 @@ def decode_user_information(content: bytes) -> UserInformation:
     Raises ProtocolViolation, BeyondLocalLimit.
     """
     by_kind: dict[int, list[bytes]] = {}
-    for number, item in enumerate(iter_items(content), start=1):
-        if number > SUB_ITEMS_MAX:
-            raise BeyondLocalLimit(f"The user information has at most {SUB_ITEMS_MAX} sub-items.")
+    for item in iter_items(content, count_max=SUB_ITEMS_MAX):
         by_kind.setdefault(item.kind, []).append(item.content)
     class_uid, version_name = _only(by_kind, 0x52), _only(by_kind, 0x55)
     return UserInformation(
