@@ -5,13 +5,14 @@ run ──▶ open the archive (repair) ──▶ eraser thread ──▶ uvicor
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -24,6 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from isocenter import __version__
 from isocenter.app.allocator import keep_freed_memory
+from isocenter.app.dicom import DicomNode, bound_endpoints
 from isocenter.app.http_protocol import BoundedProtocol, bound_sending
 from isocenter.app.logging_setup import set_up_logging
 from isocenter.app.settings import Settings
@@ -51,6 +53,8 @@ READER_THREADS = 8
 """Reads wait for the disk or run code that frees the interpreter; more threads than this only take turns."""
 PICTURE_THREADS = 8
 """The same for what decodes frames; while hostile ones hold some of them, searches, stores and stored bytes go on."""
+DICOM_THREADS = 8
+"""The same for associations: instances on their way to disk and from it."""
 CONNECTIONS_MAX = 1000
 """Each may hold a few megabytes of buffers; beyond it callers get 503 (R17)."""
 SHUTDOWN_TIMEOUT_S = 20
@@ -136,18 +140,18 @@ def run(settings: Settings) -> None:
     set_up_logging(settings.log.level, settings.log.format)
     _allow_open_files()
     keep_freed_memory()
-    listener = _listen(settings)
-    try:
-        with (
-            open_archive(settings) as archive,
-            ThreadPoolExecutor(READER_THREADS, "reader") as executor,
-            ThreadPoolExecutor(PICTURE_THREADS, "picture") as picture_executor,
-        ):
-            application = build_application(archive, settings, executor, picture_executor)
-            with _Eraser(archive):
-                _serve(application, listener, settings)
-    finally:
-        listener.close()
+    with (
+        closing(_listen(settings)) as listener,
+        bound_endpoints(settings.dicom) as endpoints,
+        open_archive(settings) as archive,
+        ThreadPoolExecutor(READER_THREADS, "reader") as executor,
+        ThreadPoolExecutor(PICTURE_THREADS, "picture") as picture_executor,
+        ThreadPoolExecutor(DICOM_THREADS, "dicom") as dicom_executor,
+    ):
+        application = build_application(archive, settings, executor, picture_executor)
+        dicom = DicomNode(archive, settings, endpoints, executor=dicom_executor)
+        with _Eraser(archive):
+            _serve(application, listener, dicom, settings)
 
 
 def _allow_open_files() -> None:
@@ -183,7 +187,7 @@ def _cannot_listen(host: str, port: int, error: OSError) -> Unavailable:
     return Unavailable(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --http.")
 
 
-def _serve(application: ASGIApp, listener: socket.socket, settings: Settings) -> None:
+def _serve(application: ASGIApp, listener: socket.socket, dicom: DicomNode, settings: Settings) -> None:
     config = uvicorn.Config(
         application,
         http=BoundedProtocol,
@@ -199,7 +203,8 @@ def _serve(application: ASGIApp, listener: socket.socket, settings: Settings) ->
         proxy_headers=True,
         forwarded_allow_ips="127.0.0.1,::1",
     )
-    server = _Server(config)
+    server = _Server(config, dicom)
+    dicom.listen()
     host, port = listener.getsockname()[:2]
     try:
         listener.listen(config.backlog)  # two that were bound before either listened: the second learns of it here
@@ -211,7 +216,20 @@ def _serve(application: ASGIApp, listener: socket.socket, settings: Settings) ->
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, ended by the first signal in peace: the stores are still to be closed after it."""
+    """uvicorn, with associations beside it, ended by the first signal in peace: the stores are closed after it."""
+
+    def __init__(self, config: uvicorn.Config, dicom: DicomNode) -> None:
+        super().__init__(config)
+        self._dicom = dicom
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take requests and associations."""
+        await self._dicom.start()
+        await super().startup(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let requests and associations end."""
+        await asyncio.gather(self._dicom.stop(), super().shutdown(sockets))
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

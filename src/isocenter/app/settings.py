@@ -12,11 +12,11 @@ import difflib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from isocenter.app.setting_kinds import PATH, Address
+from isocenter.app.setting_kinds import Address
 from isocenter.app.settings_table import (
     BY_NAME,
     BY_VARIABLE,
@@ -25,6 +25,7 @@ from isocenter.app.settings_table import (
     SETTINGS,
     Setting,
 )
+from isocenter.domain.application_entity import AeAddress, RemoteAe
 from isocenter.domain.errors import InvalidSetting
 
 SETTINGS_FILE = "isocenter.toml"
@@ -64,6 +65,32 @@ class StorageSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DicomSettings:
+    """The DICOM listener, and associations of our own."""
+
+    listen: AeAddress | None
+    tls_listen: AeAddress | None
+    remotes: tuple[RemoteAe, ...]
+    unknown_callers: Literal["auto", "accept", "refuse"]
+    called_ae_title: Literal["exact", "any"]
+    caller_address: Literal["check", "ignore"]
+    private_sop_classes: Literal["accept", "refuse"]
+    associations_max: int
+    associations_per_ae_max: int
+    store_associations_max: int
+    acse_timeout_s: float
+    dimse_timeout_s: float
+    idle_timeout_s: float
+    connect_timeout_s: float
+    tls_profile: str
+    tls_certificate: Path | None
+    tls_key: Path | None
+    tls_key_password: str = field(repr=False)
+    tls_authorities: Path | None
+    tls_client_certificate: Literal["required", "optional", "ignored"]
+
+
+@dataclass(frozen=True, slots=True)
 class ViewerSettings:
     """The viewer in the browser."""
 
@@ -87,6 +114,7 @@ class Settings:
     http: HttpSettings
     archive: ArchiveSection
     storage: StorageSettings
+    dicom: DicomSettings
     viewer: ViewerSettings
     log: LogSettings
     origins: Mapping[str, str]
@@ -222,8 +250,7 @@ def _value(setting: Setting, found: _Found | None) -> Any:
         raise InvalidSetting(
             f"{setting.name} cannot be {shown} ({found.origin}); expected is {setting.kind.expected}."
         ) from error
-    if setting.kind is PATH and found.folder is not None:
-        assert isinstance(value, Path)
+    if isinstance(value, Path) and found.folder is not None:
         return found.folder / value
     return value
 
@@ -239,6 +266,7 @@ def _build(values: Mapping[str, Any], *, origins: Mapping[str, str], config_file
         http=HttpSettings(**section("http")),
         archive=ArchiveSection(**section("archive")),
         storage=StorageSettings(**section("storage")),
+        dicom=DicomSettings(**section("dicom")),
         viewer=ViewerSettings(**section("viewer")),
         log=LogSettings(**section("log")),
         origins=origins,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from isocenter.app.dicom_kinds import AE_ENDPOINT, FILE, REMOTES, TEXT, number_of
 from isocenter.app.setting_kinds import ADDRESS, DURATION, NAMES, PATH, SIZE, Kind, choice_of
+from isocenter.dimse.shell.tls import DEFAULT_PROFILE, PROFILES
+from isocenter.domain.application_entity import STORE_ASSOCIATIONS_MAX
 
 ENVIRONMENT_PREFIX = "ISOCENTER_"
 
@@ -120,6 +123,110 @@ SETTINGS = (
         SIZE,
         "1GiB",
         "A pack that has reached this size is closed and the next one is begun.",
+    ),
+    Setting(
+        "dicom.listen",
+        AE_ENDPOINT,
+        "",
+        "The AE title of this node and where it listens for DICOM associations (`--dicom`); nothing: it does not.",
+    ),
+    Setting(
+        "dicom.tls_listen",
+        AE_ENDPOINT,
+        "",
+        "The same over TLS, beside `dicom.listen` or instead of it; needs `dicom.tls_certificate` and `dicom.tls_key`.",
+    ),
+    Setting(
+        "dicom.remotes",
+        REMOTES,
+        "",
+        "The application entities that may call and that instances may be moved to (`--remote`, which can be given "
+        "again): their AE titles and addresses. A host of `*` stands for any, and without a port an AE only calls. "
+        "Options: `services` are what it may ask for (echo, store, find, move, get, commitment, worklist, mpps; all), "
+        "`tls=on` opens associations to it over TLS, `subject` is a name that its certificate must have (common name, "
+        "DNS name or whole subject), `associations` how many a move to it may open. What is not a letter or a number "
+        "in a name may be written as `%3B`.",
+    ),
+    Setting(
+        "dicom.unknown_callers",
+        choice_of("auto", "accept", "refuse"),
+        "auto",
+        "Whether an AE that is not in `dicom.remotes` may call. `auto`: only where the node listens to this machine "
+        "alone. Such a caller may use every service, but nothing is moved to it.",
+    ),
+    Setting(
+        "dicom.called_ae_title",
+        choice_of("exact", "any"),
+        "exact",
+        "Whether callers must use the node's own AE title, or `any` will do.",
+    ),
+    Setting(
+        "dicom.caller_address",
+        choice_of("check", "ignore"),
+        "check",
+        "Whether an AE of `dicom.remotes` must call from its host; `ignore` where addresses are translated on the way.",
+    ),
+    Setting(
+        "dicom.private_sop_classes",
+        choice_of("accept", "refuse"),
+        "accept",
+        "Whether instances of SOP classes that the standard does not know are taken in.",
+    ),
+    Setting(
+        "dicom.associations_max",
+        number_of(1, 10_000),
+        "1000",
+        "Associations that may be open at a time; further ones are rejected for the time being.",
+    ),
+    Setting(
+        "dicom.associations_per_ae_max",
+        number_of(1, 10_000),
+        "500",
+        "Of these, how many one calling AE title may have.",
+    ),
+    Setting(
+        "dicom.store_associations_max",
+        number_of(1, STORE_ASSOCIATIONS_MAX),
+        "1",
+        "Associations that a move may open to its destination at a time. More are faster where the destination takes "
+        "them; some serve only one and let others wait.",
+    ),
+    Setting(
+        "dicom.acse_timeout_s",
+        DURATION,
+        "30s",
+        "How long to wait for an association to be requested, answered, released or closed.",
+    ),
+    Setting(
+        "dicom.dimse_timeout_s",
+        DURATION,
+        "60s",
+        "How long to wait for a response, and for the rest of a message that has begun.",
+    ),
+    Setting("dicom.idle_timeout_s", DURATION, "120s", "How long an association may stay open without a request."),
+    Setting("dicom.connect_timeout_s", DURATION, "10s", "How long to wait for a connection to another AE."),
+    Setting(
+        "dicom.tls_profile",
+        choice_of(*PROFILES),
+        DEFAULT_PROFILE,
+        "The security profile of TLS connections (PS3.15 annex B). `rfc9325`: TLS 1.2 and 1.3 (B.12). "
+        "`non-downgrading`: the same with the cipher suites of B.10. `extended`: the stricter ones of B.11. `bcp195`: "
+        "whatever BCP 195 allows from TLS 1.2 on (B.9).",
+    ),
+    Setting("dicom.tls_certificate", FILE, "", "The certificate of this node, with its chain, in PEM form."),
+    Setting("dicom.tls_key", FILE, "", "The private key of that certificate, in PEM form."),
+    Setting("dicom.tls_key_password", TEXT, "", "The password of the private key, if it has one.", is_secret=True),
+    Setting(
+        "dicom.tls_authorities",
+        FILE,
+        "",
+        "The certificates of those who certify other AEs, in PEM form; nothing: those that the system trusts.",
+    ),
+    Setting(
+        "dicom.tls_client_certificate",
+        choice_of("required", "optional", "ignored"),
+        "required",
+        "Whether callers over TLS must show a certificate that `dicom.tls_authorities` vouches for.",
     ),
     Setting(
         "viewer.investigational_use_dialog",

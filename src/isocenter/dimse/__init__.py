@@ -1,6 +1,6 @@
 """Speak DIMSE.
 
-Holds: nothing yet.
+Holds: the upper layer, messages, their codecs, and the SCP and SCU of each service over asyncio.
 Never: decides anything: decode, one use case, encode.
-Start reading at: planned: `ul/state.py`.
+Start reading at: `shell/service.py`.
 """

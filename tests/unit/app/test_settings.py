@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import settings as run_with
 from hypothesis import strategies as st
 
+from isocenter.app.dicom_kinds import AE_ENDPOINT, FILE, REMOTES
 from isocenter.app.setting_kinds import ADDRESS, DURATION, NAMES, PATH, SIZE, Address
 from isocenter.app.settings import Settings, load_settings, to_toml
 from isocenter.app.settings_table import BY_NAME, OTHER_VARIABLES, SETTINGS
@@ -118,6 +120,15 @@ def test_variables_that_are_no_settings_are_left_alone() -> None:
     [
         ("http.listen", "8080"),
         ("http.listen", "127.0.0.1:99999"),
+        ("dicom.listen", "127.0.0.1:104"),
+        ("dicom.listen", "A TITLE THAT IS TOO LONG@127.0.0.1:104"),
+        ("dicom.listen", "NODE@127.0.0.1"),
+        ("dicom.remotes", "PACS@10.0.0.1:104?services=everything"),
+        ("dicom.remotes", "PACS@10.0.0.1:104?colour=red"),
+        ("dicom.remotes", "PACS@10.0.0.1:x"),
+        ("dicom.store_associations_max", "5"),
+        ("dicom.store_associations_max", "many"),
+        ("dicom.tls_profile", "basic"),
         ("http.listen", "::1:80"),
         ("http.listen", "[::1:80"),
         ("http.listen", "evil host:80"),
@@ -209,18 +220,36 @@ _VALUES: dict[object, st.SearchStrategy[str]] = {
     NAMES: st.lists(_NAMES_ALPHABET, max_size=3).map(",".join),
     SIZE: st.integers(0, 2**60).map(str) | st.integers(1, 2**20).map("{}KiB".format),
     DURATION: st.floats(0, 1e9).map(lambda number: f"{number:.6f}s"),
+    AE_ENDPOINT: st.builds("{}@{}:{}".format, _NAMES_ALPHABET, _NAMES_ALPHABET, st.integers(0, 65535)) | st.just(""),
+    REMOTES: st.lists(
+        st.builds(
+            "{}@{}{}".format,
+            _NAMES_ALPHABET,
+            st.sampled_from(["*", "10.0.0.1", "[::1]", "pacs.example"]),
+            st.sampled_from(
+                ["", ":104", ":104?services=echo,store&tls=on", ":1?subject=CN%3Da%20b%26c&associations=2"]
+            ),
+        ),
+        max_size=3,
+    ).map(";".join),
 }
+_VALUES[FILE] = _VALUES[PATH] | st.just("")
 
 
 def _texts(name: str) -> st.SearchStrategy[str]:
     kind = BY_NAME[name].kind
     if kind in _VALUES:
         return _VALUES[kind]
+    if kind.expected.startswith("a whole number"):
+        return st.sampled_from(re.findall(r"[0-9]+", kind.expected))
     return st.sampled_from([word.strip() for word in kind.expected.removeprefix("one of ").split(",")])
 
 
 _FLAGS = st.fixed_dictionaries(
-    {}, optional={setting.name: _texts(setting.name) for setting in SETTINGS if setting.name != "auth"}
+    {},
+    optional={
+        setting.name: _texts(setting.name) for setting in SETTINGS if setting.name != "auth" and not setting.is_secret
+    },
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from isocenter.dimse.message.messages import CEchoRq, CEchoRsp
+from isocenter.dimse.message.statuses import SUCCESS
 from isocenter.dimse.shell.exchange import Exchange
 from isocenter.dimse.shell.service import Service
 from isocenter.domain.application_entity import AeService
@@ -19,6 +20,6 @@ async def _echo(exchange: Exchange, request: CEchoRq, dataset: bytes | None) -> 
     answer = CEchoRsp(
         message_id_being_responded_to=request.message_id,
         affected_sop_class_uid=request.affected_sop_class_uid,
-        status=0x0000,
+        status=SUCCESS,
     )
     await exchange.respond(answer)

@@ -15,8 +15,9 @@ from isocenter.archive.archive import Archive
 from isocenter.archive.store import Announcement, Reception, begin_store
 from isocenter.dicom.file_meta import write_file_head
 from isocenter.dimse.message.messages import CStoreRq, CStoreRsp
+from isocenter.dimse.message.statuses import INVALID_SOP_INSTANCE, SOP_CLASS_NOT_SUPPORTED, SUCCESS
 from isocenter.dimse.scp.storage_classes import is_storage_class
-from isocenter.dimse.shell.dispatch import SOP_CLASS_NOT_SUPPORTED, comment_of
+from isocenter.dimse.shell.dispatch import comment_of
 from isocenter.dimse.shell.exchange import Exchange
 from isocenter.dimse.shell.service import DatasetSink, Service
 from isocenter.dimse.ul.negotiation import AcceptorRole
@@ -35,7 +36,6 @@ MEMORY_MAX_BYTES = 256 * 1024**2
 """Of all instances that are on their way together; beyond it the larger of them go to disk at once."""
 LARGER_BYTES = 256 * 1024
 """What is worth a file of its own when memory runs short."""
-INVALID_SOP_INSTANCE = 0x0117
 SOURCE = "c-store"
 
 
@@ -227,7 +227,7 @@ class _Incoming:
         error = future.exception()
         if error is None:
             self._let_go()
-            self._respond(0x0000, None)
+            self._respond(SUCCESS, None)
         else:
             self._refuse_by(error if isinstance(error, IsocenterError) else Broken())
             self._respond_refusal()

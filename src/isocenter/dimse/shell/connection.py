@@ -346,9 +346,8 @@ class Connection(asyncio.Protocol):
 
     # ---- asyncio.Protocol
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin (asyncio)."""
-        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.set_write_buffer_limits(high=UNSENT_MAX_BYTES)
         self._quick_ack = QuickAck(transport)

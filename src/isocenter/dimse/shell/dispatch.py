@@ -12,13 +12,21 @@ import structlog
 
 from isocenter.dimse.message.assembler import DatasetFragment, MessageAssembler, MessageBegun, MessageUnusable
 from isocenter.dimse.message.messages import CCancelRq, Message, RefusalRsp, Request, Response
+from isocenter.dimse.message.statuses import (
+    DUPLICATE_INVOCATION,
+    PENDING,
+    PENDING_WITH_WARNING,
+    PROCESSING_FAILURE,
+    SOP_CLASS_NOT_SUPPORTED,
+    UNRECOGNIZED_OPERATION,
+)
 from isocenter.dimse.shell.exchange import Answer, Exchange
 from isocenter.dimse.shell.service import DatasetSink, Perform, Receive, Service, ServiceTable
 from isocenter.dimse.ul.contexts import AcceptedContext
 from isocenter.dimse.ul.errors import AssociationOver, ProtocolViolation
 from isocenter.dimse.ul.pdu import Buffer, Pdv
 from isocenter.domain.errors import IsocenterError
-from isocenter.domain.statuses import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, PROCESSING_FAILURE, statuses_of
+from isocenter.domain.statuses import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, statuses_of
 
 if TYPE_CHECKING:
     from isocenter.dimse.shell.connection import Connection
@@ -29,11 +37,8 @@ RESPONSE_DATASET_SIZE_MAX_BYTES = 8 * 1024**2
 """Of a response of the peer: the failed list of 65,535 sub-operations has some 4 MB."""
 COMMENT_LENGTH_MAX = 64
 """PS3.5 table 6.2-1, LO: the error comment (PS3.7 annex E)."""
-PENDING = frozenset({0xFF00, 0xFF01})
-"""PS3.7 annex C.1.3; every other status is final."""
-DUPLICATE_INVOCATION = 0x0210
-UNRECOGNIZED_OPERATION = 0x0211
-SOP_CLASS_NOT_SUPPORTED = 0x0122
+PENDING_STATUSES = frozenset({PENDING, PENDING_WITH_WARNING})
+"""Every other status is final."""
 
 
 @dataclass(slots=True)
@@ -158,14 +163,14 @@ class Dispatcher:
         invocation = self._invocations.get(message_id)
         if invocation is None:
             raise ProtocolViolation("A response came to a request that was not made.")
-        if response.status in PENDING:
+        if response.status in PENDING_STATUSES:
             invocation.deadline_s = self._deadline()
         else:
             del self._invocations[message_id]
 
         def take(dataset: bytes | None) -> None:
             answer = Answer(response, dataset)
-            if response.status not in PENDING:
+            if response.status not in PENDING_STATUSES:
                 if not invocation.future.done():
                     invocation.future.set_result(answer)
                 self._connection.became_idle()
@@ -265,7 +270,7 @@ class Dispatcher:
 
     def responded(self, exchange: Exchange, response: Response) -> None:
         """Know that a service has answered."""
-        if response.status not in PENDING:
+        if response.status not in PENDING_STATUSES:
             self._answered(exchange)
 
     def _answered(self, exchange: Exchange) -> None:

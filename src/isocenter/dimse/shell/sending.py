@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Iterator
 
 from isocenter.dimse.message.command_set import encode_command
-from isocenter.dimse.message.fragmenter import iter_pdvs
+from isocenter.dimse.message.fragmenter import fragment_length_max, iter_pdvs
 from isocenter.dimse.message.messages import Message
 from isocenter.dimse.ul.pdu import Buffer, Pdv
-
-PDV_HEADER_LENGTH = 6
-"""Length, context id and control header, which count as part of the PDU (PS3.8 9.3.5.1)."""
-UNLIMITED_PDV_LENGTH = 256 * 1024
-"""For peers without a limit of their own."""
 
 
 def message_pdvs(
@@ -26,7 +21,7 @@ async def stream_message(
     context_id: int, message: Message, dataset: AsyncIterator[Buffer], *, pdu_length_max: int
 ) -> AsyncIterator[list[Pdv]]:
     """Yield the PDVs of a message by and by, those of each piece of its data set together."""
-    size = pdu_length_max - PDV_HEADER_LENGTH if pdu_length_max else UNLIMITED_PDV_LENGTH
+    size = fragment_length_max(pdu_length_max)
     command = encode_command(message, has_dataset=True)
     ready = list(_cut(context_id, command, size, is_command=True, is_last=True))
     piece: Buffer = b""
@@ -40,7 +35,6 @@ async def stream_message(
 
 
 def _cut(context_id: int, data: Buffer, size: int, *, is_command: bool, is_last: bool) -> Iterator[Pdv]:
-    size -= size % 2
     if len(data) <= size:
         yield Pdv(context_id, is_command, is_last, data)
         return

@@ -6,7 +6,7 @@ A service class has a module in `scp` with one function that returns its `Servic
         return Service(AeService.ECHO, frozenset({VERIFICATION}), performs={CEchoRq: _echo})
 
     async def _echo(exchange: Exchange, request: CEchoRq, dataset: bytes | None) -> None:
-        await exchange.respond(CEchoRsp(message_id_being_responded_to=request.message_id, status=0x0000))
+        await exchange.respond(CEchoRsp(message_id_being_responded_to=request.message_id, status=SUCCESS))
 
 A performer is called with the whole data set (at most `dataset_size_max_bytes`), in the transfer syntax of
 `exchange.context`, as a task that is cancelled when the association ends. It answers by `exchange.respond`: pending

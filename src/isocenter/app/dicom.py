@@ -1,0 +1,185 @@
+"""The DICOM listener of a node: from settings and an open archive to something that is started and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from isocenter.app.http_protocol import bound_sending
+from isocenter.app.settings import DicomSettings, Settings
+from isocenter.archive.archive import Archive
+from isocenter.dimse.scp.echo import echo_service
+from isocenter.dimse.scp.listener import BACKLOG, Endpoint, Listener, ListenerLimits
+from isocenter.dimse.scp.store import Storage
+from isocenter.dimse.shell.record import AssociationRegister
+from isocenter.dimse.shell.runtime import Completions, Runtime, Times
+from isocenter.dimse.shell.service import ServiceTable
+from isocenter.dimse.shell.tls import TlsSettings, server_context
+from isocenter.dimse.ul.limits import AssociationLimits
+from isocenter.domain.application_entity import AeAddress
+from isocenter.domain.errors import InvalidSetting, Unavailable
+from isocenter.identity.application_entity import AeTable
+from isocenter.identity.authenticate import is_loopback
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class BoundEndpoint:
+    """A socket that is bound for associations, and whether TLS is spoken there."""
+
+    address: AeAddress
+    socket: socket.socket
+    uses_tls: bool
+
+
+@contextmanager
+def bound_endpoints(settings: DicomSettings) -> Iterator[list[BoundEndpoint]]:
+    """Bind what the settings name, before anything else is opened, and close it at the end.
+
+    Raises InvalidSetting where the settings contradict each other, Unavailable where a port is taken.
+    """
+    wanted = [(settings.listen, False), (settings.tls_listen, True)]
+    endpoints: list[BoundEndpoint] = []
+    try:
+        for address, uses_tls in wanted:
+            if address is not None:
+                endpoints.append(BoundEndpoint(address, _bind(address), uses_tls))
+        if len({endpoint.address.ae_title for endpoint in endpoints}) > 1:
+            raise InvalidSetting("dicom.listen and dicom.tls_listen must name the same AE title.")
+        if settings.tls_listen is not None:
+            server_context(tls_settings(settings))  # so that wrong keys are told now
+        yield endpoints
+    finally:
+        for endpoint in endpoints:
+            endpoint.socket.close()
+
+
+def _bind(address: AeAddress) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound_sending(listener)
+    try:
+        listener.bind((address.host, address.port))
+    except OSError as error:
+        listener.close()
+        raise _cannot_listen(address, error) from error
+    return listener
+
+
+def _cannot_listen(address: AeAddress, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"Cannot listen on {address.host}:{address.port}: {error.strerror or error}. Choose another with --dicom."
+    )
+
+
+def tls_settings(settings: DicomSettings) -> TlsSettings:
+    """Return what the settings say of TLS."""
+    return TlsSettings(
+        profile=settings.tls_profile,
+        certificate=settings.tls_certificate,
+        key=settings.tls_key,
+        key_password=settings.tls_key_password,
+        authorities=settings.tls_authorities,
+        client_certificate=settings.tls_client_certificate,
+    )
+
+
+def ae_table(settings: DicomSettings, endpoints: list[BoundEndpoint]) -> AeTable:
+    """Return the AE table of a node that listens on some endpoints."""
+    is_local = all(is_loopback(endpoint.address.host) for endpoint in endpoints)
+    return AeTable(
+        ae_title=endpoints[0].address.ae_title,
+        remotes=settings.remotes,
+        accepts_unknown_callers=is_local
+        if settings.unknown_callers == "auto"
+        else settings.unknown_callers == "accept",
+        accepts_any_called_ae_title=settings.called_ae_title == "any",
+        checks_addresses=settings.caller_address == "check",
+    )
+
+
+class DicomNode:
+    """The associations of a running node."""
+
+    def __init__(
+        self, archive: Archive, settings: Settings, endpoints: list[BoundEndpoint], *, executor: Executor
+    ) -> None:
+        self._archive = archive
+        self._settings = settings.dicom
+        self._endpoints = endpoints
+        self._executor = executor
+        self._listener: Listener | None = None
+        self.register = AssociationRegister()
+        """What is known of associations, for whoever shows it."""
+
+    def listen(self) -> None:
+        """Let connections come in; they wait until `start`.
+
+        Raises Unavailable where another process was quicker to listen on a port that both could bind.
+        """
+        for endpoint in self._endpoints:
+            try:
+                endpoint.socket.listen(BACKLOG)
+            except OSError as error:
+                raise _cannot_listen(endpoint.address, error) from error
+
+    async def start(self) -> None:
+        """Begin to accept associations, in the running event loop."""
+        if not self._endpoints:
+            return
+        table = ae_table(self._settings, self._endpoints)
+        self._listener = Listener(
+            self._runtime(),
+            self.register,
+            table,
+            self._services(),
+            limits=ListenerLimits(self._settings.associations_max, self._settings.associations_per_ae_max),
+        )
+        tls = server_context(tls_settings(self._settings)) if self._settings.tls_listen is not None else None
+        await self._listener.start(
+            [Endpoint(endpoint.socket, tls if endpoint.uses_tls else None) for endpoint in self._endpoints]
+        )
+        for endpoint in self._endpoints:
+            host, port = endpoint.socket.getsockname()[:2]
+            _log.info(
+                "dicom.listening",
+                ae_title=endpoint.address.ae_title,
+                address=str(AeAddress(endpoint.address.ae_title, host, port)),
+                tls=endpoint.uses_tls,
+                unknown_callers="accepted" if table.accepts_unknown_callers else "refused",
+            )
+
+    async def stop(self) -> None:
+        """End all associations."""
+        if self._listener is not None:
+            await self._listener.stop()
+
+    def _runtime(self) -> Runtime:
+        settings = self._settings
+        loop = asyncio.get_running_loop()
+        return Runtime(
+            loop=loop,
+            executor=self._executor,
+            completions=Completions(loop),
+            now=self._archive.clock.now,
+            limits=AssociationLimits(
+                artim_timeout_s=settings.acse_timeout_s,
+                request_timeout_s=settings.acse_timeout_s,
+                idle_timeout_s=None,  # the shell knows better what an association waits for
+            ),
+            times=Times(
+                dimse_s=settings.dimse_timeout_s, idle_s=settings.idle_timeout_s, connect_s=settings.connect_timeout_s
+            ),
+        )
+
+    def _services(self) -> ServiceTable:
+        storage = Storage(self._archive, accepts_private_classes=self._settings.private_sop_classes == "accept")
+        return ServiceTable([echo_service()], other=storage.find)
