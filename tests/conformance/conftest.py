@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from isocenter.ports.blobs import BlobStore
+from isocenter.ports.commitments import Commitments
 from isocenter.ports.index import InstanceIndex
-from isocenter.storage.memory import MemoryBlobStore, MemoryInstanceIndex
+from isocenter.ports.performed_steps import PerformedSteps
+from isocenter.ports.worklist import Worklist
+from isocenter.storage.memory import (
+    MemoryBlobStore,
+    MemoryCommitments,
+    MemoryInstanceIndex,
+    MemoryPerformedSteps,
+    MemoryWorklist,
+)
 from isocenter.storage.packs import LocalPackBlobStore
 from isocenter.storage.sqlite import SqliteInstanceIndex
 
@@ -30,3 +40,37 @@ def instance_index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[I
     else:
         with SqliteInstanceIndex(tmp_path / "index.sqlite") as index:
             yield index
+
+
+@dataclass(frozen=True)
+class WorkflowStores:
+    """The stores of the services around a procedure, which see each other's commits."""
+
+    worklist: Worklist
+    performed_steps: PerformedSteps
+    commitments: Commitments
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def workflow(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[WorkflowStores]:
+    if request.param == "memory":
+        worklist = MemoryWorklist()
+        yield WorkflowStores(worklist, MemoryPerformedSteps(worklist), MemoryCommitments())
+    else:
+        with SqliteInstanceIndex(tmp_path / "index.sqlite") as index:
+            yield WorkflowStores(index.worklist, index.performed_steps, index.commitments)
+
+
+@pytest.fixture
+def worklist(workflow: WorkflowStores) -> Worklist:
+    return workflow.worklist
+
+
+@pytest.fixture
+def performed_steps(workflow: WorkflowStores) -> PerformedSteps:
+    return workflow.performed_steps
+
+
+@pytest.fixture
+def commitments(workflow: WorkflowStores) -> Commitments:
+    return workflow.commitments

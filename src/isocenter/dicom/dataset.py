@@ -166,7 +166,7 @@ def values_of(dataset: Dataset, inherited: CharacterSet = DEFAULT_CHARACTER_SET)
     values: dict[str, Sequence[str | Values]] = {}
     for tag, attribute in dataset.items():
         nested = [values_of(item, character_set) for item in attribute.items]
-        texts = nested or texts_of(attribute, character_set)
+        texts = nested or list(texts_of(attribute, character_set))
         if texts:
             values[tag_key(tag)] = texts
     return values

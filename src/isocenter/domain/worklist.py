@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from isocenter.domain.query import Match
-from isocenter.domain.values import Values, first_text, items
+from isocenter.domain.values import Values, first_text, items, texts
 
 SCHEDULED_PROCEDURE_STEP_SEQUENCE = 0x00400100
 SCHEDULED_PROCEDURE_STEP_ID = 0x00400009
@@ -172,5 +172,8 @@ def references_of(values: Values) -> list[ScheduledStepReference | None]:
 
 
 def start_of(step_values: Values) -> tuple[str, str]:
-    """Return day and time of a step's start, empty where it names none: in this order a list is read."""
-    return first_text(step_values, START_DATE), first_text(step_values, START_TIME)
+    """Return day and time of a step's start, empty where it names none: in this order a list is read.
+
+    More than one day, which there cannot be, stand together: such a text is no day of the calendar.
+    """
+    return "\\".join(texts(step_values, START_DATE)), first_text(step_values, START_TIME)

@@ -90,10 +90,10 @@ def test_values_are_texts_by_tag_with_items_nested_in_the_set_of_their_parent() 
     source.ScheduledProcedureStepSequence = [step]
     dataset = decode_dataset(_written(source, EXPLICIT_VR_BIG_ENDIAN), encoding_of(EXPLICIT_VR_BIG_ENDIAN))
     values = values_of(dataset)
-    assert values["00100010"] == ("Müller^Änne",)
-    assert values["001021C0"] == ("4",)
-    assert values["001021B0"] == ("a\\b",)
-    assert values["00400100"] == [{"00400001": ("CT1", "CT2"), "00400006": ("Jörg",)}]
+    assert values["00100010"] == ["Müller^Änne"]
+    assert values["001021C0"] == ["4"]
+    assert values["001021B0"] == ["a\\b"]
+    assert values["00400100"] == [{"00400001": ["CT1", "CT2"], "00400006": ["Jörg"]}]
     assert "00100020" not in values
     assert "00420011" not in values
     assert text_of(dataset, 0x00100010) == "Müller^Änne"

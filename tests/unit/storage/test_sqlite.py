@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from isocenter.storage.sqlite.recollection import STUDIES_REMEMBERED
 from isocenter.storage.sqlite.search import page_statement
 from isocenter.storage.sqlite.statements import load_queries
 from tests.support.instances import address_of, identify, new_instance, scope_of
+from tests.support.shared_data import REPOSITORY
 
 NOW, DUE = 1000.0, 2000.0
 PATIENT_ID, PATIENT_NAME = BY_KEYWORD["PatientID"].tag, BY_KEYWORD["PatientName"].tag
@@ -73,10 +75,8 @@ def test_the_schema_has_a_column_for_every_attribute(
 def test_every_statement_is_valid(index: SqliteInstanceIndex, path: Path) -> None:
     connection = apsw.Connection(str(path))
     for statement in load_queries().values():
-        names = dict.fromkeys(
-            ("partition_name", "study_instance_uid", "series_instance_uid", "sop_instance_uid", "sop_instance_uids")
-        )
-        bindings = names | {"is_original": 0} if ":" in statement else (None,) * statement.count("?")
+        names = re.findall(r":(\w+)", statement)
+        bindings = dict.fromkeys(names) if names else (None,) * statement.count("?")
         connection.execute(f"EXPLAIN {statement}", bindings)
 
 
@@ -89,6 +89,20 @@ def test_the_journal_and_the_sync_mode_keep_what_was_acknowledged(path: Path) ->
 
 def test_migrations_lead_to_the_version_of_the_schema() -> None:
     assert sorted(load_migrations()) == list(range(2, SCHEMA_VERSION + 1))
+
+
+def test_a_database_of_the_first_schema_becomes_what_a_new_one_is(path: Path) -> None:
+    older, newer = open_writer(path), open_writer(path.with_name("new.sqlite"))
+    first = (REPOSITORY / "tests" / "golden" / "index_schema_1.sql").read_text(encoding="utf-8")
+    migrate(older, schema=first, schema_version=1, migrations={})
+    migrate_to_current(older)
+    migrate_to_current(newer)
+    assert _schema_of(older) == _schema_of(newer)
+
+
+def _schema_of(connection: apsw.Connection) -> list[tuple[str, str]]:
+    rows = connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name").fetchall()
+    return [(str(name), str(sql)) for name, sql in rows]
 
 
 def test_an_older_database_takes_the_steps_that_it_lacks(path: Path) -> None:

@@ -1,6 +1,6 @@
 """The slow, obvious reference of both ports, in memory.
 
-Holds: a blob store and an index that the others are compared with.
+Holds: a blob store, an index, a work list and what goes with it, that the others are compared with.
 Never: keeps anything beyond the process, or is clever.
 Start reading at: `index.py`.
 """
@@ -8,6 +8,9 @@ Start reading at: `index.py`.
 from __future__ import annotations
 
 from isocenter.storage.memory.blobs import MemoryBlobStore
+from isocenter.storage.memory.commitments import MemoryCommitments
 from isocenter.storage.memory.index import MemoryInstanceIndex
+from isocenter.storage.memory.performed_steps import MemoryPerformedSteps
+from isocenter.storage.memory.worklist import MemoryWorklist
 
-__all__ = ["MemoryBlobStore", "MemoryInstanceIndex"]
+__all__ = ["MemoryBlobStore", "MemoryCommitments", "MemoryInstanceIndex", "MemoryPerformedSteps", "MemoryWorklist"]

@@ -26,9 +26,13 @@ from isocenter.ports.index import (
     Totals,
 )
 from isocenter.storage.matching import integer_of
+from isocenter.storage.sqlite.commitments import SqliteCommitments
 from isocenter.storage.sqlite.connections import ReaderPool, Row, fetch, require_sqlite
+from isocenter.storage.sqlite.feed import FeedTimestamps, window_of
+from isocenter.storage.sqlite.performed_steps import SqlitePerformedSteps
 from isocenter.storage.sqlite.search import count_statement, page_statement
 from isocenter.storage.sqlite.statements import load_queries
+from isocenter.storage.sqlite.worklist import SqliteWorklist
 from isocenter.storage.sqlite.writer import CHECKPOINT_PAGES, IndexWriter
 
 READERS_MAX = 8
@@ -63,6 +67,9 @@ class SqliteInstanceIndex:
         self._queries = load_queries()
         self._writer = IndexWriter(path, failpoints or Failpoints(), checkpoint_pages=checkpoint_pages)
         self._readers = ReaderPool(path, connections_max=READERS_MAX)
+        self.worklist = SqliteWorklist(self._writer, self._readers, self._queries)
+        self.performed_steps = SqlitePerformedSteps(self._writer, self._readers, self._queries)
+        self.commitments = SqliteCommitments(self._writer, self._readers, self._queries)
 
     def __enter__(self) -> SqliteInstanceIndex:
         return self
@@ -199,6 +206,13 @@ class SqliteInstanceIndex:
         with self._readers.connection() as connection:
             rows = fetch(connection, self._queries["changes"], (after, max(0, limit)))
         return [_change(row) for row in rows]
+
+    def change_window(self, *, start: float | None, end: float | None, now: float) -> tuple[int, int]:
+        """Return the sequence of the first feed row of a window of time, and the one behind its last row."""
+        if end is not None:
+            self._writer.close_window(min(end, now))
+        with self._readers.connection() as connection:
+            return window_of(FeedTimestamps(connection, self._queries), start=start, end=end)
 
     def latest_sequence(self) -> int:
         """Return the highest sequence of the feed; 0 when it is empty."""

@@ -178,6 +178,14 @@ LEFT JOIN series e ON e.study_key = s.study_key AND e.series_instance_uid = f.se
 LEFT JOIN instance i ON i.series_key = e.series_key AND i.sop_instance_uid = f.sop_instance_uid AND i.is_original = 0
 WHERE f.sequence > ? ORDER BY f.sequence LIMIT ?;
 
+-- name: change_timestamp
+-- Read when a row of the feed was committed.
+SELECT timestamp FROM change_feed WHERE sequence = ?;
+
+-- name: latest_timestamp
+-- Read when the last row of the feed was committed.
+SELECT timestamp FROM change_feed ORDER BY sequence DESC LIMIT 1;
+
 -- name: latest_sequence
 -- Read the highest sequence of the feed.
 SELECT sequence FROM counter;
@@ -239,3 +247,106 @@ CROSS JOIN study s ON s.partition_key = p.partition_key AND s.study_instance_uid
 CROSS JOIN series e ON e.study_key = s.study_key AND e.series_instance_uid = :series_instance_uid
 CROSS JOIN instance i ON i.series_key = e.series_key AND i.sop_instance_uid = :sop_instance_uid
 WHERE p.partition_name = :partition_name AND i.is_original = :is_original;
+
+-- name: insert_worklist_item
+-- Keep an item of the work list.
+INSERT INTO worklist_item (identity, added_at, source, transfer_syntax_uid, attribute_values, content)
+VALUES (?, ?, ?, ?, ?, ?) RETURNING item_key;
+
+-- name: delete_worklist_identity
+-- Drop the item of an identity, with its steps.
+DELETE FROM worklist_item WHERE identity = ?;
+
+-- name: delete_worklist_item
+-- Drop an item, with its steps.
+DELETE FROM worklist_item WHERE item_key = ?;
+
+-- name: count_worklist_items
+-- Count the items of the work list.
+SELECT count(*) FROM worklist_item;
+
+-- name: worklist_states
+-- Read how far the steps of an item have come, those that can be named.
+SELECT s.named_study, s.named_step, s.state FROM worklist_item i JOIN worklist_step s ON s.item_key = i.item_key
+WHERE i.identity = ? AND s.named_study IS NOT NULL;
+
+-- name: insert_worklist_step
+-- Keep a scheduled step.
+INSERT INTO worklist_step (item_key, step_number, state, start_day, start_time, named_study, named_step, patient_id,
+    patient_name_folded, accession_number, study_instance_uid, requested_procedure_id, scheduled_procedure_step_id,
+    modality_caseless, scheduled_station_ae_title) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: mark_worklist_step
+-- Note how far a scheduled step has come.
+UPDATE worklist_step SET state = ? WHERE named_study = ? AND named_step = ?;
+
+-- name: worklist_entries
+-- Read steps with their items.
+SELECT s.step_key, s.item_key, s.step_number, s.state, i.content, i.transfer_syntax_uid, i.attribute_values, i.added_at,
+    i.source
+FROM json_each(:step_keys) AS asked
+CROSS JOIN worklist_step s ON s.step_key = asked.value
+CROSS JOIN worklist_item i ON i.item_key = s.item_key
+ORDER BY asked.key;
+
+-- name: insert_performed_step
+-- Keep a performed step, unless its UID is in use.
+INSERT OR IGNORE INTO performed_step (sop_instance_uid, state, ae_title, created_at, changed_at, revision,
+    scheduled_steps, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: update_performed_step
+-- Keep a performed step in the place of an earlier revision.
+UPDATE performed_step SET state = ?, changed_at = ?, revision = ?, scheduled_steps = ?, content = ?
+WHERE sop_instance_uid = ? AND revision = ?;
+
+-- name: performed_step
+-- Read a performed step.
+SELECT sop_instance_uid, state, content, scheduled_steps, ae_title, created_at, changed_at, revision FROM performed_step
+WHERE sop_instance_uid = ?;
+
+-- name: recent_performed_steps
+-- Read the performed steps that were created last.
+SELECT sop_instance_uid, state, content, scheduled_steps, ae_title, created_at, changed_at, revision FROM performed_step
+ORDER BY performed_step_key DESC LIMIT ?;
+
+-- name: count_open_commitments
+-- Count the transactions about which something is to be done.
+SELECT count(*) FROM commitment WHERE state IN ('requested', 'checked', 'asked');
+
+-- name: insert_commitment
+-- Keep a transaction.
+INSERT INTO commitment (side, transaction_uid, peer_ae_title, own_ae_title, requested_at, state, is_duplicate, attempts,
+    due_at, changed_at, problem, named_count, instance_references)
+VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, '', ?, ?) RETURNING commitment_key;
+
+-- name: commitment_state
+-- Read how far a transaction has come.
+SELECT state FROM commitment WHERE commitment_key = ?;
+
+-- name: update_commitment
+-- Keep a transaction as it is now.
+UPDATE commitment SET state = ?, attempts = ?, due_at = ?, changed_at = ?, problem = ?, result = ?
+WHERE commitment_key = ?;
+
+-- name: commitment_of_transaction
+-- Read the first transaction of a UID.
+SELECT commitment_key, side, transaction_uid, instance_references, named_count, peer_ae_title, own_ae_title,
+    requested_at, state, is_duplicate, result, attempts, due_at, changed_at, problem
+FROM commitment WHERE side = ? AND transaction_uid = ? ORDER BY commitment_key LIMIT 1;
+
+-- name: due_commitments
+-- Read transactions about which something is to be done by now.
+SELECT commitment_key, side, transaction_uid, instance_references, named_count, peer_ae_title, own_ae_title,
+    requested_at, state, is_duplicate, result, attempts, due_at, changed_at, problem
+FROM commitment WHERE state IN ('requested', 'checked', 'asked') AND due_at <= ? ORDER BY due_at, commitment_key
+LIMIT ?;
+
+-- name: recent_commitments
+-- Read the transactions that were begun last.
+SELECT commitment_key, side, transaction_uid, instance_references, named_count, peer_ae_title, own_ae_title,
+    requested_at, state, is_duplicate, result, attempts, due_at, changed_at, problem
+FROM commitment ORDER BY commitment_key DESC LIMIT ?;
+
+-- name: forget_commitments
+-- Drop transactions that ended before a time.
+DELETE FROM commitment WHERE state NOT IN ('requested', 'checked', 'asked') AND changed_at < ?;

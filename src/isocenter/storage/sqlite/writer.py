@@ -13,7 +13,7 @@ from isocenter.domain.errors import StorageFailed
 from isocenter.domain.identifiers import Scope
 from isocenter.ports.blobs import BlobPosition
 from isocenter.ports.failpoints import Failpoints
-from isocenter.ports.index import NewInstance
+from isocenter.ports.index import TIMESTAMP_DIGITS, NewInstance
 from isocenter.storage.folders import sync_folder
 from isocenter.storage.sqlite.connections import domain_error, index_errors, open_writer
 from isocenter.storage.sqlite.intake import StoreTransaction
@@ -42,6 +42,7 @@ class IndexWriter:
         with index_errors():
             self._connection = open_writer(path)
             migrate_to_current(self._connection)
+            self._stamped_at = float(self._connection.execute(self._queries["latest_timestamp"]).get or 0)
         self._connection.set_wal_hook(self._note_pages)
         sync_folder(path.parent)
 
@@ -65,8 +66,9 @@ class IndexWriter:
         """Take in instances in one transaction."""
 
         def write(counters: Counters) -> list[int]:
+            stamp = self._stamp(now)
             transaction = StoreTransaction(
-                self._connection, self._queries, self._known, counters, now=now, erase_due_at=erase_due_at
+                self._connection, self._queries, self._known, counters, now=stamp, erase_due_at=erase_due_at
             )
             keys = [transaction.add(new) for new in instances]
             self._failpoints.hit("index.mid_transaction")
@@ -81,7 +83,10 @@ class IndexWriter:
         """Remove a scope in one transaction."""
 
         def write(counters: Counters) -> int:
-            removal = RemovalTransaction(self._connection, self._queries, counters, now=now, erase_due_at=erase_due_at)
+            stamp = self._stamp(now)
+            removal = RemovalTransaction(
+                self._connection, self._queries, counters, now=stamp, erase_due_at=erase_due_at
+            )
             count = removal.remove(scope)
             self._failpoints.hit("index.mid_transaction")
             if count:
@@ -102,6 +107,20 @@ class IndexWriter:
             self._connection.executemany(self._queries["forget_position"], gone)
 
         self._transact(write)
+
+    def close_window(self, end: float) -> None:
+        """Give no feed row that is committed from now on a timestamp before `end`."""
+        with self._lock:
+            self._stamp(end)
+
+    def _stamp(self, now: float) -> float:
+        """Return the timestamp of feed rows that are committed now: not before any that a reader may count on."""
+        self._stamped_at = max(self._stamped_at, round(now, TIMESTAMP_DIGITS))
+        return self._stamped_at
+
+    def transact(self, write: Callable[[apsw.Connection], Result]) -> Result:
+        """Let another store of the same file write in one transaction."""
+        return self._transact(lambda _counters: write(self._connection))
 
     def _transact(self, write: Callable[[Counters], Result]) -> Result:
         with self._lock:

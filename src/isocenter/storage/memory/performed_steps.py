@@ -1,0 +1,46 @@
+"""Performed steps in a dictionary."""
+
+from __future__ import annotations
+
+import threading
+
+from isocenter.domain.performed_step import SCHEDULED_STATES, PerformedStep
+from isocenter.storage.memory.worklist import MemoryWorklist
+
+
+class MemoryPerformedSteps:
+    """Keep performed steps in memory, beside the work list that they mark."""
+
+    def __init__(self, worklist: MemoryWorklist) -> None:
+        self._lock = threading.Lock()
+        self._worklist = worklist
+        self._steps: dict[str, PerformedStep] = {}
+
+    def create(self, step: PerformedStep) -> bool:
+        """Keep a new step and mark the scheduled ones that it names; return False where its UID is in use."""
+        with self._lock:
+            if step.sop_instance_uid in self._steps:
+                return False
+            self._keep(step)
+            return True
+
+    def replace(self, step: PerformedStep, *, revision: int) -> bool:
+        """Keep a step in the place of its earlier revision and mark the scheduled ones that it names."""
+        with self._lock:
+            kept = self._steps.get(step.sop_instance_uid)
+            if kept is None or kept.revision != revision:
+                return False
+            self._keep(step)
+            return True
+
+    def _keep(self, step: PerformedStep) -> None:
+        self._steps[step.sop_instance_uid] = step
+        self._worklist.mark(step.scheduled_steps, SCHEDULED_STATES[step.state])
+
+    def find(self, sop_instance_uid: str) -> PerformedStep | None:
+        """Return a step by its UID."""
+        return self._steps.get(sop_instance_uid)
+
+    def recent(self, *, limit: int) -> list[PerformedStep]:
+        """Return steps, the one that was created last first."""
+        return list(reversed(self._steps.values()))[: max(0, limit)]

@@ -1,0 +1,219 @@
+-- The whole schema, as all migrations together leave it. Columns of attributes bear the keyword in snake case;
+-- beside them stand the forms in which they are compared (isocenter.storage.matching).
+
+CREATE TABLE partition (
+    partition_key INTEGER PRIMARY KEY,
+    partition_name TEXT NOT NULL UNIQUE,
+    studies INTEGER NOT NULL DEFAULT 0,
+    series INTEGER NOT NULL DEFAULT 0,
+    instances INTEGER NOT NULL DEFAULT 0,
+    size_bytes INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- The last number given of each kind. Numbers are taken inside the transaction and never given twice.
+CREATE TABLE counter (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    study_key INTEGER NOT NULL,
+    series_key INTEGER NOT NULL,
+    instance_key INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    delivery_key INTEGER NOT NULL,
+    erasure_key INTEGER NOT NULL
+) STRICT;
+INSERT INTO counter VALUES (1, 0, 0, 0, 0, 0, 0);
+
+CREATE TABLE study (
+    study_key INTEGER PRIMARY KEY,
+    partition_key INTEGER NOT NULL,
+    number_of_series INTEGER NOT NULL,
+    number_of_instances INTEGER NOT NULL,
+    newest_instance_key INTEGER NOT NULL,
+    modalities_in_study TEXT,
+    study_instance_uid TEXT NOT NULL,
+    study_date TEXT,
+    study_time TEXT,
+    study_time_padded TEXT,
+    accession_number TEXT,
+    accession_number_caseless TEXT,
+    referring_physician_name TEXT,
+    referring_physician_name_folded TEXT,
+    referring_physician_name_words TEXT,
+    timezone_offset_from_utc TEXT,
+    timezone_offset_from_utc_caseless TEXT,
+    study_description TEXT,
+    study_description_caseless TEXT,
+    patient_name TEXT,
+    patient_name_folded TEXT,
+    patient_name_words TEXT,
+    patient_id TEXT,
+    patient_id_caseless TEXT,
+    issuer_of_patient_id TEXT,
+    issuer_of_patient_id_caseless TEXT,
+    patient_birth_date TEXT,
+    patient_sex TEXT,
+    patient_sex_caseless TEXT,
+    study_id TEXT,
+    study_id_caseless TEXT
+) STRICT;
+CREATE UNIQUE INDEX study_by_uid ON study (partition_key, study_instance_uid);
+CREATE INDEX study_by_key ON study (partition_key);
+CREATE INDEX study_by_patient_id ON study (partition_key, patient_id_caseless);
+CREATE INDEX study_by_patient_name ON study (partition_key, patient_name_folded);
+CREATE INDEX study_by_accession_number ON study (partition_key, accession_number_caseless);
+CREATE INDEX study_by_date ON study (partition_key, study_date);
+CREATE INDEX study_by_birth_date ON study (partition_key, patient_birth_date);
+CREATE INDEX study_by_referring_physician ON study (partition_key, referring_physician_name_folded);
+CREATE INDEX study_by_description ON study (partition_key, study_description_caseless);
+CREATE INDEX study_by_id ON study (partition_key, study_id_caseless);
+
+-- The words of person names, for fuzzy matching: each word leads to the studies that have it.
+CREATE TABLE study_name_word (
+    partition_key INTEGER NOT NULL,
+    attribute TEXT NOT NULL,
+    word TEXT NOT NULL,
+    study_key INTEGER NOT NULL REFERENCES study ON DELETE CASCADE,
+    PRIMARY KEY (partition_key, attribute, word, study_key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX study_name_word_by_study ON study_name_word (study_key);
+
+CREATE TABLE series (
+    series_key INTEGER PRIMARY KEY,
+    partition_key INTEGER NOT NULL,
+    study_key INTEGER NOT NULL REFERENCES study,
+    number_of_instances INTEGER NOT NULL,
+    newest_instance_key INTEGER NOT NULL,
+    series_instance_uid TEXT NOT NULL,
+    modality TEXT,
+    modality_caseless TEXT,
+    series_date TEXT,
+    series_time TEXT,
+    series_time_padded TEXT,
+    series_description TEXT,
+    series_description_caseless TEXT,
+    manufacturer_model_name TEXT,
+    manufacturer_model_name_caseless TEXT,
+    body_part_examined TEXT,
+    body_part_examined_caseless TEXT,
+    series_number TEXT,
+    series_number_integer TEXT,
+    laterality TEXT,
+    laterality_caseless TEXT,
+    performed_procedure_step_start_date TEXT,
+    performed_procedure_step_start_time TEXT,
+    performed_procedure_step_start_time_padded TEXT
+) STRICT;
+CREATE UNIQUE INDEX series_by_study ON series (study_key, series_instance_uid);
+CREATE INDEX series_by_uid ON series (partition_key, series_instance_uid);
+CREATE INDEX series_by_key ON series (partition_key);
+CREATE INDEX series_by_modality ON series (partition_key, modality_caseless);
+CREATE INDEX series_by_performed_date ON series (partition_key, performed_procedure_step_start_date);
+CREATE INDEX series_by_model ON series (partition_key, manufacturer_model_name_caseless);
+
+-- Which modalities a study has, in the order of a search: newest studies last.
+CREATE TABLE study_modality (
+    partition_key INTEGER NOT NULL,
+    modality_caseless TEXT NOT NULL,
+    study_key INTEGER NOT NULL REFERENCES study ON DELETE CASCADE,
+    PRIMARY KEY (partition_key, modality_caseless, study_key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX study_modality_by_study ON study_modality (study_key);
+
+-- Current versions and kept originals. What is large stands last, so that reading the rest does not touch it.
+CREATE TABLE instance (
+    instance_key INTEGER PRIMARY KEY,
+    partition_key INTEGER NOT NULL,
+    study_key INTEGER NOT NULL,
+    series_key INTEGER NOT NULL REFERENCES series,
+    is_original INTEGER NOT NULL,
+    has_original INTEGER NOT NULL,
+    sop_instance_uid TEXT NOT NULL,
+    sop_class_uid TEXT NOT NULL,
+    content_date TEXT,
+    content_time TEXT,
+    content_time_padded TEXT,
+    instance_number TEXT,
+    instance_number_integer TEXT,
+    number_of_frames TEXT,
+    number_of_frames_integer TEXT,
+    rows TEXT,
+    columns TEXT,
+    bits_allocated TEXT,
+    transfer_syntax_uid TEXT NOT NULL,
+    container INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    length INTEGER NOT NULL,
+    header_length INTEGER NOT NULL,
+    received_at REAL NOT NULL,
+    source TEXT NOT NULL,
+    block_digests BLOB NOT NULL,
+    frame_table BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX instance_by_series ON instance (series_key, sop_instance_uid, is_original);
+CREATE INDEX instance_by_uid ON instance (partition_key, sop_instance_uid);
+CREATE INDEX instance_by_key ON instance (partition_key);
+
+CREATE TABLE change_feed (
+    sequence INTEGER PRIMARY KEY,
+    partition_key INTEGER NOT NULL,
+    study_instance_uid TEXT NOT NULL,
+    series_instance_uid TEXT NOT NULL,
+    sop_instance_uid TEXT NOT NULL,
+    action TEXT NOT NULL,
+    timestamp REAL NOT NULL,
+    instance_key INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE delivery (
+    delivery_key INTEGER PRIMARY KEY,
+    instance_key INTEGER NOT NULL,
+    destination TEXT NOT NULL,
+    state TEXT NOT NULL
+) STRICT;
+CREATE INDEX delivery_by_destination ON delivery (destination, state, delivery_key);
+CREATE INDEX delivery_by_instance ON delivery (instance_key);
+
+CREATE TABLE erasure (
+    erasure_key INTEGER PRIMARY KEY,
+    container INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    length INTEGER NOT NULL,
+    block_digests BLOB NOT NULL,
+    due_at REAL NOT NULL
+) STRICT;
+CREATE INDEX erasure_by_due_at ON erasure (due_at, erasure_key);
+
+-- How far the index has taken in each container of the blob store.
+CREATE TABLE pack_position (
+    container INTEGER PRIMARY KEY,
+    length INTEGER NOT NULL
+) STRICT;
+
+-- What the planner believes about sizes, fixed so that plans are the same in every archive, at every size: a partition
+-- says nothing, a UID says everything, other keys leave a handful. Rows in the table, then rows per value of each
+-- column of the index.
+ANALYZE sqlite_schema;
+INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
+    ('partition', 'sqlite_autoindex_partition_1', '4 1'),
+    ('study', 'study_by_uid', '1000000 1000000 1'),
+    ('study', 'study_by_key', '1000000 1000000'),
+    ('study', 'study_by_patient_id', '1000000 1000000 4'),
+    ('study', 'study_by_patient_name', '1000000 1000000 5'),
+    ('study', 'study_by_accession_number', '1000000 1000000 2'),
+    ('study', 'study_by_date', '1000000 1000000 300'),
+    ('study', 'study_by_birth_date', '1000000 1000000 40'),
+    ('study', 'study_by_referring_physician', '1000000 1000000 1000'),
+    ('study', 'study_by_description', '1000000 1000000 1000'),
+    ('study', 'study_by_id', '1000000 1000000 100'),
+    ('study_name_word', 'study_name_word', '4000000 4000000 2000000 100 1'),
+    ('study_name_word', 'study_name_word_by_study', '4000000 4'),
+    ('series', 'series_by_study', '3000000 3 1'),
+    ('series', 'series_by_uid', '3000000 3000000 1'),
+    ('series', 'series_by_key', '3000000 3000000'),
+    ('series', 'series_by_modality', '3000000 3000000 300000'),
+    ('series', 'series_by_performed_date', '3000000 3000000 1000'),
+    ('series', 'series_by_model', '3000000 3000000 30000'),
+    ('study_modality', 'study_modality', '1200000 1200000 120000 1'),
+    ('study_modality', 'study_modality_by_study', '1200000 1'),
+    ('instance', 'instance_by_series', '300000000 100 1 1'),
+    ('instance', 'instance_by_uid', '300000000 300000000 1'),
+    ('instance', 'instance_by_key', '300000000 300000000');
