@@ -1,6 +1,6 @@
 """Run the benchmark and print its table.
 
-python -m bench [--runs 3] [--quick] [--json FILE] [--folder DIR]
+python -m bench [--runs 3] [--quick] [--only PARTS] [--servers NAMES] [--json FILE] [--folder DIR]
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import measures as m
+from bench.dimse import measure_dimse
 from bench.figures import Figure, print_table, write_json
 from bench.servers import Server, has_orthanc, start_isocenter, start_orthanc
 from isocenter.modality.workload import WORKLOADS, WorkloadShape, write_workload
@@ -20,6 +21,7 @@ SEARCH_STUDIES, LARGE_ARCHIVE_STUDIES = 2020, 20_000
 SERIES_OF_500 = WorkloadShape("S", 1, 1, 500, 512, 512)
 
 Starter = Callable[[Path], Server]
+STARTERS: dict[str, Starter] = {"isocenter": start_isocenter, "orthanc": start_orthanc}
 
 
 def main() -> int:
@@ -27,18 +29,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description="Measure isocenter beside Orthanc on this machine.")
     parser.add_argument("--runs", type=int, default=3, help="rounds of every store measurement (default 3)")
     parser.add_argument("--quick", action="store_true", help="one round, short, without the 20,000-study archive")
-    parser.add_argument("--only", default="store,large,retrieve,search", help="which parts to run")
+    parser.add_argument("--only", default="store,large,retrieve,search,dimse", help="which parts to run")
+    parser.add_argument("--servers", default="isocenter,orthanc", help="which servers to measure")
     parser.add_argument("--json", type=Path, help="write every value of every run to this file")
     parser.add_argument("--folder", type=Path, default=Path("work/bench"), help="where sets and servers live meanwhile")
     arguments = parser.parse_args()
     parts = arguments.only.split(",")
     folder: Path = arguments.folder.resolve()
     runs = 1 if arguments.quick else arguments.runs
-    starters: list[Starter] = [start_isocenter]
-    if has_orthanc():
-        starters.append(start_orthanc)
-    else:
+    names = arguments.servers.split(",")
+    if "orthanc" in names and not has_orthanc():
         print("Orthanc is not installed: there is no peer beside the figures (apt install orthanc orthanc-dicomweb).")
+        names.remove("orthanc")
+    starters: list[Starter] = [STARTERS[name] for name in names]
     sets = _generate(folder, arguments.quick)
     figures: list[Figure] = []
     if "store" in parts:
@@ -51,6 +54,8 @@ def main() -> int:
         figures += _search(folder, sets, starters, SEARCH_STUDIES, "")
         if not arguments.quick:
             figures += _search(folder, sets, starters[:1], LARGE_ARCHIVE_STUDIES, " of 20,000")
+    if "dimse" in parts:
+        figures += measure_dimse(folder, sets, names, runs)
     print_table(figures)
     if arguments.json:
         write_json(figures, arguments.json)

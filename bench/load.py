@@ -59,13 +59,7 @@ class Connection:
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self.port), TIMEOUT_S)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        views = [memoryview(piece) for piece in pieces]
-        while views:
-            sent = self._socket.sendmsg(views[:VECTOR_MAX])
-            while views and sent >= len(views[0]):
-                sent -= len(views.pop(0))
-            if sent:
-                views[0] = views[0][sent:]
+        send_pieces(self._socket, pieces)
 
     def _receive(self) -> memoryview:
         assert self._socket is not None
@@ -126,6 +120,19 @@ class Connection:
             del pending[:left]
             if not size:
                 return total
+
+
+def send_pieces(connected: socket.socket, pieces: Sequence[bytes | memoryview]) -> None:
+    """Send buffers in order without joining them."""
+    views = [memoryview(piece) for piece in pieces]
+    first = 0
+    while first < len(views):
+        sent = connected.sendmsg(views[first : first + VECTOR_MAX])
+        while first < len(views) and sent >= len(views[first]):
+            sent -= len(views[first])
+            first += 1
+        if sent:
+            views[first] = views[first][sent:]
 
 
 def get(path: str, accept: str) -> Request:

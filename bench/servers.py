@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 START_TIMEOUT_S = 60
@@ -27,8 +27,10 @@ class Server:
     name: str
     folder: Path
     port: int
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] = field(init=False)
     root: str = "/dicom-web"
+    dimse_port: int = 0
+    ae_title: str = ""
 
     def stop(self) -> None:
         """End the server and remove what it stored."""
@@ -92,27 +94,39 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("the server did not start in time")
 
 
-def _spawn(name: str, folder: Path, port: int, command: list[str]) -> Server:
-    with (folder / "log.txt").open("ab") as log:
-        process = subprocess.Popen(
-            command, cwd=folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+def _spawn(server: Server, command: list[str], *, waits_for_acknowledgements: bool = True) -> Server:
+    """Start a server whose process is not there yet, and wait for its ports."""
+    environment = {name: value for name, value in os.environ.items() if name != "TCP_NODELAY"}
+    if not waits_for_acknowledgements:
+        environment["TCP_NODELAY"] = "1"
+    with (server.folder / "log.txt").open("ab") as log:
+        server.process = subprocess.Popen(
+            command,
+            cwd=server.folder,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            start_new_session=True,
         )
-    _wait_for(port, process)
-    return Server(name, folder, port, process)
+    for port in (server.port, server.dimse_port):
+        if port:
+            _wait_for(port, server.process)
+    return server
 
 
-def start_isocenter(folder: Path) -> Server:
-    """Start a node in a fresh folder."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    port = _free_port()
+def start_isocenter(folder: Path, *, sink_port: int | None = None) -> Server:
+    """Start a node in a fresh folder; with its DICOM side where there is a sink to move to."""
+    _begin(folder)
+    port, dimse_port = _free_port(), _free_port() if sink_port else 0
     program = Path(sys.executable).parent / "isocenter"
-    return _spawn(
-        "isocenter",
-        folder,
-        port,
-        [str(program), "serve", "--data-dir", str(folder / "data"), "--http", f"127.0.0.1:{port}", "--auth", "off"],
-    )
+    command = [str(program), "serve", "--data-dir", str(folder / "data"), "--http", f"127.0.0.1:{port}"]
+    command += ["--auth", "off"]
+    if sink_port:
+        command += ["--dicom", f"ISOCENTER@127.0.0.1:{dimse_port}", "--remote", f"BENCHSINK@127.0.0.1:{sink_port}"]
+        for title in ("BENCHSCU", "STORESCU"):
+            command += ["--remote", f"{title}@127.0.0.1"]
+    return _spawn(Server("isocenter", folder, port, dimse_port=dimse_port, ae_title="ISOCENTER"), command)
 
 
 def has_orthanc() -> bool:
@@ -120,21 +134,42 @@ def has_orthanc() -> bool:
     return shutil.which("Orthanc") is not None and ORTHANC_PLUGIN.exists()
 
 
-def start_orthanc(folder: Path) -> Server:
-    """Start Orthanc with its DICOMweb plugin, everything else as its defaults are."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    port = _free_port()
-    configuration = {
+def start_orthanc(folder: Path, *, sink_port: int | None = None, waits_for_acknowledgements: bool = True) -> Server:
+    """Start Orthanc with its DICOMweb plugin, everything else as its defaults are but who may ask over DICOM.
+
+    As it comes it leaves Nagle's algorithm on for DICOM and waits for delayed acknowledgements, 22 requests a second;
+    where it need not, DCMTK's variable TCP_NODELAY makes it as fast as it can be.
+    """
+    _begin(folder)
+    port, dimse_port = _free_port(), _free_port() if sink_port else 0
+    configuration: dict[str, object] = {
         "StorageDirectory": str(folder / "db"),
         "IndexDirectory": str(folder / "db"),
-        "DicomServerEnabled": False,
+        "DicomServerEnabled": sink_port is not None,
         "HttpPort": port,
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": False,
         "Plugins": [str(ORTHANC_PLUGIN)],
         "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
     }
+    if sink_port:
+        configuration |= {
+            "DicomAet": "ORTHANC",
+            "DicomPort": dimse_port,
+            "DicomAlwaysAllowFind": True,
+            "DicomAlwaysAllowGet": True,
+            "DicomAlwaysAllowMove": True,
+            "DicomModalities": {"sink": ["BENCHSINK", "127.0.0.1", sink_port]},
+        }
     path = folder / "orthanc.json"
     path.write_text(json.dumps(configuration))
-    return _spawn("Orthanc", folder, port, ["Orthanc", str(path)])
+    return _spawn(
+        Server("Orthanc", folder, port, dimse_port=dimse_port, ae_title="ORTHANC"),
+        ["Orthanc", str(path)],
+        waits_for_acknowledgements=waits_for_acknowledgements,
+    )
+
+
+def _begin(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
