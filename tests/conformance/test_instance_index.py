@@ -291,6 +291,57 @@ def test_the_feed_is_read_from_a_sequence_on(instance_index: InstanceIndex) -> N
     assert (change.identifier, change.timestamp, change.instance_key) == (identify(1), NOW, keys[0])
 
 
+def _commit_at(index: InstanceIndex, *times: float) -> None:
+    first = index.latest_sequence() + 1
+    for number, now in enumerate(times, start=first):
+        index.commit([new_instance(identify(number))], now=now, erase_due_at=DUE)
+
+
+def test_timestamps_of_the_feed_never_go_back_whatever_the_clock_does(instance_index: InstanceIndex) -> None:
+    _commit_at(instance_index, 5.0, 3.0, 7.0)
+    instance_index.delete(scope_of(identify(1)), now=6.0, erase_due_at=DUE)
+    assert [change.timestamp for change in instance_index.changes()] == [5.0, 5.0, 7.0, 7.0]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "window"),
+    [
+        (None, None, (1, 7)),
+        (2.0, None, (2, 7)),
+        (2.5, 4.0, (4, 5)),
+        (2.0, 2.0, (2, 2)),
+        (None, 1.0, (1, 1)),
+        (4.0, 9.0, (5, 7)),
+        (9.0, None, (7, 7)),
+    ],
+)
+def test_a_window_of_time_is_a_run_of_the_feed(
+    instance_index: InstanceIndex, start: float | None, end: float | None, window: tuple[int, int]
+) -> None:
+    _commit_at(instance_index, 1.0, 2.0, 2.0, 3.0, 4.0, 5.0)
+    assert instance_index.change_window(start=start, end=end, now=100.0) == window
+
+
+def test_an_empty_feed_has_empty_windows(instance_index: InstanceIndex) -> None:
+    assert instance_index.change_window(start=1.0, end=2.0, now=3.0) == (1, 1)
+
+
+def test_nothing_is_committed_into_a_window_that_was_read_after_its_end(instance_index: InstanceIndex) -> None:
+    _commit_at(instance_index, 1.0)
+    assert instance_index.change_window(start=0.0, end=8.0, now=10.0) == (1, 2)
+    _commit_at(instance_index, 7.5)  # its batch took the time before it waited for the disk
+    assert instance_index.change_window(start=0.0, end=8.0, now=10.0) == (1, 2)
+    assert instance_index.change_window(start=8.0, end=None, now=10.0) == (2, 3)
+
+
+def test_a_window_that_has_not_ended_still_grows(instance_index: InstanceIndex) -> None:
+    assert instance_index.change_window(start=0.0, end=100.0, now=10.0) == (1, 1)
+    _commit_at(instance_index, 9.0)
+    (change,) = instance_index.changes()
+    assert change.timestamp == 10.0
+    assert instance_index.change_window(start=0.0, end=100.0, now=11.0) == (1, 2)
+
+
 def test_a_deleted_instance_has_no_key_in_the_feed(instance_index: InstanceIndex) -> None:
     _commit(instance_index, new_instance(identify(1)))
     instance_index.delete(scope_of(identify(1)), now=NOW, erase_due_at=DUE)

@@ -16,6 +16,10 @@ from isocenter.domain.query import Query, SearchRow
 from isocenter.ports.blobs import BlobAddress, BlobPosition
 
 
+TIMESTAMP_DIGITS = 6
+"""Timestamps of the feed are whole microseconds, so that what a client reads is what it can ask for."""
+
+
 class ChangeAction(Enum):
     """What happened to an instance."""
 
@@ -175,6 +179,14 @@ class InstanceIndex(Protocol):
 
     def changes(self, *, after: int = 0, limit: int = 100) -> list[Change]:
         """Return feed rows with a sequence above `after`, in order."""
+        ...
+
+    def change_window(self, *, start: float | None, end: float | None, now: float) -> tuple[int, int]:
+        """Return the sequence of the first feed row of a window of time, and the one behind its last row.
+
+        `start` belongs to the window, `end` does not; None leaves a side open. Timestamps of the feed never go back,
+        and no row that is committed later than this call gets one before `end`, as far as that is not after `now`.
+        """
         ...
 
     def latest_sequence(self) -> int:

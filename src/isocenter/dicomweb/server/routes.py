@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from starlette.responses import Response
 
-from isocenter.dicomweb.server import delete, metadata, rendered, retrieve, search, store
+from isocenter.dicomweb.server import change_feed, delete, metadata, rendered, retrieve, search, store
 from isocenter.dicomweb.server.service import Call
 from isocenter.domain.principal import DataAction
 
@@ -55,6 +55,8 @@ def _routes() -> list[Route]:
         Route("GET", f"{STUDY}/series", read, search.search_series),
         Route("GET", f"{STUDY}/instances", read, search.search_instances),
         Route("GET", f"{SERIES}/instances", read, search.search_instances),
+        Route("GET", "changefeed", read, change_feed.read_change_feed),
+        Route("GET", "changefeed/latest", read, change_feed.read_latest_change),
         Route("GET", f"{INSTANCE}/frames/{{frames}}", read, retrieve.retrieve_frames),
         Route("GET", f"{INSTANCE}/frames/{{frames}}/rendered", read, rendered.render_frames),
         Route("GET", f"{INSTANCE}/frames/{{frames}}/thumbnail", read, rendered.render_thumbnail),

@@ -219,7 +219,8 @@ class _Receiver:
     async def _finish(self, reception: Reception) -> Future[StoreOutcome]:
         if not reception.is_on_disk and reception.size_bytes <= SCAN_INLINE_MAX_BYTES:
             return reception.finish()
-        return reception.finish_known() or await self._call.service.run(reception.finish)
+        known = reception.finish_known()
+        return known if known is not None else await self._call.service.run(reception.finish)
 
     async def _make_room(self, submitted: _Submitted) -> None:
         self._waiting.append(submitted)

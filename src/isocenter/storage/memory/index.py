@@ -21,6 +21,7 @@ from isocenter.domain.identifiers import InstanceIdentifier, Level, Scope
 from isocenter.domain.query import Query, SearchRow
 from isocenter.ports.blobs import BlobAddress, BlobPosition
 from isocenter.ports.index import (
+    TIMESTAMP_DIGITS,
     Change,
     ChangeAction,
     ChangeState,
@@ -93,6 +94,7 @@ class MemoryInstanceIndex:
         self._erasures: list[Erasure] = []
         self._deliveries: list[Delivery] = []
         self._positions: dict[int, int] = {}
+        self._stamped_at = 0.0
         self._keys = dict.fromkeys(("study", "series", "instance", "erasure", "delivery"), 0)
 
     def close(self) -> None:
@@ -105,6 +107,11 @@ class MemoryInstanceIndex:
 
     def require_room(self) -> None:
         """Do nothing: memory has no reserve."""
+
+    def _stamp(self, now: float) -> float:
+        """Return the timestamp of feed rows that are committed now: not before any that a reader may count on."""
+        self._stamped_at = max(self._stamped_at, round(now, TIMESTAMP_DIGITS))
+        return self._stamped_at
 
     def _next(self, kind: str) -> int:
         self._keys[kind] += 1
@@ -122,7 +129,8 @@ class MemoryInstanceIndex:
         with self._lock:
             for position in positions:
                 self._positions[position.container] = max(position.length, self._positions.get(position.container, 0))
-            return [self._commit(new, now, erase_due_at) for new in instances]
+            stamp = self._stamp(now)
+            return [self._commit(new, stamp, erase_due_at) for new in instances]
 
     def _commit(self, new: NewInstance, now: float, erase_due_at: float) -> int:
         version = _Version(self._next("instance"), new, _instance_attributes(new))
@@ -253,8 +261,9 @@ class MemoryInstanceIndex:
         """Remove a scope, with feed rows and erasures; return how many instances went."""
         with self._lock:
             going = sorted((one for _, one in self._in_scope(scope)), key=lambda one: one.current.key)
+            stamp = self._stamp(now)
             for instance in going:
-                self._delete(instance, now, erase_due_at)
+                self._delete(instance, stamp, erase_due_at)
             return len(going)
 
     def _delete(self, instance: _Instance, now: float, erase_due_at: float) -> None:
@@ -288,6 +297,21 @@ class MemoryInstanceIndex:
             own = row.action is not ChangeAction.DELETE and row.instance_key == current_key
             state = ChangeState.CURRENT if own else ChangeState.REPLACED
         return Change(row.sequence, row.identifier, row.action, state, row.timestamp, current_key)
+
+    def change_window(self, *, start: float | None, end: float | None, now: float) -> tuple[int, int]:
+        """Return the sequence of the first feed row of a window of time, and the one behind its last row."""
+        with self._lock:
+            if end is not None:
+                self._stamp(min(end, now))
+            inside = [
+                row.sequence
+                for row in self._feed
+                if (start is None or row.timestamp >= start) and (end is None or row.timestamp < end)
+            ]
+        if inside:
+            return inside[0], inside[-1] + 1
+        behind = 1 + sum(1 for row in self._feed if start is not None and row.timestamp < start)
+        return behind, behind
 
     def latest_sequence(self) -> int:
         """Return the highest sequence of the feed; 0 when it is empty."""
