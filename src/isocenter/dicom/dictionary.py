@@ -108,3 +108,11 @@ def resolve_vr(
     if vr in AMBIGUOUS_VRS:
         return "OW"
     return vr
+
+
+def uid_name(uid: str) -> str | None:
+    """Return the name of a UID of the standard (PS3.6 annex A), or None."""
+    from pydicom._uid_dict import UID_dictionary
+
+    entry = UID_dictionary.get(uid)
+    return None if entry is None else entry[0]

@@ -6,7 +6,7 @@ import pytest
 from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 
-from isocenter.dicom.dictionary import dictionary_vr, keyword_of, resolve_vr, sequence_tags, tag_of
+from isocenter.dicom.dictionary import dictionary_vr, keyword_of, resolve_vr, sequence_tags, tag_of, uid_name
 
 
 def test_every_tag_of_the_standard_has_the_vr_and_keyword_of_pydicom() -> None:
@@ -64,3 +64,8 @@ def test_vr_of_tags_that_the_standard_does_not_list(tag: int, vr: str) -> None:
 )
 def test_ambiguous_vr_is_resolved(tag: int, vr: str, representation: int, entries: int, expected: str) -> None:
     assert resolve_vr(tag, vr, pixel_representation=representation, lut_entries=entries) == expected
+
+
+def test_uids_of_the_standard_have_names_and_others_none() -> None:
+    assert uid_name("1.2.840.10008.5.1.4.1.1.2") == "CT Image Storage"
+    assert uid_name("1.2.3.4") is None

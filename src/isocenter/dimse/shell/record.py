@@ -103,6 +103,11 @@ class AssociationRecord:
             statuses[kind if kind in statuses or len(statuses) < STATUSES_MAX else ("other", 0)] += 1
 
     @property
+    def context_results(self) -> Counter[str]:
+        """Return how many contexts were accepted, and how many refused for each reason."""
+        return Counter(context.refusal or "accepted" for context in self.contexts)
+
+    @property
     def refused_contexts(self) -> Sequence[ContextRecord]:
         """Return the contexts that were refused."""
         return [context for context in self.contexts if context.refusal is not None]
@@ -123,6 +128,8 @@ class Totals:
 
     associations: Mapping[str, int]
     """By how they ended; those that live are not among them."""
+    contexts: Mapping[str, int]
+    """Proposed contexts by what became of them: `accepted`, or why they were refused."""
     bytes_received: int
     bytes_sent: int
     statuses_sent: Mapping[tuple[str, int], int]
@@ -136,6 +143,7 @@ class AssociationRegister:
         self._live: dict[int, AssociationRecord] = {}
         self._recent: deque[AssociationRecord] = deque(maxlen=RECENT_MAX)
         self._ends: Counter[str] = Counter()
+        self._contexts: Counter[str] = Counter()
         self._statuses_sent: Counter[tuple[str, int]] = Counter()
         self._statuses_received: Counter[tuple[str, int]] = Counter()
         self._bytes_received = 0
@@ -158,11 +166,17 @@ class AssociationRegister:
         live = self._live.values()
         return Totals(
             associations=dict(self._ends),
+            contexts=sum((record.context_results for record in live), self._contexts.copy()),
             bytes_received=self._bytes_received + sum(record.bytes_received for record in live),
             bytes_sent=self._bytes_sent + sum(record.bytes_sent for record in live),
             statuses_sent=sum((record.statuses_sent for record in live), self._statuses_sent.copy()),
             statuses_received=sum((record.statuses_received for record in live), self._statuses_received.copy()),
         )
+
+    def find(self, association_id: int) -> AssociationRecord | None:
+        """Return an association that lives or ended lately, or None."""
+        recent = (record for record in self._recent if record.association_id == association_id)
+        return self._live.get(association_id) or next(recent, None)
 
     def open(self, side: Side, *, peer_address: str, started_at: datetime, uses_tls: bool) -> AssociationRecord:
         """Begin the record of an association."""
@@ -178,6 +192,7 @@ class AssociationRegister:
         record.ended_at = ended_at
         self._recent.append(record)
         self._ends[record.end or End.CONNECTION_LOST] += 1
+        self._contexts += record.context_results
         self._bytes_received += record.bytes_received
         self._bytes_sent += record.bytes_sent
         _add(self._statuses_sent, record.statuses_sent)

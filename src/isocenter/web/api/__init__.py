@@ -1,0 +1,1 @@
+"""JSON and metrics for programs that look after a node."""

@@ -1,0 +1,120 @@
+"""What a node counts, in the text form of Prometheus: associations, contexts, bytes, statuses, and the process.
+
+Nothing is counted here: values are read from the register of associations when somebody asks.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from isocenter.dimse.shell.record import AssociationRegister, Side, Totals
+from isocenter.domain.errors import IsocenterError
+from isocenter.domain.principal import Principal
+from isocenter.web.api.associations import HEADERS, error_response, message_name
+
+METRICS_PATH = "/metrics"
+Samples = Mapping[tuple[str, ...], float]
+Authenticate = Callable[[Mapping[str, str]], Principal]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric: its name, what it means, and the labels that tell its samples apart."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    samples: Callable[[AssociationRegister, Totals], Samples]
+    is_counter: bool = True
+
+
+def _live(register: AssociationRegister, _totals: Totals) -> Samples:
+    counts = Counter(record.side for record in register.live)
+    return {(side,): counts[side] for side in Side}
+
+
+def _bytes(_register: AssociationRegister, totals: Totals) -> Samples:
+    return {("received",): totals.bytes_received, ("sent",): totals.bytes_sent}
+
+
+def _statuses(_register: AssociationRegister, totals: Totals) -> Samples:
+    return {
+        (direction, message_name(name), f"{status:04X}"): count
+        for direction, statuses in (("received", totals.statuses_received), ("sent", totals.statuses_sent))
+        for (name, status), count in sorted(statuses.items())
+    }
+
+
+FAMILIES = (
+    Family(
+        "isocenter_associations_live",
+        "Associations that are open, by the side of this node: acceptor or requestor.",
+        ("side",),
+        _live,
+        is_counter=False,
+    ),
+    Family(
+        "isocenter_associations_ended_total",
+        "Associations that ended, by how: released, rejected, aborted by peer, aborted by us, connection lost.",
+        ("end",),
+        lambda _register, totals: {(end,): count for end, count in sorted(totals.associations.items())},
+    ),
+    Family(
+        "isocenter_association_contexts_total",
+        "Presentation contexts that were proposed, by what became of them: accepted, or why they were refused.",
+        ("result",),
+        lambda _register, totals: {(result,): count for result, count in sorted(totals.contexts.items())},
+    ),
+    Family(
+        "isocenter_association_bytes_total",
+        "Bytes on the connections of associations, by direction: received or sent.",
+        ("direction",),
+        _bytes,
+    ),
+    Family(
+        "isocenter_dimse_responses_total",
+        "Responses by direction (received or sent), message and status; pending ones are counted like the others.",
+        ("direction", "message", "status"),
+        _statuses,
+    ),
+)
+"""Every metric of the node; the reference is written from here."""
+
+
+class _AssociationCollector(Collector):
+    def __init__(self, register: AssociationRegister) -> None:
+        self._register = register
+
+    def collect(self) -> Iterator[Metric]:
+        totals = self._register.totals
+        for family in FAMILIES:
+            kind = CounterMetricFamily if family.is_counter else GaugeMetricFamily
+            metric = kind(family.name, family.help, labels=family.labels)
+            for values, count in family.samples(self._register, totals).items():
+                metric.add_metric(values, count)
+            yield metric
+
+
+def metrics_routes(register: AssociationRegister, *, authenticate: Authenticate) -> list[BaseRoute]:
+    """Return the route of the metrics; who may see the console may see them."""
+    collected = CollectorRegistry()
+    collected.register(_AssociationCollector(register))
+    ProcessCollector(registry=collected)
+
+    async def metrics(request: Request) -> Response:
+        try:
+            authenticate(request.headers)
+        except IsocenterError as error:
+            return error_response(error)
+        return Response(generate_latest(collected), headers=HEADERS | {"Content-Type": CONTENT_TYPE_LATEST})
+
+    return [Route(METRICS_PATH, metrics, name="metrics")]

@@ -1,0 +1,83 @@
+"""Metrics: what the register of associations knows, in the text form of Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.applications import Starlette
+
+from isocenter.dimse.message.messages import CFindRsp
+from isocenter.dimse.shell.record import AssociationRegister, ContextRecord, End, Side
+from isocenter.domain.errors import Unauthenticated
+from isocenter.domain.principal import LOCAL_OWNER, Principal
+from isocenter.web.api.metrics import FAMILIES, metrics_routes
+from tests.support.asgi_client import AsgiClient
+
+BEGAN = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def _owner(headers: Mapping[str, str]) -> Principal:
+    return LOCAL_OWNER
+
+
+def _nobody(headers: Mapping[str, str]) -> Principal:
+    raise Unauthenticated()
+
+
+def _samples(register: AssociationRegister) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    answer = AsgiClient(Starlette(routes=metrics_routes(register, authenticate=_owner))).get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def _key(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
+    return name, frozenset(labels.items())
+
+
+def test_live_and_ended_associations_are_summed() -> None:
+    register = AssociationRegister()
+    for end in (End.RELEASED, None):
+        record = register.open(Side.ACCEPTOR, peer_address="", started_at=BEGAN, uses_tls=False)
+        record.bytes_received, record.bytes_sent = 100, 10
+        record.note_message(CFindRsp(message_id_being_responded_to=1, status=0xFF00), is_sent=True)
+        record.contexts = (
+            ContextRecord(1, "1.2", ("1.3",), "1.3", None),
+            ContextRecord(3, "1.2", ("1.3",), None, "abstract syntax not supported"),
+        )
+        if end is not None:
+            record.end = end
+            register.close(record, ended_at=BEGAN)
+    found = _samples(register)
+    assert found[_key("isocenter_associations_live", side="acceptor")] == 1
+    assert found[_key("isocenter_associations_live", side="requestor")] == 0
+    assert found[_key("isocenter_associations_ended_total", end="released")] == 1
+    assert found[_key("isocenter_association_bytes_total", direction="received")] == 200
+    assert found[_key("isocenter_association_bytes_total", direction="sent")] == 20
+    assert found[_key("isocenter_association_contexts_total", result="accepted")] == 2
+    assert found[_key("isocenter_association_contexts_total", result="abstract syntax not supported")] == 2
+    response = {"direction": "sent", "message": "C-FIND-RSP", "status": "FF00"}
+    assert found[_key("isocenter_dimse_responses_total", **response)] == 2
+
+
+def test_the_process_is_measured_beside_it() -> None:
+    assert any(name == "process_resident_memory_bytes" for name, _labels in _samples(AssociationRegister()))
+
+
+def test_two_nodes_in_one_process_do_not_add_up() -> None:
+    _samples(AssociationRegister())
+    assert _samples(AssociationRegister())[_key("isocenter_association_bytes_total", direction="sent")] == 0
+
+
+def test_who_may_not_see_the_console_sees_no_metrics() -> None:
+    client = AsgiClient(Starlette(routes=metrics_routes(AssociationRegister(), authenticate=_nobody)))
+    assert client.get("/metrics").status_code == 401
+
+
+def test_counters_end_as_prometheus_wants_it() -> None:
+    assert all(family.name.endswith("_total") == family.is_counter for family in FAMILIES)
