@@ -19,11 +19,11 @@ import structlog
 from isocenter.dimse.message.messages import Message, Request, Response
 from isocenter.dimse.shell.dispatch import Dispatcher
 from isocenter.dimse.shell.exchange import Answer, Exchange, Peer
-from isocenter.dimse.shell.quick_ack import QuickAck
 from isocenter.dimse.shell.record import AssociationRecord, AssociationRegister, End, Side
 from isocenter.dimse.shell.runtime import Runtime
 from isocenter.dimse.shell.sending import message_pdvs, stream_message
 from isocenter.dimse.shell.service import NO_SERVICES, ServiceTable
+from isocenter.dimse.shell.tuned_socket import TunedSocket
 from isocenter.dimse.ul.association import Association
 from isocenter.dimse.ul.contexts import AcceptedContext
 from isocenter.dimse.ul.errors import AssociationOver, ProtocolViolation
@@ -101,7 +101,7 @@ class Connection(asyncio.Protocol):
         self._request = request
         self._dispatcher = Dispatcher(self, NO_SERVICES)
         self._transport: asyncio.Transport | None = None
-        self._quick_ack: QuickAck | None = None
+        self._socket: TunedSocket | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._last_received_s = self._last_sent_s = now_s
         self._is_receiving = False
@@ -350,8 +350,7 @@ class Connection(asyncio.Protocol):
         """Begin (asyncio)."""
         self._transport = transport
         transport.set_write_buffer_limits(high=UNSENT_MAX_BYTES)
-        self._quick_ack = QuickAck(transport)
-        self._quick_ack.rearm()
+        self._socket = TunedSocket(transport)
         peer_name = transport.get_extra_info("peername")
         self._record = self._register.open(
             self._side,
@@ -367,8 +366,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came (asyncio)."""
-        if self._quick_ack is not None:
-            self._quick_ack.rearm()
+        if self._socket is not None:
+            self._socket.acknowledge_at_once()
         now_s = self._last_received_s = self._runtime.loop.time()
         self._record.bytes_received += len(data)
         self._is_receiving = True
@@ -389,8 +388,8 @@ class Connection(asyncio.Protocol):
             self._finish_association()
         if self._timer is not None:
             self._timer.cancel()
-        if self._quick_ack is not None:
-            self._quick_ack.close()
+        if self._socket is not None:
+            self._socket.close()
         self._transport = None
         self._resume_senders()
         self._register.close(self._record, ended_at=self._runtime.now())
