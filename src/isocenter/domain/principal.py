@@ -19,19 +19,43 @@ class DataAction(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PartitionGrant:
+    """Actions that are granted within one partition only."""
+
+    partition_name: str
+    data_actions: frozenset[DataAction]
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """A caller, with the actions granted."""
 
     name: str
     data_actions: frozenset[DataAction]
+    """What it may do everywhere."""
+    object_id: str = ""
+    """By which the directory knows it (`oid`); empty for callers that are in none."""
+    application_id: str = ""
+    """The program that calls, for itself or for a person (`appid`, `azp`)."""
+    partition_grants: tuple[PartitionGrant, ...] = ()
 
     def require(self, action: DataAction) -> None:
         """Raise Forbidden unless the action is granted."""
         if action not in self.data_actions:
             raise Forbidden()
 
+    def within(self, partition_name: str) -> Principal:
+        """Return the same caller with what it may do in one partition, and nothing about others."""
+        if not self.partition_grants:
+            return self
+        here = (grant.data_actions for grant in self.partition_grants if grant.partition_name == partition_name)
+        actions = self.data_actions.union(*here)
+        return Principal(self.name, actions, self.object_id, self.application_id)
+
 
 OWNER_ACTIONS = frozenset(DataAction)
 READER_ACTIONS = frozenset({DataAction.READ})
 LOCAL_OWNER = Principal("local", OWNER_ACTIONS)
 """The caller of a node that runs with `--auth off` on loopback, and of its own commands."""
+ANYBODY = Principal("anybody", frozenset())
+"""The caller of what needs no evidence."""

@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from isocenter.archive.archive import Archive
 from isocenter.dicomweb.codec.dialect import Dialect
+from isocenter.domain.audit import AuditRecord
 from isocenter.domain.identifiers import DEFAULT_PARTITION, Scope, parse_uid
 from isocenter.domain.principal import Principal
 
@@ -35,6 +36,10 @@ class Service:
     body_idle_max_s: float = BODY_IDLE_MAX_S
     picture_executor: Executor | None = None
     """Threads for what decodes frames, so that hostile ones hold up no other request; None where nobody minds."""
+    challenge: Callable[[str], str] | None = None
+    """From the origin that a caller used to what a 401 tells it to do (`WWW-Authenticate`)."""
+    audit: Callable[[AuditRecord], None] | None = None
+    """Takes the records of the audit log; None where none is kept."""
 
     @property
     def is_for_pictures(self) -> bool:
