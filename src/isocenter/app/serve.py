@@ -33,12 +33,16 @@ from isocenter.app.wiring import open_archive
 from isocenter.archive.archive import Archive
 from isocenter.archive.delete import ERASE_BATCH_MAX, erase_due
 from isocenter.archive.search import count, search
-from isocenter.dicomweb.server.dispatch import ROOTS, DicomwebApplication
+from isocenter.dicomweb.server.dispatch import DicomwebApplication
+from isocenter.dicomweb.server.routes import ROOTS
 from isocenter.dicomweb.server.service import Service
+from isocenter.dimse.shell.record import AssociationRegister
 from isocenter.domain.errors import InvalidRequest, IsocenterError, StorageFailed, Unavailable
 from isocenter.domain.principal import Principal
 from isocenter.domain.query import Query, SearchRow
 from isocenter.identity.authenticate import LoopbackAuthenticator, is_loopback
+from isocenter.web.api.associations import association_routes
+from isocenter.web.api.metrics import metrics_routes
 from isocenter.web.pages.studies import console_routes
 from isocenter.web.viewer import viewer_routes
 from isocenter.web.viewer_assets import open_viewer_archive
@@ -103,7 +107,14 @@ class _Node:
         await application(scope, receive, send)
 
 
-def build_application(archive: Archive, settings: Settings, executor: Executor, picture_executor: Executor) -> ASGIApp:
+def build_application(
+    archive: Archive,
+    settings: Settings,
+    executor: Executor,
+    picture_executor: Executor,
+    *,
+    register: AssociationRegister,
+) -> ASGIApp:
     """Return the node's web application over an open archive, with threads for what decodes frames and for the rest."""
     authenticate = LoopbackAuthenticator(allowed_hosts=frozenset(settings.http.allowed_hosts))
     service = Service(archive=archive, executor=executor, authenticate=authenticate, picture_executor=picture_executor)
@@ -114,6 +125,8 @@ def build_application(archive: Archive, settings: Settings, executor: Executor, 
     shows_notice = settings.viewer.investigational_use_dialog == "always"
     routes += viewer_routes(open_viewer_archive(), ViewerSettings(shows_investigational_use_notice=shows_notice))
     routes += console_routes(_ArchiveDirectory(archive), authenticate=authenticate)
+    routes += association_routes(register, authenticate=authenticate)
+    routes += metrics_routes(register, authenticate=authenticate)
     services = {root: DicomwebApplication(service, root_path=root) for root in ROOTS}
     return _Node(services, Starlette(routes=routes))
 
@@ -148,8 +161,8 @@ def run(settings: Settings) -> None:
         ThreadPoolExecutor(PICTURE_THREADS, "picture") as picture_executor,
         ThreadPoolExecutor(DICOM_THREADS, "dicom") as dicom_executor,
     ):
-        application = build_application(archive, settings, executor, picture_executor)
         dicom = DicomNode(archive, settings, endpoints, executor=dicom_executor)
+        application = build_application(archive, settings, executor, picture_executor, register=dicom.register)
         with _Eraser(archive):
             _serve(application, listener, dicom, settings)
 

@@ -41,7 +41,7 @@ class IsocenterError(Exception):
     """Something went wrong in isocenter."""
 
     def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or self.__doc__ or type(self).__name__)
+        super().__init__(message or " ".join((self.__doc__ or type(self).__name__).split()))
 
     @property
     def message(self) -> str:
@@ -157,7 +157,9 @@ class StorageFailed(Unavailable):
 
 
 class Overloaded(Unavailable):
-    """The server is currently unable to receive requests. Please retry your request."""
+    """The server is currently unable to receive requests. Please retry your request.
+    If the issue persists, please contact support.
+    """
 
 
 class PeerUnreachable(Unavailable):
@@ -165,7 +167,9 @@ class PeerUnreachable(Unavailable):
 
 
 class Broken(IsocenterError):
-    """The server encountered an internal error."""
+    """The server encountered an internal error. Please retry the request.
+    If the issue persists, please contact support.
+    """
 
 
 class CorruptInstance(Broken):

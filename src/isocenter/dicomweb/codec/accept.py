@@ -52,6 +52,21 @@ FRAME_TYPES = {
 _TOO_MANY = "The request contains multiple accept headers, which is not supported."
 
 
+class JsonNotAcceptable(NotAcceptable):
+    """The answer is DICOM JSON, and the request does not accept it: accept application/dicom+json."""
+
+    @classmethod
+    def for_dialect(cls, dialect: Dialect) -> JsonNotAcceptable:
+        """Return what is answered: Azure's service says nothing (dicom-service 1.3)."""
+        return _Silent() if dialect.is_azure else cls()
+
+
+class _Silent(JsonNotAcceptable):
+    @property
+    def message(self) -> str:
+        return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Representation:
     """How an answer is written: in one part or several, of which type, in which transfer syntax."""
@@ -77,6 +92,12 @@ def accepts_dicom_json(accept: str | None, dialect: Dialect) -> bool:
         media_range.quality > 0 and (media_range.covers(DICOM_JSON) or media_range.essence == "application/json")
         for media_range in parse_accept(accept)
     )
+
+
+def require_dicom_json(accept: str | None, dialect: Dialect) -> None:
+    """Raise JsonNotAcceptable where an answer in DICOM JSON is not acceptable; the first thing to ask of a request."""
+    if not accepts_dicom_json(accept, dialect):
+        raise JsonNotAcceptable.for_dialect(dialect)
 
 
 def choose_dicom(

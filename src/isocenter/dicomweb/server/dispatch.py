@@ -9,23 +9,24 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from isocenter.dicomweb.codec.dialect import Dialect
 from isocenter.dicomweb.server.public_path import public_origin, public_prefix
-from isocenter.dicomweb.server.routes import ROUTES, Route
+from isocenter.dicomweb.server.routes import ROOTS, Route, routes_under
 from isocenter.dicomweb.server.service import Call, Service
-from isocenter.domain.errors import Broken, IsocenterError, NotFound
+from isocenter.dicomweb.server.trail import CORRELATION_HEADER, Trail, custom_properties, open_trail
+from isocenter.domain.errors import Broken, InvalidRequest, IsocenterError, NotFound, Unauthenticated
+from isocenter.domain.principal import ANYBODY, Principal
 from isocenter.domain.statuses import statuses_of
 
 _log = structlog.get_logger()
 
-ROOTS: Mapping[str, Dialect] = {"/dicom-web": Dialect.STANDARD, "/v2": Dialect.AZURE_V2}
-"""Under which paths the service is offered, and by whose rules."""
 RETRY_AFTER_S = "5"
 """A group commit takes well under a second; a full disk takes a person."""
 
 REQUEST_TIMEOUT = 408
 
 _ALWAYS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+_VERSIONS = {"api-supported-versions": "1.0-prerelease, 1, 2"}
+"""dicom-service 0.1: with every answer of a route that has versions, whatever its status."""
 
 
 class DicomwebApplication:
@@ -35,13 +36,24 @@ class DicomwebApplication:
         self._service = service
         self._root_path = root_path
         self._dialect = ROOTS[root_path]
+        self._routes = routes_under(root_path)
+        self._headers = {**_ALWAYS, **_VERSIONS} if self._dialect.is_azure else _ALWAYS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
         request = Request(scope, receive)
-        response = await self._answer(request)
-        for name, value in _ALWAYS.items():
+        response, trail = await self._answer(request)
+        for name, value in self._headers.items():
             response.headers.setdefault(name, value)
+        if trail is None:
+            return await self._send(response, request, send)
+        response.headers[CORRELATION_HEADER] = trail.correlation_id
+        try:
+            await self._send(response, request, send)
+        finally:
+            trail.end(response.status_code)
+
+    async def _send(self, response: Response, request: Request, send: Send) -> None:
         if request.method == "HEAD":  # its headers are those of a GET; what a body would say is not read at all
             await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
             await send({"type": "http.response.body", "body": b""})
@@ -52,34 +64,63 @@ class DicomwebApplication:
             _log.error("dicomweb.response_broken", reason=error.message)
             raise
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request) -> tuple[Response, Trail | None]:
+        trail: Trail | None = None
         try:
             route, parameters = self._match(request)
-            principal = self._service.authenticate(request.headers)
-            principal.require(route.action)
+            if self._dialect.is_azure:
+                _refuse_markup(request.scope["query_string"])
+            trail = self._open_trail(request, route, parameters)
             call = Call(
                 service=self._service,
                 request=request,
                 parameters=parameters,
-                principal=principal,
+                principal=self._admit(request, route, parameters, trail),
                 dialect=self._dialect,
                 root=public_origin(request) + public_prefix(request) + self._root_path,
             )
-            return await route.handler(call)
+            return await route.handler(call), trail
         except IsocenterError as error:
-            return _error_response(error)
+            return self._error_response(error, request), trail
         except ClientDisconnect:
-            return Response(status_code=400)
+            return Response(status_code=400), trail
         except Exception:  # the outermost loop of the edge: the next request is served
             _log.exception("dicomweb.broken", method=request.method)
-            return _error_response(Broken())
+            return self._error_response(Broken(), request), trail
+
+    def _open_trail(self, request: Request, route: Route, parameters: Mapping[str, str]) -> Trail | None:
+        properties = custom_properties(request)
+        if self._service.audit is None:
+            return None
+        return open_trail(
+            self._service.audit, request, operation=route.operation, resource=parameters, properties=properties
+        )
+
+    def _admit(self, request: Request, route: Route, parameters: Mapping[str, str], trail: Trail | None) -> Principal:
+        """Return who calls, with what it may do where the route leads; raises Unauthenticated, Forbidden."""
+        caller: Principal | None = None
+        try:
+            caller = ANYBODY if route.action is None else self._service.authenticate(request.headers)
+        finally:
+            if trail is not None:
+                trail.begin(caller)
+        principal = caller.within(route.partition_name(parameters)) if route.is_in_partition else caller
+        if route.action is not None:
+            principal.require(route.action)
+        return principal
+
+    def _error_response(self, error: IsocenterError, request: Request) -> Response:
+        response = _error_response(error)
+        if isinstance(error, Unauthenticated) and self._service.challenge is not None:
+            response.headers["WWW-Authenticate"] = self._service.challenge(public_origin(request))
+        return response
 
     def _match(self, request: Request) -> tuple[Route, Mapping[str, str]]:
         path: str = request.scope["path"]
         segments = path[len(self._root_path) :].strip("/").split("/")
         other_methods: list[str] = []
         method = "GET" if request.method == "HEAD" else request.method
-        for route in ROUTES.get(len(segments), ()):
+        for route in self._routes.get(len(segments), ()):
             parameters = route.match(segments)
             if parameters is not None:
                 if route.method == method:
@@ -88,6 +129,12 @@ class DicomwebApplication:
         if other_methods:
             raise _MethodNotAllowed(sorted(set(other_methods)))
         raise NotFound()
+
+
+def _refuse_markup(query_string: bytes) -> None:
+    """Refuse what could be the beginning of markup, whatever is asked for (dicom-service 1.2)."""
+    if b"<" in query_string or b"%3c" in query_string.lower():
+        raise InvalidRequest("The query string included invalid characters.")
 
 
 class _MethodNotAllowed(NotFound):

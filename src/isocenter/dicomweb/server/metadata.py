@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from isocenter.archive import metadata, retrieve
-from isocenter.dicomweb.codec.accept import DICOM_JSON, accepts_dicom_json
+from isocenter.dicomweb.codec.accept import DICOM_JSON, require_dicom_json
 from isocenter.dicomweb.codec.entity_tag import format_entity_tag, is_known
 from isocenter.dicomweb.server.service import Call
-from isocenter.domain.errors import NotAcceptable
 from isocenter.domain.identifiers import Level
 
 GZIP_LEVEL = 1
@@ -29,8 +28,7 @@ class _Answer:
 
 async def retrieve_metadata(call: Call) -> Response:
     """Return an array with the metadata of each instance, or 304 where the caller has it."""
-    if not accepts_dicom_json(call.accept, call.dialect):
-        raise NotAcceptable()
+    require_dicom_json(call.accept, call.dialect)
     answer = await call.service.run(_metadata, call)
     headers = {"Vary": "Accept, Accept-Encoding"}
     if answer.content is not None or not call.dialect.is_azure:  # Azure's 304 has none (dicom-service 3.5)

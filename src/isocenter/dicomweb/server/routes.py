@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from starlette.responses import Response
 
+from isocenter.dicomweb.codec.dialect import Dialect
 from isocenter.dicomweb.server import change_feed, delete, metadata, rendered, retrieve, search, store
 from isocenter.dicomweb.server.service import Call
 from isocenter.domain.principal import DataAction
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
+
+ROOTS: Mapping[str, Dialect] = {
+    "/dicom-web": Dialect.STANDARD,
+    "/v1.0-prerelease": Dialect.AZURE_V1,
+    "/v1": Dialect.AZURE_V1,
+    "/v2": Dialect.AZURE_V2,
+}
+"""Under which paths the service is offered, and by whose rules (dicom-service 0.1)."""
+EVERY_ROOT = frozenset(ROOTS)
+SINCE_V1 = EVERY_ROOT - {"/v1.0-prerelease"}
+SINCE_V2 = SINCE_V1 - {"/v1"}
 
 STUDY = "studies/{study}"
 SERIES = f"{STUDY}/series/{{series}}"
@@ -27,19 +39,23 @@ class Route:
     pattern: str
     action: DataAction
     handler: Handler
+    roots: frozenset[str] = EVERY_ROOT
+    """Where it is offered; under the other roots its path is not there."""
+    segments: tuple[str, ...] = field(init=False)
+    """The pattern cut at slashes."""
+    _literals: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
-    @property
-    def segments(self) -> list[str]:
-        """Return the pattern cut at slashes."""
-        return self.pattern.split("/")
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "segments", tuple(self.pattern.split("/")))
+        object.__setattr__(self, "_literals", tuple(part.lower() for part in self.segments))
 
     def match(self, segments: Sequence[str]) -> Mapping[str, str] | None:
         """Return the named parts of a path, or None where it is not this route's."""
         parameters: dict[str, str] = {}
-        for expected, given in zip(self.segments, segments, strict=True):
-            if expected.startswith("{"):
+        for expected, literal, given in zip(self.segments, self._literals, segments, strict=True):
+            if expected[:1] == "{":
                 parameters[expected[1:-1]] = given
-            elif expected != given.lower():
+            elif literal != given.lower():
                 return None
         return parameters
 
@@ -81,12 +97,10 @@ BULK_PATH_DEPTH_MAX = 33
 ALL_ROUTES = tuple(_routes())
 
 
-def _by_length(routes: Sequence[Route]) -> Mapping[int, Sequence[Route]]:
+def routes_under(root: str) -> Mapping[int, Sequence[Route]]:
+    """Return the routes that a root offers, by the number of segments of their paths."""
     lengths: dict[int, list[Route]] = {}
-    for route in routes:
-        lengths.setdefault(len(route.segments), []).append(route)
+    for route in ALL_ROUTES:
+        if root in route.roots:
+            lengths.setdefault(len(route.segments), []).append(route)
     return lengths
-
-
-ROUTES = _by_length(ALL_ROUTES)
-"""Routes by the number of segments of their paths."""

@@ -9,13 +9,13 @@ from starlette.responses import Response
 
 from isocenter.archive import search
 from isocenter.archive.metadata import select_attributes
-from isocenter.dicomweb.codec.accept import DICOM_JSON, accepts_dicom_json
+from isocenter.dicomweb.codec.accept import DICOM_JSON, require_dicom_json
 from isocenter.dicomweb.codec.qido import SearchRequest, parse_search
 from isocenter.dicomweb.codec.return_tags import return_tags, tags_beyond_index
 from isocenter.dicomweb.codec.search_json import RowEncoder
 from isocenter.dicomweb.server.metadata import GZIP_SIZE_MIN_BYTES, accepts_gzip, gzip
 from isocenter.dicomweb.server.service import Call
-from isocenter.domain.errors import NotAcceptable, NotFound
+from isocenter.domain.errors import NotFound
 from isocenter.domain.identifiers import Level, parse_uid
 from isocenter.domain.query import SearchRow
 
@@ -41,8 +41,7 @@ async def search_instances(call: Call) -> Response:
 
 
 async def _search(call: Call, level: Level) -> Response:
-    if not accepts_dicom_json(call.accept, call.dialect):
-        raise NotAcceptable()
+    require_dicom_json(call.accept, call.dialect)
     asked = _parse(call, level)
     content, has_more = await call.service.run(_find, call, asked)
     headers = {"Vary": "Accept, Accept-Encoding"}

@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from isocenter.archive.identify import SOP_CLASS_UID, SOP_INSTANCE_UID
 from isocenter.archive.store import Reception, begin_store
-from isocenter.dicomweb.codec.accept import DICOM_JSON, accepts_dicom_json
+from isocenter.dicomweb.codec.accept import DICOM_JSON, require_dicom_json
 from isocenter.dicomweb.codec.multipart import MultipartDecoder, PartBegin, PartData, PartEnd
 from isocenter.dicomweb.codec.store_json import (
     DATASET_DOES_NOT_MATCH_SOP_CLASS,
@@ -37,7 +37,6 @@ from isocenter.domain.errors import (
     Broken,
     InvalidDataset,
     IsocenterError,
-    NotAcceptable,
     StorageFull,
     TooLarge,
     TooSlow,
@@ -71,8 +70,7 @@ class _Submitted:
 
 async def store_instances(call: Call) -> Response:
     """Store the instances of the body; answer when each is durable or refused."""
-    if not accepts_dicom_json(call.accept, call.dialect):
-        raise NotAcceptable()
+    require_dicom_json(call.accept, call.dialect)
     study = call.parameters.get("study")
     study_instance_uid = None if study is None else parse_uid(study)
     body = parse_store_content_type(call.request.headers.get("content-type"), call.dialect)

@@ -213,6 +213,46 @@ def test_a_path_is_answered_or_not_offered(edge: Edge, method: str, path: str, s
     assert ("allow" in answer.headers) == (status == 405)
 
 
+AZURE_ROOTS = ["/v1.0-prerelease", "/v1", "/v2"]
+
+
+@pytest.mark.parametrize("root", AZURE_ROOTS)
+@pytest.mark.parametrize("path", ["studies", "changefeed?limit=x", "studies/no-uid", "nothing"])
+def test_every_answer_of_a_version_names_the_versions(edge: Edge, root: str, path: str) -> None:
+    path, _, query = path.partition("?")
+    answer = edge.ask("GET", f"{root}/{path}", headers=JSON, query=query)
+    assert answer.headers["api-supported-versions"] == "1.0-prerelease, 1, 2"
+    assert "api-supported-versions" not in edge.ask("GET", "/dicom-web/studies", headers=JSON).headers
+
+
+@pytest.mark.parametrize("root", AZURE_ROOTS)
+def test_a_link_stays_in_its_version(edge: Edge, root: str) -> None:
+    answer = edge.ask("POST", f"{root}/studies", headers=DICOM, body=[make_instance(identify(2)).content])
+    assert f'"http://127.0.0.1{root}/studies/'.encode() in answer.body
+
+
+@pytest.mark.parametrize("root", AZURE_ROOTS)
+@pytest.mark.parametrize("query", ["a=<", "a=%3c", "%3C=1", "includefield=all&x=%3Cscript"])
+@pytest.mark.parametrize("path", ["studies", "changefeed", f"{_instance_path(root='')[1:]}/rendered"])
+def test_what_could_be_markup_in_a_query_is_refused_by_azure(edge: Edge, root: str, query: str, path: str) -> None:
+    answer = edge.ask("GET", f"{root}/{path}", headers={"accept": "*/*"}, query=query)
+    assert (answer.status, answer.body) == (400, b"The query string included invalid characters.")
+
+
+@pytest.mark.parametrize("accept", [None, "application/dicom", "application/data", "text/html, image/*"])
+@pytest.mark.parametrize("path", ["studies", "studies/no-uid/metadata", "studies/no-uid/series"])
+def test_where_json_is_not_accepted_nothing_else_is_looked_at_and_azure_says_nothing(
+    edge: Edge, path: str, accept: str | None
+) -> None:
+    headers = {} if accept is None else {"accept": accept}
+    for root in AZURE_ROOTS:
+        answer = edge.ask("GET", f"{root}/{path}", headers=headers)
+        assert (answer.status, answer.body) == (406, b"")
+    standard = edge.ask("GET", f"/dicom-web/{path}", headers=headers)
+    assert (standard.status == 406) is (accept is not None)
+    assert accept is None or b"application/dicom+json" in standard.body
+
+
 def test_no_answer_shows_a_value_of_a_patient_where_it_refuses(edge: Edge) -> None:
     secret = make_instance(identify(1), seed=1).content
     refusals = [edge.post([secret]), edge.post([secret[:-3000]]), edge.post([secret[:300]])]

@@ -4,9 +4,10 @@ import itertools
 
 import pytest
 
-from isocenter.dicomweb.server.routes import ALL_ROUTES, BULK_PATH_DEPTH_MAX, ROUTES, Route
+from isocenter.dicomweb.server.routes import ALL_ROUTES, BULK_PATH_DEPTH_MAX, ROOTS, Route, routes_under
 from isocenter.domain.principal import DataAction
 
+BY_ROOT = {root: routes_under(root) for root in ROOTS}
 EXPECTED_ACTIONS = {"GET": DataAction.READ, "POST": DataAction.WRITE, "DELETE": DataAction.DELETE}
 
 
@@ -21,8 +22,9 @@ def test_every_route_needs_the_action_of_its_method(route: Route) -> None:
 
 @pytest.mark.parametrize("route", ALL_ROUTES, ids=lambda route: f"{route.method} {route.pattern[:80]}")
 def test_every_route_is_reached_by_its_own_path_in_any_case(route: Route) -> None:
-    for path in (_example(route), [part.upper() for part in _example(route)]):
-        found = [other for other in ROUTES[len(path)] if other.method == route.method and other.match(path) is not None]
+    for root, path in itertools.product(route.roots, (_example(route), [part.upper() for part in _example(route)])):
+        offered = BY_ROOT[root][len(path)]
+        found = [other for other in offered if other.method == route.method and other.match(path) is not None]
         assert found == [route]
 
 
@@ -42,5 +44,6 @@ def test_names_within_a_pattern_are_different() -> None:
 def test_a_path_of_bulk_data_is_taken_to_its_limit_and_no_further() -> None:
     head = ["studies", "1", "series", "2", "instances", "3", "bulkdata"]
     deepest = [*head, *["00081140"] * BULK_PATH_DEPTH_MAX]
-    assert any(route.match(deepest) is not None for route in ROUTES[len(deepest)])
-    assert len(deepest) + 1 not in ROUTES
+    routes = BY_ROOT["/dicom-web"]
+    assert any(route.match(deepest) is not None for route in routes[len(deepest)])
+    assert len(deepest) + 1 not in routes
