@@ -160,15 +160,24 @@ def text_of(dataset: Dataset, tag: int) -> str:
     return texts[0] if texts else ""
 
 
-def values_of(dataset: Dataset, inherited: CharacterSet = DEFAULT_CHARACTER_SET) -> Values:
+def values_of(dataset: Dataset) -> Values:
     """Return the texts of a data set by tag; what has no value is left out."""
+    return _values(dataset, DEFAULT_CHARACTER_SET, keeps_empty=False)
+
+
+def presence_of(dataset: Dataset) -> Values:
+    """Return the same with an empty entry for what has no text, to tell it from what is absent."""
+    return _values(dataset, DEFAULT_CHARACTER_SET, keeps_empty=True)
+
+
+def _values(dataset: Dataset, inherited: CharacterSet, *, keeps_empty: bool) -> Values:
     character_set = character_set_of(dataset, inherited)
     values: dict[str, Sequence[str | Values]] = {}
     for tag, attribute in dataset.items():
-        nested = [values_of(item, character_set) for item in attribute.items]
-        texts = nested or list(texts_of(attribute, character_set))
-        if texts:
-            values[tag_key(tag)] = texts
+        found: list[str | Values] = [_values(item, character_set, keeps_empty=keeps_empty) for item in attribute.items]
+        found += texts_of(attribute, character_set)
+        if found or keeps_empty:
+            values[tag_key(tag)] = found
     return values
 
 

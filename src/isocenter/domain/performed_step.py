@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from isocenter.domain.errors import InvalidAttributeValue, MissingAttribute, MissingAttributeValue, StepFinished
-from isocenter.domain.values import Values, first_text, items
+from isocenter.domain.matching import earliest_time, is_date
+from isocenter.domain.values import Values, first_text, items, texts
 from isocenter.domain.worklist import STUDY_INSTANCE_UID, ScheduledStepReference, StepState
 
 STATUS = 0x00400252
@@ -32,7 +33,6 @@ REQUIRED_AT_CREATION = {
 }
 """Type 1 of the SCP at N-CREATE (PS3.4 table F.7.2-1)."""
 EMPTY_AT_CREATION = {
-    0x00080005: "CS",
     0x00081120: "SQ",
     0x00081032: "SQ",
     0x00100010: "PN",
@@ -70,6 +70,10 @@ KEPT_AT_SET = frozenset(
     }
 )
 """What N-SET is not allowed to change (PS3.4 table F.7.2-1): such values are passed over, the rest is taken."""
+
+
+_DATES = (0x00400244, 0x00400250)
+_TIMES = (0x00400245, 0x00400251)
 
 
 class PerformedStepState(StrEnum):
@@ -122,6 +126,19 @@ def require_creatable(values: Values) -> None:
         _require(item, {STUDY_INSTANCE_UID: "StudyInstanceUID"})
     if parse_state(values) is not PerformedStepState.IN_PROGRESS:
         raise InvalidAttributeValue("A performed procedure step is created IN PROGRESS.", tags=(STATUS,))
+    _require_readable(values)
+
+
+def _require_readable(values: Values) -> None:
+    """Raise where a date or time of the step itself is none."""
+    for tags, is_readable in ((_DATES, is_date), (_TIMES, _is_time)):
+        for tag in tags:
+            if not all(is_readable(text) for text in texts(values, tag)):
+                raise InvalidAttributeValue("A date or time of the performed procedure step is none.", tags=(tag,))
+
+
+def _is_time(text: str) -> bool:
+    return earliest_time(text) is not None
 
 
 def _require(values: Values, required: Mapping[int, str]) -> None:
@@ -147,13 +164,12 @@ def parse_state(values: Values) -> PerformedStepState:
 def next_state(state: PerformedStepState, changes: Values) -> PerformedStepState:
     """Return the state that a step is in after an N-SET.
 
-    Raises StepFinished where it may no longer be changed, InvalidAttributeValue where the state asked for is none.
+    Raises StepFinished where it may no longer be changed, InvalidAttributeValue where a state, date or time is none.
     """
     if not TRANSITIONS[state]:
         raise StepFinished()
-    if f"{STATUS:08X}" not in changes:
-        return state
-    return parse_state(changes)
+    _require_readable(changes)
+    return parse_state(changes) if texts(changes, STATUS) else state
 
 
 def scheduled_steps_of(values: Values) -> tuple[ScheduledStepReference, ...]:

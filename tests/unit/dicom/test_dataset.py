@@ -15,6 +15,7 @@ from isocenter.dicom.dataset import (
     character_set_of,
     decode_dataset,
     encode_dataset,
+    presence_of,
     text_of,
     texts_of,
     values_of,
@@ -96,6 +97,9 @@ def test_values_are_texts_by_tag_with_items_nested_in_the_set_of_their_parent() 
     assert values["00400100"] == [{"00400001": ["CT1", "CT2"], "00400006": ["Jörg"]}]
     assert "00100020" not in values
     assert "00420011" not in values
+    present = presence_of(dataset)
+    assert present["00100020"] == present["00420011"] == []
+    assert {key: value for key, value in present.items() if value} == values
     assert text_of(dataset, 0x00100010) == "Müller^Änne"
     assert text_of(dataset, 0x00100020) == text_of(dataset, 0x00080050) == ""
 

@@ -23,7 +23,7 @@ FIRST_STATUS = "00400252"
 def _attributes(**changed: Any) -> dict[str, Any]:
     values: dict[str, Any] = {f"{tag:08X}": ["x"] for tag in REQUIRED_AT_CREATION}
     values["00400270"] = [{"0020000D": ["1.2"], "00400009": ["S1"]}]
-    values[FIRST_STATUS] = ["IN PROGRESS"]
+    values |= {FIRST_STATUS: ["IN PROGRESS"], "00400244": ["20240705"], "00400245": ["1015"]}
     return values | {name.removeprefix("t"): value for name, value in changed.items()}
 
 
@@ -60,6 +60,15 @@ def test_a_step_is_created_in_progress(text: str) -> None:
     assert caught.value.tags == (STATUS,)
 
 
+@pytest.mark.parametrize(("tag", "text"), [("00400244", "today"), ("00400245", "noon"), ("00400250", "20240230")])
+def test_dates_and_times_of_the_step_are_readable(tag: str, text: str) -> None:
+    with pytest.raises(InvalidAttributeValue) as caught:
+        require_creatable(_attributes() | {tag: [text]})
+    assert caught.value.tags == (int(tag, 16),)
+    with pytest.raises(InvalidAttributeValue):
+        next_state(IN_PROGRESS, {tag: [text]})
+
+
 # PS3.4 table F.1-4, written out a second time.
 TABLE: dict[tuple[PerformedStepState, str | None], PerformedStepState | type[Exception]] = {
     (IN_PROGRESS, None): IN_PROGRESS,
@@ -67,7 +76,7 @@ TABLE: dict[tuple[PerformedStepState, str | None], PerformedStepState | type[Exc
     (IN_PROGRESS, "COMPLETED"): COMPLETED,
     (IN_PROGRESS, "DISCONTINUED"): DISCONTINUED,
     (IN_PROGRESS, "SCHEDULED"): InvalidAttributeValue,
-    (IN_PROGRESS, ""): InvalidAttributeValue,
+    (IN_PROGRESS, ""): IN_PROGRESS,
     **dict.fromkeys(
         ((state, text) for state in (COMPLETED, DISCONTINUED) for text in (None, "IN PROGRESS", "COMPLETED", "x")),
         StepFinished,
