@@ -21,6 +21,7 @@ from pydicom.uid import UID
 
 from isocenter.app.serve import build_application
 from isocenter.app.settings import load_settings
+from isocenter.dimse.shell.record import AssociationRegister
 from isocenter.domain.errors import NotAcceptable
 from isocenter.modality.encodings import iter_encodings
 from isocenter.ports.blobs import Buffer
@@ -78,7 +79,10 @@ def _node(folder: Path, decoder: FrameDecoder) -> Iterator[AsgiClient]:
     with memory_archive() as archive, ThreadPoolExecutor(1) as readers, ThreadPoolExecutor(1) as pictures:
         for content in (SOUND, *map(_hostile, HOSTILE.values())):
             store(archive, content)
-        yield AsgiClient(build_application(replace(archive, decoder=decoder), settings, readers, pictures))
+        application = build_application(
+            replace(archive, decoder=decoder), settings, readers, pictures, register=AssociationRegister()
+        )
+        yield AsgiClient(application)
 
 
 @pytest.fixture(scope="module")
