@@ -1,4 +1,4 @@
-"""Write walked elements again, in Explicit VR Little Endian: values stay the bytes they were, but for their order.
+"""Write walked elements again, in a native little-endian syntax: values stay the bytes they were, but for their order.
 
 Group lengths are dropped (PS3.5 7.2, retired) and sequences become sequences of undefined length, so that nothing needs
 to be measured before it is written. Elements behind the pixel data (trailing padding, signatures that the new encoding
@@ -8,7 +8,7 @@ would break) are left out.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from isocenter.dicom.dictionary import UNKNOWN_VR, dictionary_vr, resolve_vr
 from isocenter.dicom.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.dicom.model import Encoding
 from isocenter.dicom.part10 import META_OFFSET, PREAMBLE_LENGTH, OpenedFile
+from isocenter.dicom.syntax import IMPLICIT_VR_LITTLE_ENDIAN
 from isocenter.dicom.walk import LONG_VRS, Element, walk_dataset
 
 SHORT_LENGTH_MAX = 0xFFFF
@@ -40,20 +41,35 @@ def element_header(tag: int, vr: str, length: int) -> bytes:
     return start + (struct.pack("<HI", 0, length) if vr in LONG_VRS else struct.pack("<H", length))
 
 
-def write_element(tag: int, vr: str, value: bytes) -> bytes:
+def implicit_element_header(tag: int, vr: str, length: int) -> bytes:
+    """Return the header of an element in Implicit VR Little Endian (PS3.5 7.1.3), which does not say the VR."""
+    return struct.pack("<HHI", tag >> 16, tag & 0xFFFF, length)
+
+
+WriteHeader = Callable[[int, str, int], bytes]
+"""Writes tag, VR and length."""
+
+
+def header_writer(transfer_syntax_uid: str) -> WriteHeader:
+    """Return what writes headers of elements in a little-endian syntax."""
+    return implicit_element_header if transfer_syntax_uid == IMPLICIT_VR_LITTLE_ENDIAN else element_header
+
+
+def write_element(tag: int, vr: str, value: bytes, write_header: WriteHeader = element_header) -> bytes:
     """Return an element whole; one too long for its VR becomes UN (PS3.5 6.2.2)."""
     if len(value) % 2:
         value += b"\0" if vr in _NUL_PADDED or vr in _SIZES else b" "
     if len(value) > SHORT_LENGTH_MAX and vr not in LONG_VRS:
         vr = UNKNOWN_VR
-    return element_header(tag, vr, len(value)) + value
+    return write_header(tag, vr, len(value)) + value
 
 
 def write_file_start(opened: OpenedFile, *, transfer_syntax_uid: str, replaced: Values) -> bytes:
     """Return a file up to where its pixel data begins: preamble, meta information, elements with some replaced."""
     buffer = memoryview(opened.buffer)
     walked = walk_dataset(opened.buffer, opened.dataset_offset, len(buffer), encoding=opened.encoding, wanted=None)
-    writer = _Writer(buffer, opened.encoding, _is_signed(buffer, walked.elements, opened.encoding))
+    is_signed = _is_signed(buffer, walked.elements, opened.encoding)
+    writer = _Writer(buffer, opened.encoding, is_signed, header_writer(transfer_syntax_uid))
     return _meta(opened, transfer_syntax_uid) + writer.dataset(_merged(walked.elements, replaced), replaced)
 
 
@@ -92,16 +108,21 @@ def _merged(elements: list[Element], replaced: Values) -> list[Element]:
 class _Writer:
     """Writes elements that lie in one buffer."""
 
-    __slots__ = ("_buffer", "_encoding", "_pixel_representation")
+    __slots__ = ("_buffer", "_encoding", "_pixel_representation", "_write_header")
 
-    def __init__(self, buffer: memoryview, encoding: Encoding, pixel_representation: int) -> None:
+    def __init__(
+        self, buffer: memoryview, encoding: Encoding, pixel_representation: int, write_header: WriteHeader
+    ) -> None:
         self._buffer = buffer
         self._encoding = encoding
         self._pixel_representation = pixel_representation
+        self._write_header = write_header
 
     def dataset(self, elements: Iterable[Element], replaced: Values) -> bytes:
         return b"".join(
-            write_element(element[0], *replaced[element[0]]) if element[0] in replaced else self._element(element)
+            write_element(element[0], *replaced[element[0]], self._write_header)
+            if element[0] in replaced
+            else self._element(element)
             for element in elements
         )
 
@@ -115,10 +136,11 @@ class _Writer:
             vr = resolve_vr(tag, dictionary_vr(tag), pixel_representation=self._pixel_representation)
         if vr == "SQ":
             return self._sequence(tag, [])
-        return write_element(tag, vr, self._value(vr, bytes(self._buffer[offset : offset + length])))
+        value = self._value(vr, bytes(self._buffer[offset : offset + length]))
+        return write_element(tag, vr, value, self._write_header)
 
     def _sequence(self, tag: int, items: list[list[Element]]) -> bytes:
-        parts = [element_header(tag, "SQ", 0)[:-4], _UNDEFINED]
+        parts = [self._write_header(tag, "SQ", 0)[:-4], _UNDEFINED]
         for item in items:
             parts += [_ITEM, self.dataset(item, {}), _ITEM_END]
         return b"".join([*parts, _SEQUENCE_END])

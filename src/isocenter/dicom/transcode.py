@@ -14,7 +14,7 @@ import numpy as np
 
 from isocenter.dicom._codec_headers import parse_jpeg_header
 from isocenter.dicom._color import rgb_to_ybr_full
-from isocenter.dicom._rewrite import Values, element_header, write_file_start
+from isocenter.dicom._rewrite import Values, element_header, header_writer, write_file_start
 from isocenter.dicom.codecs import DecodeFrame, decode_frame, decoded_photometric_interpretation
 from isocenter.dicom.frames import FrameTable
 from isocenter.dicom.model import UNDEFINED_LENGTH, PixelElement, ScannedInstance
@@ -33,8 +33,8 @@ from isocenter.dicom.syntax import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE
 from isocenter.domain.errors import InvalidDataset, NotAcceptable
 
 JPEG_2000_LOSSLESS = "1.2.840.10008.1.2.4.90"
-TARGET_SYNTAXES = frozenset({EXPLICIT_VR_LITTLE_ENDIAN, JPEG_2000_LOSSLESS})
-"""What an instance can be transcoded to (dicom-service 3.2)."""
+TARGET_SYNTAXES = frozenset({EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, JPEG_2000_LOSSLESS})
+"""What an instance can be transcoded to: for web clients all but the implicit one, which every DIMSE receiver takes."""
 CHUNK_SIZE_BYTES = 1 << 20
 """Native pixels are handed out in pieces of this size."""
 JPEG_2000_BITS_MAX = 24
@@ -138,7 +138,7 @@ def transcode_instance(
     Raises NotAcceptable or InvalidDataset.
     """
     if target_transfer_syntax_uid not in TARGET_SYNTAXES:
-        raise NotAcceptable("Instances are transcoded to Explicit VR Little Endian or JPEG 2000 lossless only.")
+        raise NotAcceptable("Instances are transcoded to little-endian native syntaxes or JPEG 2000 lossless only.")
     opened = open_file(buffer)
     if scanned.pixel_element is None:
         return iter([write_file_start(opened, transfer_syntax_uid=target_transfer_syntax_uid, replaced={})])
@@ -146,8 +146,8 @@ def transcode_instance(
     if target_transfer_syntax_uid == JPEG_2000_LOSSLESS:
         return _begun(_to_jpeg_2000(source))
     if not scanned.encoding.is_encapsulated:
-        return _begun(_native_to_native(source))
-    return _begun(_to_native(source))
+        return _begun(_native_to_native(source, target_transfer_syntax_uid))
+    return _begun(_to_native(source, target_transfer_syntax_uid))
 
 
 def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -203,12 +203,12 @@ class _Source:
         return b"".join(bytes(view[offset : offset + length]) for offset, length in frame_table.frame_ranges(index))
 
 
-def _native_to_native(source: _Source) -> Iterator[bytes]:
+def _native_to_native(source: _Source, target: str) -> Iterator[bytes]:
     element = source.pixel_element
-    yield source.header(EXPLICIT_VR_LITTLE_ENDIAN, {})
+    yield source.header(target, {})
     length = element.length + element.length % 2
     vr = "OW" if source.description.bits_allocated > 8 and element.tag == PIXEL_DATA else element.vr
-    yield element_header(element.tag, vr, length)
+    yield header_writer(target)(element.tag, vr, length)
     view = memoryview(source.opened.buffer)[element.value_offset : element.value_offset + element.length]
     swap = _swap(source.description, vr, source.opened.encoding.is_little_endian)
     for start in range(0, len(view), CHUNK_SIZE_BYTES):
@@ -225,16 +225,16 @@ def _swap(description: PixelDescription, vr: str, is_little_endian: bool) -> Cal
     return lambda chunk: np.frombuffer(chunk[: len(chunk) // size * size], f">u{size}").astype(f"<u{size}").tobytes()
 
 
-def _to_native(source: _Source) -> Iterator[bytes]:
+def _to_native(source: _Source, target: str) -> Iterator[bytes]:
     description = source.description
     bits = description.samples_per_frame * description.bits_allocated * description.number_of_frames
     length = (bits + 7) // 8
     if length + length % 2 > VALUE_LENGTH_MAX:
         raise NotAcceptable("The pixel data is too long to be uncompressed.")
-    yield source.header(EXPLICIT_VR_LITTLE_ENDIAN, _decoded_attributes(description))
+    yield source.header(target, _decoded_attributes(description))
     vr = "OB" if description.bits_allocated <= 8 else "OW"
     packer = _Packer(description)
-    start = element_header(description.pixel_tag, vr, length + length % 2)
+    start = header_writer(target)(description.pixel_tag, vr, length + length % 2)
     for frame in source.frames():
         yield start + packer.add(frame)
         start = b""
