@@ -73,8 +73,15 @@ def test_every_shared_instance_keeps_its_pixels_and_attributes(row: ManifestRow,
         np.testing.assert_array_equal(pixels, decode_all(source))
 
 
-LUTS = frozenset({"(0028,3000) ModalityLUTSequence", "(0028,3010) VOILUTSequence"})
-"""Data of a lookup table is numbers or words; without a VR a reader decides, and decides otherwise (PS3.5 annex A.1)."""
+LUTS = frozenset(
+    {
+        "(0028,3000) ModalityLUTSequence",
+        "(0028,3010) VOILUTSequence",
+        "(0028,3110) SoftcopyVOILUTSequence",
+        "(2050,0010) PresentationLUTSequence",
+    }
+)
+"""Data of a lookup table is numbers or words; without a VR a reader decides, and decides otherwise (PS3.5 A.1)."""
 
 
 def unlike(source: Dataset, result: Dataset) -> list[str]:
