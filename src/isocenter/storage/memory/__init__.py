@@ -9,8 +9,16 @@ from __future__ import annotations
 
 from isocenter.storage.memory.blobs import MemoryBlobStore
 from isocenter.storage.memory.commitments import MemoryCommitments
+from isocenter.storage.memory.identity import MemoryIdentityStore
 from isocenter.storage.memory.index import MemoryInstanceIndex
 from isocenter.storage.memory.performed_steps import MemoryPerformedSteps
 from isocenter.storage.memory.worklist import MemoryWorklist
 
-__all__ = ["MemoryBlobStore", "MemoryCommitments", "MemoryInstanceIndex", "MemoryPerformedSteps", "MemoryWorklist"]
+__all__ = [
+    "MemoryBlobStore",
+    "MemoryCommitments",
+    "MemoryIdentityStore",
+    "MemoryInstanceIndex",
+    "MemoryPerformedSteps",
+    "MemoryWorklist",
+]

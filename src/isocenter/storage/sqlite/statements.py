@@ -22,8 +22,12 @@ _NAMED = re.compile(r"^-- name: (\w+)\n((?:--.*\n)*)((?:(?!-- name: ).*\n?)*)", 
 def load_queries() -> Mapping[str, str]:
     """Return the statements of the room by name."""
     text = files(__package__).joinpath("queries.sql").read_text(encoding="utf-8")
-    named = {name: body.strip().removesuffix(";") for name, _, body in _NAMED.findall(text)}
-    return MappingProxyType(named | _attribute_statements())
+    return MappingProxyType(parse_statements(text) | _attribute_statements())
+
+
+def parse_statements(text: str) -> dict[str, str]:
+    """Return the statements of a file by the names that stand before them."""
+    return {name: body.strip().removesuffix(";") for name, _, body in _NAMED.findall(text)}
 
 
 def load_schema() -> str:
