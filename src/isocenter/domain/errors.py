@@ -3,6 +3,7 @@
     IsocenterError
     ├── Refused                 the caller's fault; the same request will fail again
     │   ├── InvalidRequest          malformed identifiers, query, body
+    │   │   ├── WorkitemRefused         the state of a workitem, or who holds its lock, does not allow it
     │   │   └── InvalidAttributes       attributes of an object that is created or changed
     │   │       ├── MissingAttribute        one that it must have is not there
     │   │       ├── MissingAttributeValue   one that must have a value is empty
@@ -18,9 +19,14 @@
     │   ├── Unauthenticated         no valid evidence of who calls
     │   └── Forbidden               known, but not allowed
     ├── NotFound                nothing there under that name
+    │   └── WorkitemNotFound        no workitem of that UID
     ├── Conflict                the state of the archive forbids it
     │   ├── InstanceExists          the same SOP instance with other bytes is stored
-    │   └── StepFinished            the performed procedure step was completed or discontinued
+    │   ├── StepFinished            the performed procedure step was completed or discontinued
+    │   ├── WorkitemExists          a workitem of that UID is there
+    │   ├── WorkitemChanged         somebody else changed the workitem meanwhile
+    │   ├── CancellationRefused     a workitem that is being performed, or was, is not canceled on request
+    │   └── AlreadyCanceled         the workitem is canceled
     ├── Unavailable             try again later
     │   ├── StorageFull             no room on the volume of packs or of the index
     │   ├── StorageFailed           the volume answered with an I/O error
@@ -62,6 +68,19 @@ class Refused(IsocenterError):
 
 class InvalidRequest(Refused):
     """The request is malformed."""
+
+
+class WorkitemRefused(InvalidRequest):
+    """The request is not consistent with the state of the workitem."""
+
+    def __init__(self, message: str | None = None, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        """What DIMSE answers (PS3.4 CC.2)."""
+
+    def without_frames(self) -> Self:
+        """Return the same error without its traceback."""
+        return type(self)(self.message, code=self.code)
 
 
 class InvalidAttributes(InvalidRequest):
@@ -132,6 +151,10 @@ class NotFound(IsocenterError):
     """The specified resource cannot be found."""
 
 
+class WorkitemNotFound(NotFound):
+    """The workitem instance is not found."""
+
+
 class Conflict(IsocenterError):
     """The state of the archive does not allow this."""
 
@@ -142,6 +165,31 @@ class InstanceExists(Conflict):
 
 class StepFinished(Conflict):
     """Performed Procedure Step Object may no longer be updated"""
+
+
+class WorkitemExists(Conflict):
+    """The workitem instance already exists. Try creating using a different UID."""
+
+
+class WorkitemChanged(Conflict):
+    """The workitem instance was changed by another request meanwhile; retrieve it and try again."""
+
+
+class CancellationRefused(Conflict):
+    """The workitem instance can not be canceled on request."""
+
+    def __init__(self, message: str | None = None, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        """What DIMSE answers (PS3.4 CC.2)."""
+
+    def without_frames(self) -> Self:
+        """Return the same error without its traceback."""
+        return type(self)(self.message, code=self.code)
+
+
+class AlreadyCanceled(Conflict):
+    """The UPS is already in the requested state of CANCELED."""
 
 
 class Unavailable(IsocenterError):
