@@ -14,7 +14,7 @@ from isocenter.dimse.scu.client import CONTEXTS_MAX, ProposedContext
 from isocenter.dimse.ul.contexts import AcceptedContext
 
 CONVERSION_SYNTAXES = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
-"""What instances are turned into where their own syntax is refused; every AE must take the implicit one (PS3.5 10.1)."""
+"""What instances are turned into where their own syntax is refused; all AEs take the implicit one (PS3.5 10.1)."""
 
 
 @dataclass(frozen=True, slots=True)
