@@ -110,12 +110,19 @@ class DicomNode:
     """The associations of a running node."""
 
     def __init__(
-        self, archive: Archive, settings: Settings, endpoints: list[BoundEndpoint], *, executor: Executor
+        self,
+        archive: Archive,
+        settings: Settings,
+        endpoints: list[BoundEndpoint],
+        *,
+        executor: Executor,
+        picture_executor: Executor,
     ) -> None:
         self._archive = archive
         self._settings = settings.dicom
         self._endpoints = endpoints
         self._executor = executor
+        self._picture_executor = picture_executor
         self._listener: Listener | None = None
         self.register = AssociationRegister()
         """What is known of associations, for whoever shows it."""
@@ -168,6 +175,7 @@ class DicomNode:
         return Runtime(
             loop=loop,
             executor=self._executor,
+            picture_executor=self._picture_executor,
             completions=Completions(loop),
             now=self._archive.clock.now,
             limits=AssociationLimits(

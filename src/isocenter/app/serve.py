@@ -161,7 +161,7 @@ def run(settings: Settings) -> None:
         ThreadPoolExecutor(PICTURE_THREADS, "picture") as picture_executor,
         ThreadPoolExecutor(DICOM_THREADS, "dicom") as dicom_executor,
     ):
-        dicom = DicomNode(archive, settings, endpoints, executor=dicom_executor)
+        dicom = DicomNode(archive, settings, endpoints, executor=dicom_executor, picture_executor=picture_executor)
         application = build_application(archive, settings, executor, picture_executor, register=dicom.register)
         with _Eraser(archive):
             _serve(application, listener, dicom, settings)

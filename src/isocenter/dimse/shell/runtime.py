@@ -63,6 +63,8 @@ class Runtime:
     loop: asyncio.AbstractEventLoop
     executor: Executor
     """Threads for what waits for the disk."""
+    picture_executor: Executor
+    """Threads for what decodes frames, so that hostile ones hold up nothing else."""
     completions: Completions
     now: Callable[[], datetime]
     """The time of day, for the register of associations."""

@@ -1,0 +1,225 @@
+"""C-MOVE: send instances to a third AE and tell the requestor how it goes (PS3.4 C.4.2, routing-and-gateway 6.2).
+
+instances ─▶ contexts that they need, in groups where one association does not hold them all
+               └─▶ one to four senders, each with an association, taking the next instance that is read
+                     └─▶ association lost: opened once more and the instance sent again; lost again: given up
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from isocenter.archive.archive import Archive
+from isocenter.dimse.message.messages import CMoveRq
+from isocenter.dimse.scp.outgoing import Opened, Outgoing, ReadAhead, choose_syntax, contexts_to_send, open_outgoing
+from isocenter.dimse.scp.retrieval import Retrieval, log_unreadable, log_without_context, send_opened
+from isocenter.dimse.scp.suboperations import Outcome
+from isocenter.dimse.scu.client import Opener, close
+from isocenter.dimse.scu.context_plan import ContextPlan, InstanceKind, plan_contexts
+from isocenter.dimse.shell.connection import Connection
+from isocenter.dimse.shell.exchange import Exchange
+from isocenter.dimse.ul.errors import AssociationOver
+from isocenter.domain.application_entity import RemoteAe
+from isocenter.domain.errors import Refused, Unavailable
+from isocenter.ports.index import InstanceRow
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a move goes, and how associations to it are opened."""
+
+    remote: RemoteAe
+    opener: Opener
+    associations_max: int
+
+
+async def move_to(
+    archive: Archive, exchange: Exchange, request: CMoveRq, *, rows: Sequence[InstanceRow], destination: Destination
+) -> None:
+    """Send instances to a destination, and the responses to the requestor."""
+    retrieval = Retrieval(exchange, request, total=len(rows))
+    mover = _Mover(archive, exchange, request, retrieval, destination)
+    comment = ""
+    try:
+        for plan, group in _groups(rows):
+            try:
+                await mover.send_group(plan, group)
+            except (Refused, Unavailable) as error:
+                comment = error.message
+                mover.log_unreachable(error)
+                mover.fail(group)
+        await retrieval.finish(comment=comment)
+    finally:
+        retrieval.stop()
+
+
+def _groups(rows: Sequence[InstanceRow]) -> list[tuple[ContextPlan, list[InstanceRow]]]:
+    """Return the instances by the associations that they need."""
+    kinds = [InstanceKind(row.sop_class_uid, row.transfer_syntax_uid) for row in rows]
+    plans = plan_contexts(kinds)
+    if len(plans) == 1:
+        return [(plans[0], list(rows))]
+    covered = {kind: next(index for index, plan in enumerate(plans) if plan.covers(kind)) for kind in set(kinds)}
+    groups: list[list[InstanceRow]] = [[] for _ in plans]
+    for row, kind in zip(rows, kinds, strict=True):
+        groups[covered[kind]].append(row)
+    return list(zip(plans, groups, strict=True))
+
+
+class _Mover:
+    """One move under way."""
+
+    def __init__(
+        self, archive: Archive, exchange: Exchange, request: CMoveRq, retrieval: Retrieval, destination: Destination
+    ) -> None:
+        self.archive = archive
+        self.request = request
+        self.retrieval = retrieval
+        self.destination = destination
+        self.originator = exchange.peer.ae_title, request.message_id
+        self._exchange = exchange
+
+    async def open(self, plan: ContextPlan) -> Connection:
+        """Open an association to the destination."""
+        return await self.destination.opener.open(self.destination.remote, plan.contexts)
+
+    async def send_group(self, plan: ContextPlan, rows: Sequence[InstanceRow]) -> None:
+        """Send instances whose contexts one association holds, over as many as may be open.
+
+        Raises the errors of opening the first of them.
+        """
+        if self.retrieval.is_cancelled:
+            return
+        connection = await self.open(plan)
+        outgoing = self._choose(connection, rows)
+        ahead = ReadAhead(connection.runtime, self.archive, outgoing)
+        helpers = min(self.destination.associations_max, len(outgoing)) - 1
+        senders = [_Sender(self, plan, ahead, connection), *(_Sender(self, plan, ahead, None) for _ in range(helpers))]
+        try:
+            await _run_all(senders)
+        finally:
+            await ahead.close()
+        if not self.retrieval.is_cancelled:
+            self.fail(ahead.untaken)
+
+    def _choose(self, connection: Connection, rows: Sequence[InstanceRow]) -> list[Outgoing]:
+        accepted = contexts_to_send(connection.contexts.values())
+        outgoing: list[Outgoing] = []
+        refused: list[InstanceRow] = []
+        for row in rows:
+            chosen = choose_syntax(self.archive, row, accepted)
+            if chosen is None:
+                refused.append(row)
+            else:
+                outgoing.append(chosen)
+        log_without_context(connection, refused)
+        self.fail(refused)
+        return outgoing
+
+    def fail(self, rows: Sequence[InstanceRow]) -> None:
+        """Count instances as failed."""
+        for row in rows:
+            self.retrieval.count(Outcome.FAILED, row.identifier.sop_instance_uid)
+
+    def log_unreachable(self, error: Refused | Unavailable) -> None:
+        """Say why the destination could not be reached."""
+        _log.warning(
+            "move.destination_unreachable",
+            association_id=self._exchange.connection.record.association_id,
+            destination=self.destination.remote.ae_title,
+            reason=error.message,
+        )
+
+
+async def _run_all(senders: Sequence[_Sender]) -> None:
+    """Let all send; those that are still connecting when nothing is left to send are not waited for."""
+    first, *others = senders
+    tasks = [asyncio.create_task(sender.run()) for sender in others]
+    try:
+        await first.run()
+        for sender, task in zip(others, tasks, strict=True):
+            if sender.connection is None:
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Sender:
+    """One association of a move, and what is sent over it."""
+
+    def __init__(self, mover: _Mover, plan: ContextPlan, ahead: ReadAhead, connection: Connection | None) -> None:
+        self._mover = mover
+        self._plan = plan
+        self._ahead = ahead
+        self.connection = connection
+
+    async def run(self) -> None:
+        """Send until nothing is left, the requestor cancels, or the destination is lost for good."""
+        try:
+            if self.connection is None:
+                self.connection = await self._mover.open(self._plan)
+            while not self._mover.retrieval.is_cancelled and (opened := await self._ahead.take()) is not None:
+                if not await self._send(opened):
+                    return
+            connection, self.connection = self.connection, None
+            await close(connection)
+        except (Refused, Unavailable) as error:  # one association less; the others go on
+            self._mover.log_unreachable(error)
+        finally:
+            if self.connection is not None:
+                self.connection.abort("The move was given up.")
+                self.connection.drop()
+
+    async def _send(self, opened: Opened) -> bool:
+        """Send an instance, a second time where the association is lost; return whether there is one to go on with."""
+        row = opened.outgoing.row
+        outcome = None
+        if opened.error is None:
+            outcome = await self._try(opened)
+            if outcome is None and await self._reconnect():
+                outcome = await self._try(await self._opened_again(opened))
+        elif self.connection is not None:
+            log_unreadable(self.connection, opened, opened.error)
+        self._mover.retrieval.count(outcome or Outcome.FAILED, row.identifier.sop_instance_uid)
+        return outcome is not None or opened.error is not None
+
+    async def _try(self, opened: Opened) -> Outcome | None:
+        """Return how the destination took an instance, None where the association was lost over it."""
+        connection = self.connection
+        if connection is None:
+            return None
+        context_id = contexts_to_send(connection.contexts.values()).get(opened.outgoing.key)
+        if opened.error is not None or context_id is None:
+            return Outcome.FAILED
+        mover = self._mover
+        try:
+            return await send_opened(
+                connection, opened, context_id, priority=mover.request.priority, move_originator=mover.originator
+            )
+        except AssociationOver:
+            return None
+
+    async def _reconnect(self) -> bool:
+        if self.connection is not None:
+            self.connection.drop()
+        self.connection = None
+        try:
+            self.connection = await self._mover.open(self._plan)
+        except (Refused, Unavailable) as error:
+            self._mover.log_unreachable(error)
+        return self.connection is not None
+
+    async def _opened_again(self, opened: Opened) -> Opened:
+        if opened.rest is None:
+            return opened
+        assert self.connection is not None
+        return await self.connection.run(open_outgoing, self._mover.archive, opened.outgoing)
