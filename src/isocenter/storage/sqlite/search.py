@@ -22,7 +22,6 @@ from isocenter.domain.errors import InvalidRequest
 from isocenter.domain.identifiers import Level
 from isocenter.domain.query import Between, Comparison, Match, OneOf, Query, Wildcard, WordPrefixes
 from isocenter.storage.matching import (
-    Any,
     Form,
     Pattern,
     folded_words,
@@ -35,6 +34,7 @@ from isocenter.storage.matching import (
     wildcard_form_of,
 )
 from isocenter.storage.sqlite.columns import ALIASES, TABLES, WORDS_SUFFIX, kept_form
+from isocenter.storage.sqlite.patterns import behind, glob_of
 
 VALUES_MAX = 10_000
 """A list of UIDs in one match; SQLite takes 32,766 bindings in a statement."""
@@ -258,35 +258,16 @@ def _wildcard(conditions: _Conditions, attribute: IndexedAttribute, alias: str, 
         indexed = _indexed_form(attribute, form)
         prefix = to_form(indexed, pattern[0]) if indexed is not form else pattern[0]
         texts.append(_prefix_range(conditions, _column(attribute, alias, indexed), prefix))
-    texts.append(f"{column} GLOB {conditions.bind(_glob(pattern))}")
+    texts.append(f"{column} GLOB {conditions.bind(glob_of(pattern))}")
     return " AND ".join(text for text in texts if text)
-
-
-def _glob(pattern: Pattern) -> str:
-    return "".join(token.value if isinstance(token, Any) else _escape(token) for token in pattern)
-
-
-def _escape(text: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in text)
 
 
 def _prefix_range(conditions: _Conditions, column: str, prefix: str) -> str:
     if not prefix:
         return ""
     lowest = f"{column} >= {conditions.bind(prefix)}"
-    behind = _behind(prefix)
-    return f"{lowest} AND {column} < {conditions.bind(behind)}" if behind else lowest
-
-
-def _behind(prefix: str) -> str:
-    """Return the least text above all that begin with a prefix; empty where there is none."""
-    while prefix:
-        following = ord(prefix[-1]) + 1
-        if following <= 0x10FFFF:
-            last = chr(0xE000 if 0xD800 <= following < 0xE000 else following)
-            return prefix[:-1] + last
-        prefix = prefix[:-1]
-    return ""
+    highest = behind(prefix)
+    return f"{lowest} AND {column} < {conditions.bind(highest)}" if highest else lowest
 
 
 def _between(
