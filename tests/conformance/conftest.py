@@ -11,12 +11,14 @@ import pytest
 from isocenter.ports.blobs import BlobStore
 from isocenter.ports.commitments import Commitments
 from isocenter.ports.index import InstanceIndex
+from isocenter.ports.operations import Operations
 from isocenter.ports.performed_steps import PerformedSteps
 from isocenter.ports.worklist import Worklist
 from isocenter.storage.memory import (
     MemoryBlobStore,
     MemoryCommitments,
     MemoryInstanceIndex,
+    MemoryOperations,
     MemoryPerformedSteps,
     MemoryWorklist,
 )
@@ -59,6 +61,15 @@ def workflow(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workflo
     else:
         with SqliteInstanceIndex(tmp_path / "index.sqlite") as index:
             yield WorkflowStores(index.worklist, index.performed_steps, index.commitments)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def operations(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Operations]:
+    if request.param == "memory":
+        yield MemoryOperations()
+    else:
+        with SqliteInstanceIndex(tmp_path / "index.sqlite") as index:
+            yield index.operations
 
 
 @pytest.fixture

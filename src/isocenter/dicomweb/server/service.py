@@ -13,6 +13,7 @@ from typing import ParamSpec, TypeVar
 from starlette.requests import Request
 
 from isocenter.archive.archive import Archive
+from isocenter.archive.operations import OperationDesk
 from isocenter.dicomweb.codec.dialect import Dialect
 from isocenter.domain.audit import AuditRecord
 from isocenter.domain.identifiers import DEFAULT_PARTITION, Scope, parse_uid
@@ -40,6 +41,9 @@ class Service:
     """From the origin that a caller used to what a 401 tells it to do (`WWW-Authenticate`)."""
     audit: Callable[[AuditRecord], None] | None = None
     """Takes the records of the audit log; None where none is kept."""
+
+    operations: OperationDesk | None = None
+    """Where long work is handed in; None where none is done."""
 
     @property
     def is_for_pictures(self) -> bool:

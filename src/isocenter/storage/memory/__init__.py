@@ -11,6 +11,7 @@ from isocenter.storage.memory.blobs import MemoryBlobStore
 from isocenter.storage.memory.commitments import MemoryCommitments
 from isocenter.storage.memory.identity import MemoryIdentityStore
 from isocenter.storage.memory.index import MemoryInstanceIndex
+from isocenter.storage.memory.operations import MemoryOperations
 from isocenter.storage.memory.performed_steps import MemoryPerformedSteps
 from isocenter.storage.memory.worklist import MemoryWorklist
 
@@ -19,6 +20,7 @@ __all__ = [
     "MemoryCommitments",
     "MemoryIdentityStore",
     "MemoryInstanceIndex",
+    "MemoryOperations",
     "MemoryPerformedSteps",
     "MemoryWorklist",
 ]

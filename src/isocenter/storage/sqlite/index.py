@@ -29,6 +29,7 @@ from isocenter.storage.matching import integer_of
 from isocenter.storage.sqlite.commitments import SqliteCommitments
 from isocenter.storage.sqlite.connections import ReaderPool, Row, fetch, require_sqlite
 from isocenter.storage.sqlite.feed import FeedTimestamps, window_of
+from isocenter.storage.sqlite.operations import SqliteOperations
 from isocenter.storage.sqlite.performed_steps import SqlitePerformedSteps
 from isocenter.storage.sqlite.search import count_statement, page_statement
 from isocenter.storage.sqlite.statements import load_queries
@@ -70,6 +71,7 @@ class SqliteInstanceIndex:
         self.worklist = SqliteWorklist(self._writer, self._readers, self._queries)
         self.performed_steps = SqlitePerformedSteps(self._writer, self._readers, self._queries)
         self.commitments = SqliteCommitments(self._writer, self._readers, self._queries)
+        self.operations = SqliteOperations(self._writer, self._readers, self._queries)
 
     def __enter__(self) -> SqliteInstanceIndex:
         return self

@@ -350,3 +350,37 @@ FROM commitment ORDER BY commitment_key DESC LIMIT ?;
 -- name: forget_commitments
 -- Drop transactions that ended before a time.
 DELETE FROM commitment WHERE state NOT IN ('requested', 'checked', 'asked') AND changed_at < ?;
+
+-- name: insert_operation
+-- Keep an operation.
+INSERT INTO operation (operation_id, type, created_at, updated_at, instructions, resources, status, percent_complete,
+    checkpoint, results, attempts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: update_operation
+-- Keep an operation as it is now.
+UPDATE operation SET updated_at = ?, status = ?, percent_complete = ?, checkpoint = ?, resources = ?, results = ?,
+    attempts = ? WHERE operation_id = ?;
+
+-- name: pause_operation
+-- Pause an operation that has not ended, or let it go on.
+UPDATE operation SET is_paused = ?, updated_at = ? WHERE operation_id = ? AND status IN ('notStarted', 'running');
+
+-- name: operation
+-- Read an operation.
+SELECT operation_id, type, created_at, updated_at, instructions, resources, status, is_paused, percent_complete,
+    checkpoint, results, attempts FROM operation WHERE operation_id = ?;
+
+-- name: open_operation_of_type
+-- Read the operation of a type that has not ended.
+SELECT operation_id, type, created_at, updated_at, instructions, resources, status, is_paused, percent_complete,
+    checkpoint, results, attempts FROM operation WHERE status IN ('notStarted', 'running') AND type = ? ORDER BY operation_key LIMIT 1;
+
+-- name: unfinished_operations
+-- Read operations that have not ended.
+SELECT operation_id, type, created_at, updated_at, instructions, resources, status, is_paused, percent_complete,
+    checkpoint, results, attempts FROM operation WHERE status IN ('notStarted', 'running') ORDER BY operation_key LIMIT ?;
+
+-- name: recent_operations
+-- Read the newest operations.
+SELECT operation_id, type, created_at, updated_at, instructions, resources, status, is_paused, percent_complete,
+    checkpoint, results, attempts FROM operation ORDER BY operation_key DESC LIMIT ?;

@@ -256,6 +256,24 @@ CREATE TABLE commitment (
 CREATE INDEX commitment_by_transaction ON commitment (side, transaction_uid);
 CREATE INDEX commitment_by_due ON commitment (due_at) WHERE state IN ('requested', 'checked', 'asked');
 
+-- Long work that callers start and ask about later; instructions, checkpoint and results are JSON.
+CREATE TABLE operation (
+    operation_key INTEGER PRIMARY KEY AUTOINCREMENT,
+    operation_id TEXT NOT NULL UNIQUE,
+    type TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL,
+    instructions BLOB NOT NULL,
+    resources TEXT NOT NULL,
+    status TEXT NOT NULL,
+    is_paused INTEGER NOT NULL DEFAULT 0,
+    percent_complete INTEGER,
+    checkpoint BLOB NOT NULL,
+    results BLOB NOT NULL,
+    attempts INTEGER NOT NULL
+) STRICT;
+CREATE INDEX operation_unfinished ON operation (operation_key) WHERE status IN ('notStarted', 'running');
+
 -- What the planner believes about sizes, fixed so that plans are the same in every archive, at every size: a partition
 -- says nothing, a UID says everything, other keys leave a handful. Rows in the table, then rows per value of each
 -- column of the index.
