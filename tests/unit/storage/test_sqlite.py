@@ -102,7 +102,7 @@ def test_a_database_of_the_first_schema_becomes_what_a_new_one_is(path: Path) ->
 
 def _schema_of(connection: apsw.Connection) -> list[tuple[str, str]]:
     rows = connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name").fetchall()
-    return [(str(name), str(sql)) for name, sql in rows]
+    return [(str(name), re.sub(r"\s*([(),])\s*|\s+", r"\1 ", str(sql))) for name, sql in rows]
 
 
 def test_an_older_database_takes_the_steps_that_it_lacks(path: Path) -> None:

@@ -12,7 +12,9 @@ from isocenter.storage.memory.commitments import MemoryCommitments
 from isocenter.storage.memory.identity import MemoryIdentityStore
 from isocenter.storage.memory.index import MemoryInstanceIndex
 from isocenter.storage.memory.operations import MemoryOperations
+from isocenter.storage.memory.partitions import MemoryPartitions
 from isocenter.storage.memory.performed_steps import MemoryPerformedSteps
+from isocenter.storage.memory.workitems import MemoryWorkitems
 from isocenter.storage.memory.worklist import MemoryWorklist
 
 __all__ = [
@@ -21,6 +23,8 @@ __all__ = [
     "MemoryIdentityStore",
     "MemoryInstanceIndex",
     "MemoryOperations",
+    "MemoryPartitions",
     "MemoryPerformedSteps",
+    "MemoryWorkitems",
     "MemoryWorklist",
 ]

@@ -30,9 +30,11 @@ from isocenter.storage.sqlite.commitments import SqliteCommitments
 from isocenter.storage.sqlite.connections import ReaderPool, Row, fetch, require_sqlite
 from isocenter.storage.sqlite.feed import FeedTimestamps, window_of
 from isocenter.storage.sqlite.operations import SqliteOperations
+from isocenter.storage.sqlite.partitions import SqlitePartitions
 from isocenter.storage.sqlite.performed_steps import SqlitePerformedSteps
 from isocenter.storage.sqlite.search import count_statement, page_statement
 from isocenter.storage.sqlite.statements import load_queries
+from isocenter.storage.sqlite.workitems import SqliteWorkitems
 from isocenter.storage.sqlite.worklist import SqliteWorklist
 from isocenter.storage.sqlite.writer import CHECKPOINT_PAGES, IndexWriter
 
@@ -72,6 +74,8 @@ class SqliteInstanceIndex:
         self.performed_steps = SqlitePerformedSteps(self._writer, self._readers, self._queries)
         self.commitments = SqliteCommitments(self._writer, self._readers, self._queries)
         self.operations = SqliteOperations(self._writer, self._readers, self._queries)
+        self.partitions = SqlitePartitions(self._writer, self._readers, self._queries)
+        self.workitems = SqliteWorkitems(self._writer, self._readers, self._queries)
 
     def __enter__(self) -> SqliteInstanceIndex:
         return self

@@ -16,6 +16,7 @@ from isocenter.domain.query import fold_caseless, person_name_words
 from isocenter.ports.index import ChangeAction, NewInstance
 from isocenter.storage.sqlite.columns import Value, values_of
 from isocenter.storage.sqlite.connections import fetch
+from isocenter.storage.sqlite.partition_key import partition_key_of
 from isocenter.storage.sqlite.recollection import (
     Counters,
     PartitionDelta,
@@ -156,8 +157,7 @@ class StoreTransaction:
     def _partition(self, partition_name: str) -> int:
         key = self._known.partitions.get(partition_name)
         if key is None:
-            found = self._connection.execute(self._queries["partition"], (partition_name,)).get
-            key = found or self._connection.execute(self._queries["insert_partition"], (partition_name,)).get
+            key = partition_key_of(self._connection, self._queries, partition_name, now=self._now)
             self._known.partitions[partition_name] = key
         if key not in self._deltas:
             self._deltas[key] = PartitionDelta()

@@ -26,7 +26,42 @@ SELECT partition_key FROM partition WHERE partition_name = ?;
 
 -- name: insert_partition
 -- Begin a partition.
-INSERT INTO partition (partition_name) VALUES (?) RETURNING partition_key;
+INSERT INTO partition (partition_name, created_at) VALUES (?, ?) RETURNING partition_key;
+
+-- name: partition_row
+-- Read a partition.
+SELECT partition_key, partition_name, created_at FROM partition WHERE partition_name = ?;
+
+-- name: partition_rows
+-- Read all partitions.
+SELECT partition_key, partition_name, created_at FROM partition ORDER BY partition_key;
+
+-- name: insert_workitem
+-- Keep a workitem, unless its UID is in use.
+INSERT OR IGNORE INTO workitem (partition_key, sop_instance_uid, state, transaction_uid, created_at, changed_at,
+    revision, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING workitem_key;
+
+-- name: update_workitem
+-- Keep a workitem in the place of an earlier revision.
+UPDATE workitem SET state = ?, transaction_uid = ?, changed_at = ?, revision = ?, content = ?
+WHERE partition_key = (SELECT partition_key FROM partition WHERE partition_name = ?) AND sop_instance_uid = ?
+    AND revision = ?
+RETURNING workitem_key, partition_key;
+
+-- name: delete_workitem_texts
+-- Forget by what a workitem was found.
+DELETE FROM workitem_text WHERE workitem_key = ?;
+
+-- name: insert_workitem_text
+-- Note by what a workitem is found.
+INSERT OR IGNORE INTO workitem_text (partition_key, attribute, form, workitem_key, text) VALUES (?, ?, ?, ?, ?);
+
+-- name: workitem
+-- Read a workitem.
+SELECT p.partition_name, w.sop_instance_uid, w.state, w.transaction_uid, w.content, w.created_at, w.changed_at,
+    w.revision
+FROM partition p JOIN workitem w ON w.partition_key = p.partition_key
+WHERE p.partition_name = ? AND w.sop_instance_uid = ?;
 
 -- name: add_totals
 -- Keep the counts of a partition.

@@ -7,8 +7,10 @@ CREATE TABLE partition (
     studies INTEGER NOT NULL DEFAULT 0,
     series INTEGER NOT NULL DEFAULT 0,
     instances INTEGER NOT NULL DEFAULT 0,
-    size_bytes INTEGER NOT NULL DEFAULT 0
+    size_bytes INTEGER NOT NULL DEFAULT 0,
+    created_at REAL NOT NULL DEFAULT 0
 ) STRICT;
+INSERT INTO partition (partition_key, partition_name, created_at) VALUES (1, 'Microsoft.Default', unixepoch('subsec'));
 
 -- The last number given of each kind. Numbers are taken inside the transaction and never given twice.
 CREATE TABLE counter (
@@ -273,6 +275,32 @@ CREATE TABLE operation (
     attempts INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX operation_unfinished ON operation (operation_key) WHERE status IN ('notStarted', 'running');
+
+-- Workitems (UPS-RS) as DICOM JSON. The Transaction UID is the lock: it stands beside the attributes, never among them.
+CREATE TABLE workitem (
+    workitem_key INTEGER PRIMARY KEY AUTOINCREMENT,
+    partition_key INTEGER NOT NULL,
+    sop_instance_uid TEXT NOT NULL,
+    state TEXT NOT NULL,
+    transaction_uid TEXT,
+    created_at REAL NOT NULL,
+    changed_at REAL NOT NULL,
+    revision INTEGER NOT NULL,
+    content BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX workitem_by_uid ON workitem (partition_key, sop_instance_uid);
+CREATE INDEX workitem_by_key ON workitem (partition_key);
+
+-- Their texts that a search looks at, in the form in which they are compared; attributes by path.
+CREATE TABLE workitem_text (
+    partition_key INTEGER NOT NULL,
+    attribute TEXT NOT NULL,
+    form TEXT NOT NULL,
+    workitem_key INTEGER NOT NULL REFERENCES workitem ON DELETE CASCADE,
+    text TEXT NOT NULL,
+    PRIMARY KEY (partition_key, attribute, form, workitem_key, text)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX workitem_text_by_workitem ON workitem_text (workitem_key, attribute);
 
 -- What the planner believes about sizes, fixed so that plans are the same in every archive, at every size: a partition
 -- says nothing, a UID says everything, other keys leave a handful. Rows in the table, then rows per value of each
