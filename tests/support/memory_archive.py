@@ -15,7 +15,13 @@ from isocenter.domain.principal import LOCAL_OWNER
 from isocenter.ports.blobs import BlobStore
 from isocenter.ports.failpoints import Failpoints
 from isocenter.ports.index import InstanceIndex
-from isocenter.storage.memory import MemoryBlobStore, MemoryInstanceIndex
+from isocenter.storage.memory import (
+    MemoryBlobStore,
+    MemoryCommitments,
+    MemoryInstanceIndex,
+    MemoryPerformedSteps,
+    MemoryWorklist,
+)
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 ANSWER_TIMEOUT_S = 30
@@ -58,7 +64,18 @@ def memory_archive(
         index=index, blobs=blobs, clock=clock, failpoints=Failpoints(), erase_after_s=settings.erase_after_s
     )
     try:
-        yield Archive(index, blobs, intake, clock, MetadataCache(), settings)
+        worklist = MemoryWorklist()
+        yield Archive(
+            index,
+            blobs,
+            intake,
+            clock,
+            MetadataCache(),
+            settings,
+            worklist=worklist,
+            performed_steps=MemoryPerformedSteps(worklist),
+            commitments=MemoryCommitments(),
+        )
     finally:
         intake.close()
 

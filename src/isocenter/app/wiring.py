@@ -96,6 +96,9 @@ def open_archive(settings: Settings) -> Iterator[Archive]:
                 metadata_cache=MetadataCache(size_max_bytes=settings.archive.metadata_cache_size_bytes),
                 settings=archive_settings(settings),
                 decoder=decoder,
+                worklist=index.worklist,
+                performed_steps=index.performed_steps,
+                commitments=index.commitments,
             )
         finally:
             intake.close()

@@ -11,8 +11,11 @@ from isocenter.dicom.shapes import HeaderShapes
 from isocenter.domain.outcome import DuplicatePolicy
 from isocenter.ports.blobs import BlobStore
 from isocenter.ports.clock import Clock
+from isocenter.ports.commitments import Commitments
 from isocenter.ports.frame_decoder import FrameDecoder
 from isocenter.ports.index import InstanceIndex
+from isocenter.ports.performed_steps import PerformedSteps
+from isocenter.ports.worklist import Worklist
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +46,6 @@ class Archive:
     header_shapes: HeaderShapes = field(default_factory=HeaderShapes)
     decoder: FrameDecoder = field(default_factory=InProcessFrameDecoder)
     """A node that serves strangers has one that decodes elsewhere (S30)."""
+    worklist: Worklist = field(kw_only=True)
+    performed_steps: PerformedSteps = field(kw_only=True)
+    commitments: Commitments = field(kw_only=True)

@@ -94,7 +94,7 @@ def set_performed_step(
     """
     principal.require(DataAction.WRITE)
     for _ in range(ATTEMPTS_MAX):
-        step = find_performed_step(steps, principal, sop_instance_uid)
+        step = _find(steps, sop_instance_uid)
         changed = _change(step, changes, now)
         if steps.replace(changed, revision=step.revision):
             return changed
@@ -137,6 +137,10 @@ def _as_utf_8(attributes: Dataset) -> Dataset:
 def find_performed_step(steps: PerformedSteps, principal: Principal, sop_instance_uid: str) -> PerformedStep:
     """Return a step. Raises NotFound, Forbidden."""
     principal.require(DataAction.READ)
+    return _find(steps, sop_instance_uid)
+
+
+def _find(steps: PerformedSteps, sop_instance_uid: str) -> PerformedStep:
     step = steps.find(sop_instance_uid)
     if step is None:
         raise NotFound("There is no performed procedure step of that UID.")

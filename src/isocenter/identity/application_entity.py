@@ -23,7 +23,7 @@ ACTIONS: Mapping[AeService, frozenset[DataAction]] = {
     AeService.GET: frozenset({DataAction.READ}),
     AeService.COMMITMENT: frozenset({DataAction.READ}),
     AeService.WORKLIST: frozenset({DataAction.READ}),
-    AeService.PERFORMED_STEP: frozenset({DataAction.WRITE}),
+    AeService.PERFORMED_STEP: frozenset({DataAction.READ, DataAction.WRITE}),
 }
 """What a service does with the archive's data."""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 import structlog
@@ -339,8 +340,9 @@ class Connection(asyncio.Protocol):
         """Do what waited for the last request to be answered."""
         if self._dispatcher.is_idle and not self._is_over:
             if self._release_when_idle:
-                self._association.release(now_s=self._runtime.loop.time())
-                self._write()
+                with suppress(AssociationOver):  # released already, and the connection about to close
+                    self._association.release(now_s=self._runtime.loop.time())
+                    self._write()
             elif self._abort_when_idle:
                 self.abort(self._abort_cause)
 

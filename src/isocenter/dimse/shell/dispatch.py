@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from isocenter.dimse.message.assembler import DatasetFragment, MessageAssembler, MessageBegun, MessageUnusable
-from isocenter.dimse.message.messages import CCancelRq, Message, RefusalRsp, Request, Response
+from isocenter.dimse.message.messages import CCancelRq, Message, NEventReportRq, RefusalRsp, Request, Response
 from isocenter.dimse.message.statuses import (
     DUPLICATE_INVOCATION,
     PENDING,
@@ -190,7 +190,8 @@ class Dispatcher:
             return
         exchange = Exchange(self._connection, context, request)
         self._exchanges[request.message_id] = exchange
-        service = self._services.find(context.abstract_syntax_uid) if context.as_scp else None
+        is_ours = context.as_scu if isinstance(request, NEventReportRq) else context.as_scp  # events go to the SCU
+        service = self._services.find(context.abstract_syntax_uid) if is_ours else None
         receive = service.receives.get(type(request)) if service is not None else None
         if receive is not None and has_dataset:
             self._sink = self._begin_stream(exchange, receive)

@@ -1,0 +1,91 @@
+"""C-FIND of the modality work list: answer who asks for work (PS3.4 K.4.1.3)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+
+from isocenter.archive.worklist import find_steps, iter_pages
+from isocenter.dicom.part10 import encoding_of
+from isocenter.dimse.codec.worklist import WorklistRequest, decode_worklist_request, encode_worklist_answer
+from isocenter.dimse.message.messages import CFindRq, CFindRsp
+from isocenter.dimse.message.statuses import CANCEL, PENDING, PENDING_WITH_WARNING, SUCCESS
+from isocenter.dimse.shell.dispatch import comment_of
+from isocenter.dimse.shell.exchange import Exchange
+from isocenter.dimse.shell.service import Service
+from isocenter.domain.application_entity import AeService
+from isocenter.domain.errors import InvalidAttributes, InvalidDataset
+from isocenter.domain.worklist import LISTED_STATES, LeavesWhen
+from isocenter.ports.worklist import Worklist
+
+MODALITY_WORKLIST_FIND = "1.2.840.10008.5.1.4.31"
+IDENTIFIER_DOES_NOT_MATCH = 0xA900
+UNABLE_TO_PROCESS = 0xC000
+"""PS3.4 table K.4-1."""
+FIRST_PAGE_COUNT = 16
+PAGE_COUNT = 128
+"""Entries that a thread encodes at once: some ten milliseconds. The first are few, so that an answer comes soon."""
+
+
+class WorklistProvider:
+    """The work list service of a node."""
+
+    def __init__(self, worklist: Worklist, *, steps_leave: LeavesWhen = LeavesWhen.COMPLETED) -> None:
+        self._worklist = worklist
+        self._states = LISTED_STATES[steps_leave]
+
+    def service(self) -> Service:
+        """Return the row of the table of services."""
+        return Service(AeService.WORKLIST, frozenset({MODALITY_WORKLIST_FIND}), performs={CFindRq: self._find})
+
+    async def _find(self, exchange: Exchange, request: CFindRq, identifier: bytes | None) -> None:
+        encoding = encoding_of(exchange.context.transfer_syntax_uid)
+        try:
+            asked = decode_worklist_request(identifier or b"", encoding, states=self._states)
+        except InvalidAttributes as error:
+            await exchange.respond(_refusal(request, IDENTIFIER_DOES_NOT_MATCH, error.message, error.tags))
+            return
+        except InvalidDataset as error:
+            await exchange.respond(_refusal(request, UNABLE_TO_PROCESS, error.message))
+            return
+        status = PENDING_WITH_WARNING if asked.has_unmatched_keys else PENDING
+        async for answer in self._answers(exchange, asked):
+            if exchange.is_cancelled:
+                break
+            await exchange.respond(_response(request, status), [answer])
+        await exchange.respond(_response(request, CANCEL if exchange.is_cancelled else SUCCESS))
+
+    async def _answers(self, exchange: Exchange, asked: WorklistRequest) -> AsyncIterator[bytes]:
+        if asked.asks_for_nothing:
+            return
+        for page in _pages(await exchange.run(find_steps, self._worklist, exchange.peer.principal, asked.query)):
+            for answer in await exchange.run(self._encode, exchange, asked, page):
+                yield answer
+
+    def _encode(self, exchange: Exchange, asked: WorklistRequest, page: Sequence[int]) -> list[bytes]:
+        encoding = encoding_of(exchange.context.transfer_syntax_uid)
+        pages = iter_pages(self._worklist, exchange.peer.principal, page)
+        return [encode_worklist_answer(asked, entry, encoding) for entries in pages for entry in entries]
+
+
+def _pages(step_keys: Sequence[int]) -> Iterator[Sequence[int]]:
+    yield from ([step_keys[:FIRST_PAGE_COUNT]] if step_keys else [])
+    for start in range(FIRST_PAGE_COUNT, len(step_keys), PAGE_COUNT):
+        yield step_keys[start : start + PAGE_COUNT]
+
+
+def _response(request: CFindRq, status: int) -> CFindRsp:
+    return CFindRsp(
+        message_id_being_responded_to=request.message_id,
+        affected_sop_class_uid=request.affected_sop_class_uid,
+        status=status,
+    )
+
+
+def _refusal(request: CFindRq, status: int, comment: str, tags: tuple[int, ...] = ()) -> CFindRsp:
+    return CFindRsp(
+        message_id_being_responded_to=request.message_id,
+        affected_sop_class_uid=request.affected_sop_class_uid,
+        status=status,
+        error_comment=comment_of(comment),
+        offending_elements=tags,
+    )
