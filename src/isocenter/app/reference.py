@@ -1,10 +1,11 @@
-"""Pages of the reference that are made from the tables they describe: settings and commands."""
+"""Pages of the reference that are made from the tables they describe: settings, commands, monitoring."""
 
 from __future__ import annotations
 
 import click
 
 from isocenter.app.cli import COMMANDS, group
+from isocenter.app.reference_monitoring import render_monitoring
 from isocenter.app.settings_table import OTHER_VARIABLES, SETTINGS, Setting
 
 WIDTH = 100
@@ -14,7 +15,11 @@ _NOTE = "<!-- Made by scripts/write_reference.py from the table in the code; a t
 
 def pages() -> dict[str, str]:
     """Return every page by its name in `docs/reference`."""
-    return {"settings.md": render_settings(), "commands.md": render_commands()}
+    return {
+        "settings.md": render_settings(),
+        "commands.md": render_commands(),
+        "monitoring.md": render_monitoring(_NOTE),
+    }
 
 
 def render_settings() -> str:

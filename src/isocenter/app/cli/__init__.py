@@ -48,9 +48,11 @@ class Entry:
 COMMANDS = (
     Entry("serve", "Run", "Run a node: archive, DICOMweb, viewer.", "serve"),
     Entry("demo", "Run", "Run a node with images in it, to look at.", "demo"),
+    Entry("echo", "Move images", "Ask another application entity whether it is there.", "echo"),
     Entry("store", "Move images", "Send DICOM files and folders to an archive.", "store"),
     Entry("find", "Move images", "Search an archive for studies, series or instances.", "find"),
     Entry("get", "Move images", "Fetch a study, series or instance as DICOM files.", "get"),
+    Entry("move", "Move images", "Have an archive send a study, series or instance to another one.", "move"),
     Entry("delete", "Move images", "Delete a study, series or instance from an archive.", "delete"),
     Entry("export", "Look after the archive", "Write instances out of a data folder as DICOM files.", "export"),
     Entry("scrub", "Look after the archive", "Verify every stored byte.", "scrub"),

@@ -8,15 +8,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from isocenter.app.cli.command import CommandWithExamples
-from isocenter.app.cli.options import json_option, url_option
+from isocenter.app.cli.options import json_option
 from isocenter.app.cli.output import count_of, print_json, print_named_rows, print_table
+from isocenter.app.cli.peers import Archive, archive_options
 from isocenter.domain.identifiers import Level
 
 if TYPE_CHECKING:
+    from isocenter.app.dimse_peer import DimsePeer
     from isocenter.dicomweb.client.client import DicomwebClient
 
-LEVELS = {"study": Level.STUDY, "series": Level.SERIES, "instance": Level.INSTANCE}
+LEVELS = {"patient": Level.PATIENT, "study": Level.STUDY, "series": Level.SERIES, "instance": Level.INSTANCE}
 COLUMNS = {
+    Level.PATIENT: (
+        ("patient", "00100010"),
+        ("patient id", "00100020"),
+        ("birth date", "00100030"),
+        ("sex", "00100040"),
+        ("studies", "00201200"),
+    ),
     Level.STUDY: (
         ("date", "00080020"),
         ("patient", "00100010"),
@@ -40,7 +49,12 @@ COLUMNS = {
     ),
 }
 _STUDY, _SERIES, _INSTANCE = ("study", "0020000D"), ("series uid", "0020000E"), ("instance", "00080018")
-UIDS = {Level.STUDY: (_STUDY,), Level.SERIES: (_STUDY, _SERIES), Level.INSTANCE: (_STUDY, _SERIES, _INSTANCE)}
+UIDS: dict[Level, tuple[tuple[str, str], ...]] = {
+    Level.PATIENT: (),
+    Level.STUDY: (_STUDY,),
+    Level.SERIES: (_STUDY, _SERIES),
+    Level.INSTANCE: (_STUDY, _SERIES, _INSTANCE),
+}
 VALUE_WIDTH_MAX = 28
 """What a column of the table may take of a line; a name and a description then stand side by side."""
 NOT_BY_DEFAULT = {Level.STUDY: (("includefield", "StudyDescription"),), Level.SERIES: (), Level.INSTANCE: ()}
@@ -55,12 +69,19 @@ PAGE_COUNT = 200
         "isocenter find PatientID=558",
         "isocenter find StudyDate=20240101-20241231 ModalitiesInStudy=CT --limit 10",
         "isocenter find --level series StudyInstanceUID=1.2.840.1 --json",
+        "isocenter find PatientName=DOE* --from PACS@10.1.2.3:11112",
     ),
 )
 @click.argument("matches", metavar="[KEY=VALUE]…", nargs=-1)
-@url_option("--from")
+@archive_options("--from")
 @click.option(
     "--level", type=click.Choice(list(LEVELS)), default="study", show_default=True, help="What each row stands for."
+)
+@click.option(
+    "--model",
+    type=click.Choice(["study", "patient"]),
+    default=None,
+    help="The information model of a DIMSE peer to search in; `patient` for the level patient, else `study`.",
 )
 @click.option(
     "--limit",
@@ -71,32 +92,38 @@ PAGE_COUNT = 200
     help="At most so many rows.",
 )
 @json_option
-def command(matches: tuple[str, ...], url: str, level: str, limit: int, as_json: bool) -> int:
-    """Search an archive for studies, series or instances.
+def command(
+    matches: tuple[str, ...], archive: Archive, level: str, model: str | None, limit: int, as_json: bool
+) -> int:
+    """Search an archive for patients, studies, series or instances.
 
-    KEY is the keyword or tag of an attribute. VALUE may hold `*` and `?`, a range of dates as
-    20240101-20241231, or several UIDs separated by commas; other parameters of QIDO-RS (includefield,
-    fuzzymatching, offset) are passed on. On a terminal each row ends with what `get` and `delete` take; elsewhere the
-    columns are separated by tabs.
+    KEY is the keyword or tag of an attribute, down sequences by dots. VALUE may hold `*` and `?`, a range of dates
+    as 20240101-20241231, or several UIDs separated by commas. Other parameters of QIDO-RS are passed on to a
+    DICOMweb service; a DIMSE peer knows includefield and fuzzymatching of them. On a terminal each row ends with
+    what `get` and `delete` take; elsewhere the columns are separated by tabs.
     """
     parameters = [_parse_match(match) for match in matches]
     asked = LEVELS[level]
-    from isocenter.app.peer import open_peer
+    if isinstance(archive, str):
+        rows = _ask_service(archive, asked, parameters, model=model, limit=limit, as_json=as_json)
+    else:
+        rows = _ask_peer(archive, asked, parameters, model=model, limit=limit)
+    if as_json:
+        print_json(rows)
+    else:
+        _print_rows(rows, asked, limit=limit)
+    return 0
 
-    with open_peer(url) as client:
-        if as_json:
-            print_json(_search(client, asked, parameters, limit=limit))
-            return 0
-        rows = _search(client, asked, [*parameters, *NOT_BY_DEFAULT[asked]], limit=limit)
+
+def _print_rows(rows: list[dict[str, Any]], asked: Level, *, limit: int) -> None:
     if not sys.stdout.isatty():
         columns = (*UIDS[asked], *COLUMNS[asked])
         print_table(_headings(columns), [[_text(row, tag) for _heading, tag in columns] for row in rows])
-        return 0
+        return
     cells = [[_text(row, tag)[:VALUE_WIDTH_MAX] for _heading, tag in COLUMNS[asked]] for row in rows]
     names = ["/".join(_text(row, tag) for _heading, tag in UIDS[asked]) for row in rows]
     print_named_rows(_headings(COLUMNS[asked]), cells, names)
     click.echo(f"{count_of(len(rows), 'row')}{' or more; --limit gives more.' if len(rows) == limit else '.'}")
-    return 0
 
 
 def _headings(columns: tuple[tuple[str, str], ...]) -> list[str]:
@@ -108,6 +135,47 @@ def _parse_match(text: str) -> tuple[str, str]:
     if not equals or not key:
         raise click.BadParameter(f"{text!r} is not KEY=VALUE, for example PatientID=558.", param_hint="'KEY=VALUE'")
     return key, value
+
+
+def _ask_service(
+    url: str, level: Level, parameters: list[tuple[str, str]], *, model: str | None, limit: int, as_json: bool
+) -> list[dict[str, Any]]:
+    if level is Level.PATIENT or model is not None:
+        raise click.UsageError("--level patient and --model are for a DIMSE peer; DICOMweb searches from studies on.")
+    from isocenter.app.peer import open_peer
+
+    wanted = parameters if as_json else [*parameters, *NOT_BY_DEFAULT[level]]
+    with open_peer(url) as client:
+        return _search(client, level, wanted, limit=limit)
+
+
+def _ask_peer(
+    peer: DimsePeer, level: Level, parameters: list[tuple[str, str]], *, model: str | None, limit: int
+) -> list[dict[str, Any]]:
+    from isocenter.app.finding import FindRequest, build_identifier, search_peer
+    from isocenter.domain.errors import InvalidRequest
+
+    if level is Level.PATIENT and model == "study":
+        raise click.UsageError("The model `study` has no level patient; leave --model out.")
+    included = [value for key, value in parameters if key == "includefield"]
+    fuzzy = [value for key, value in parameters if key == "fuzzymatching"]
+    unknown = [key for key, _value in parameters if key in {"limit", "offset"}]
+    if unknown:
+        raise click.UsageError(f"A DIMSE peer knows no {unknown[0]}; give --limit.")
+    keys = tuple((key, value) for key, value in parameters if key not in {"includefield", "fuzzymatching"})
+    request = FindRequest(
+        level,
+        keys,
+        returned=(*(tag for _heading, tag in COLUMNS[level]), *included),
+        by_patient=level is Level.PATIENT or model == "patient",
+        matches_names_fuzzily=fuzzy[-1:] == ["true"],
+        limit=limit,
+    )
+    try:
+        identifier = build_identifier(request)
+    except InvalidRequest as error:
+        raise click.BadParameter(error.message, param_hint="'KEY=VALUE'") from error
+    return search_peer(peer, request, identifier)
 
 
 def _search(

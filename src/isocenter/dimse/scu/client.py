@@ -9,6 +9,7 @@ It is released when the block ends, and aborted when it ends by an error.
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -153,7 +154,8 @@ class Opener:
         except ssl.SSLError as error:
             raise PeerUnreachable(f"TLS with {address} failed: {error.reason or error}.") from error
         except OSError as error:
-            raise PeerUnreachable(f"{address} cannot be reached: {error.strerror or error}.") from error
+            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
+            raise PeerUnreachable(f"{address} cannot be reached: {reason}.") from error
 
     def _check(self, peer: RemoteAe, connection: Connection, answer: AssociateAc | AssociateRj | None) -> None:
         address = peer.address

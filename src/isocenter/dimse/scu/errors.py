@@ -1,7 +1,9 @@
 """What can go wrong when we ask others.
 
 Refused
-└── AssociationRefused      the peer does not want this association; asking again changes nothing
+├── AssociationRefused      the peer does not want this association; asking again changes nothing
+├── ContextRefused          it does not offer what is to be asked, or not in a syntax that we know
+└── RequestFailed           it answered a request with a failure
 Unavailable
 ├── PeerUnreachable         of the tree of the domain: no connection, or no answer
 └── PeerBusy                the peer does not want it now
@@ -16,6 +18,18 @@ from isocenter.domain.errors import Refused, Unavailable
 
 class AssociationRefused(Refused):
     """The other AE rejected the association."""
+
+
+class ContextRefused(Refused):
+    """The other AE accepted no presentation context for the request."""
+
+
+class RequestFailed(Refused):
+    """The other AE answered with a failure."""
+
+    def __init__(self, message: str | None = None, *, status: int = 0x0110) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class PeerBusy(Unavailable):
