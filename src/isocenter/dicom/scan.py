@@ -5,8 +5,8 @@ It must never build a pydicom Dataset, nor touch pixel data: this is the way in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from struct import Struct
 
@@ -14,8 +14,9 @@ from isocenter.dicom.charset import DEFAULT_CHARACTER_SET, parse_character_set
 from isocenter.dicom.dictionary import AMBIGUOUS_VRS, dictionary_vr, resolve_vr
 from isocenter.dicom.model import UNDEFINED_LENGTH, PixelElement, ScannedInstance
 from isocenter.dicom.part10 import OpenedFile, open_file
-from isocenter.dicom.shapes import HeaderShapes
+from isocenter.dicom.shapes import HeaderShapes, Shape
 from isocenter.dicom.text import PLAIN_TEXT_VRS, TEXT_LENGTH_MAX, decode_plain_text, decode_text
+from isocenter.dicom.validation_plan import Plan
 from isocenter.dicom.walk import Buffer, Element, Walked, walk_dataset
 from isocenter.domain.errors import LimitExceeded
 
@@ -53,12 +54,64 @@ def scan_instance(buffer: Buffer, *, wanted: frozenset[int], shapes: HeaderShape
     return scanned
 
 
+@dataclass(frozen=True, slots=True)
+class ScannedHeader:
+    """A scanned instance with where its elements lie, for those who look at values themselves."""
+
+    scanned: ScannedInstance
+    buffer: Buffer
+    """What the elements lie in: the file, or what it inflates to."""
+    end: int
+    """Where the pixel data begins, or everything ends."""
+    elements: Sequence[Element]
+    """Those of the data set itself: the wanted ones, or more, and all of them where no plan is given."""
+    plan: Plan | None
+
+
+def scan_header(buffer: Buffer, *, wanted: frozenset[int], shapes: HeaderShapes, takes_all: bool) -> ScannedHeader:
+    """Do as `scan_instance` and return where the elements lie too: with `takes_all`, every one of them."""
+    shape = shapes.recall(buffer, wanted, has_plan=takes_all)
+    if shape is not None:
+        return _scanned_header(OpenedFile(buffer, shape.encoding, shape.dataset_offset, len(buffer)), shape, wanted)
+    opened = open_file(buffer)
+    walked = _walk(opened, None if takes_all else wanted)
+    scanned = _scanned(opened, walked, wanted)
+    kept = _only(walked, _with_context(wanted)) if takes_all else walked
+    shapes.learn(opened, kept, wanted, has_plan=takes_all)
+    return ScannedHeader(scanned, opened.buffer, walked.end, walked.elements, None)
+
+
+def scan_known_header(
+    beginning: Buffer, *, size_bytes: int, wanted: frozenset[int], shapes: HeaderShapes, takes_all: bool
+) -> ScannedHeader | None:
+    """Do the same by the first bytes of a file; None where they and the shapes known do not suffice for it."""
+    shape = shapes.recall(beginning, wanted, size_bytes=size_bytes, has_plan=takes_all)
+    if shape is None or not _has_defined_pixels(shape):
+        return None
+    return _scanned_header(OpenedFile(beginning, shape.encoding, shape.dataset_offset, size_bytes), shape, wanted)
+
+
+def _scanned_header(opened: OpenedFile, shape: Shape, wanted: frozenset[int]) -> ScannedHeader:
+    walked = shape.walked
+    scanned = _scanned(opened, walked, wanted)
+    return ScannedHeader(scanned, opened.buffer, walked.end, walked.elements, shape.plan)
+
+
+def _only(walked: Walked, wanted: frozenset[int]) -> Walked:
+    return replace(walked, elements=[element for element in walked.elements if element[0] in wanted])
+
+
+def _has_defined_pixels(shape: Shape) -> bool:
+    pixels = shape.walked.pixel_element
+    return pixels is not None and pixels.length != UNDEFINED_LENGTH
+
+
 def scan_beginning(
     beginning: Buffer, *, size_bytes: int, wanted: frozenset[int], shapes: HeaderShapes
 ) -> ScannedInstance | None:
     """Do the same by the first bytes of a file; None where they and the shapes known do not suffice for it."""
     shape = shapes.recall(beginning, wanted, size_bytes=size_bytes)
-    if shape is None or shape.walked.pixel_element is None or shape.walked.pixel_element.length == UNDEFINED_LENGTH:
+    if shape is None or not _has_defined_pixels(shape):
         return None
     return _scanned(OpenedFile(beginning, shape.encoding, shape.dataset_offset, size_bytes), shape.walked, wanted)
 
@@ -68,11 +121,10 @@ def scan_opened(opened: OpenedFile, *, wanted: frozenset[int]) -> ScannedInstanc
     return _scanned(opened, _walk(opened, wanted), wanted)
 
 
-def _walk(opened: OpenedFile, wanted: frozenset[int]) -> Walked:
+def _walk(opened: OpenedFile, wanted: frozenset[int] | None) -> Walked:
     buffer = opened.buffer
-    return walk_dataset(
-        buffer, opened.dataset_offset, len(buffer), encoding=opened.encoding, wanted=_with_context(wanted)
-    )
+    taken = None if wanted is None else _with_context(wanted)
+    return walk_dataset(buffer, opened.dataset_offset, len(buffer), encoding=opened.encoding, wanted=taken)
 
 
 def _scanned(opened: OpenedFile, walked: Walked, wanted: frozenset[int]) -> ScannedInstance:

@@ -17,6 +17,7 @@ from struct import Struct
 
 from isocenter.dicom.model import UNDEFINED_LENGTH, Encoding
 from isocenter.dicom.part10 import META_OFFSET, OpenedFile
+from isocenter.dicom.validation_plan import Plan, plan_of
 from isocenter.dicom.walk import Buffer, Element, Walked, walk_dataset
 
 SHAPES_MAX = 8
@@ -48,6 +49,8 @@ class Shape:
     dataset_offset: int
     walked: Walked
     wanted: frozenset[int]
+    plan: Plan | None
+    """Where every value lies, for those who look at all of them."""
 
 
 class HeaderShapes:
@@ -57,8 +60,10 @@ class HeaderShapes:
         self._shapes: tuple[Shape, ...] = ()
         self._seen: deque[tuple[int, int]] = deque(maxlen=SEEN_MAX)
 
-    def recall(self, buffer: Buffer, wanted: frozenset[int], *, size_bytes: int | None = None) -> Shape | None:
-        """Return the shape that a file's header has, if it is one of those remembered.
+    def recall(
+        self, buffer: Buffer, wanted: frozenset[int], *, size_bytes: int | None = None, has_plan: bool = False
+    ) -> Shape | None:
+        """Return the shape that a header has, if it is one of those remembered; with `has_plan`, one that has a plan.
 
         The buffer may be only the beginning of a file of `size_bytes`.
         """
@@ -69,13 +74,17 @@ class HeaderShapes:
                 bytes(buffer[start : shape.length]) == shape.tail
                 and length >= shape.size_min
                 and shape.wanted == wanted
+                and (shape.plan is not None or not has_plan)
                 and int.from_bytes(buffer[: shape.length], "little") & shape.mask == shape.structure
             ):
                 return shape
         return None
 
-    def learn(self, opened: OpenedFile, walked: Walked, wanted: frozenset[int]) -> None:
-        """Remember the shape of a header that was walked, once another with its pixel data at that place was seen."""
+    def learn(self, opened: OpenedFile, walked: Walked, wanted: frozenset[int], *, has_plan: bool = False) -> None:
+        """Remember the shape of a header that was walked, once another with its pixel data at that place was seen.
+
+        With `has_plan`, where each of its values lies is remembered too.
+        """
         pixels = walked.pixel_element
         if pixels is None or opened.encoding.is_deflated or pixels.value_offset > HEADER_LENGTH_MAX:
             return
@@ -83,11 +92,11 @@ class HeaderShapes:
         if sign not in self._seen:
             self._seen.append(sign)
             return
-        shape = _shape_of(opened, walked, wanted, pixels.value_offset)
+        shape = _shape_of(opened, walked, wanted, pixels.value_offset, has_plan=has_plan)
         self._shapes = (shape, *self._shapes[: SHAPES_MAX - 1])
 
 
-def _shape_of(opened: OpenedFile, walked: Walked, wanted: frozenset[int], length: int) -> Shape:
+def _shape_of(opened: OpenedFile, walked: Walked, wanted: frozenset[int], length: int, *, has_plan: bool) -> Shape:
     buffer, encoding = opened.buffer, opened.encoding
     mask = bytearray(b"\xff" * length)
     mask[:128] = bytes(128)
@@ -107,6 +116,7 @@ def _shape_of(opened: OpenedFile, walked: Walked, wanted: frozenset[int], length
         dataset_offset=opened.dataset_offset,
         walked=walked,
         wanted=wanted,
+        plan=plan_of(whole.elements) if has_plan else None,
     )
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from isocenter.dicom.model import ScannedInstance
-from isocenter.dicom.scan import scan_instance
+from isocenter.dicom.scan import ScannedHeader, scan_header, scan_instance, scan_known_header
 from isocenter.dicom.shapes import HeaderShapes
+from isocenter.dicom.validation import find_flaws
+from isocenter.dicom.validation_plan import Flaw
 from isocenter.domain.attributes import BY_TAG
 from isocenter.domain.errors import InvalidDataset
 from isocenter.modality.workload import WORKLOADS, write_workload
@@ -78,3 +80,49 @@ def test_whatever_is_changed_in_a_known_header_the_scan_is_that_of_a_walk(row: M
         for _ in range(dice.randint(1, 3)):
             changed[dice.randrange(132, end)] = dice.choice((0, 1, 2, 0x20, 0x41, 0x7F, 0xFE, 0xFF))
         assert _scan(bytes(changed), shapes) == _scan(bytes(changed), None)
+
+
+def _flaws(header: ScannedHeader) -> list[Flaw]:
+    return find_flaws(header.buffer, header.elements, end=header.end, plan=header.plan)
+
+
+@pytest.mark.parametrize("takes_all", [False, True])
+def test_a_header_is_scanned_the_same_whoever_looks_at_its_values(series: list[bytes], takes_all: bool) -> None:
+    shapes = HeaderShapes()
+    for content in series:
+        header = scan_header(content, wanted=WANTED, shapes=shapes, takes_all=takes_all)
+        assert header.scanned == scan_instance(content, wanted=WANTED)
+        assert (header.plan is not None) is (takes_all and content not in series[:2])
+
+
+def test_an_invalid_value_is_found_though_the_header_is_known(series: list[bytes]) -> None:
+    shapes = HeaderShapes()
+    for content in series[:2]:
+        assert not _flaws(scan_header(content, wanted=WANTED, shapes=shapes, takes_all=True))
+    broken = series[2].replace(b"MONOCHROME2", b"monochrome2", 1)
+    header = scan_header(broken, wanted=WANTED, shapes=shapes, takes_all=True)
+    assert header.plan is not None
+    assert [flaw.path for flaw in _flaws(header)] == ["00280004"]
+
+
+def test_the_beginning_of_a_known_header_suffices(series: list[bytes]) -> None:
+    shapes = HeaderShapes()
+    content = series[2]
+    size_bytes = len(content)
+    for other in series[:2]:
+        scan_header(other, wanted=WANTED, shapes=shapes, takes_all=True)
+    header = scan_known_header(content[:8192], size_bytes=size_bytes, wanted=WANTED, shapes=shapes, takes_all=True)
+    assert header is not None
+    assert header.scanned == scan_instance(content, wanted=WANTED)
+    assert not _flaws(header)
+    fresh = HeaderShapes()
+    assert scan_known_header(content[:8192], size_bytes=size_bytes, wanted=WANTED, shapes=fresh, takes_all=True) is None
+
+
+def test_a_shape_that_was_learned_without_its_values_is_learned_again_with_them(series: list[bytes]) -> None:
+    shapes = HeaderShapes()
+    for content in series[:2]:
+        scan_instance(content, wanted=WANTED, shapes=shapes)
+    assert shapes.recall(series[2], WANTED, has_plan=True) is None
+    scan_header(series[2], wanted=WANTED, shapes=shapes, takes_all=True)
+    assert shapes.recall(series[3], WANTED, has_plan=True) is not None
