@@ -59,7 +59,7 @@ class DicomwebApplication:
             await send({"type": "http.response.body", "body": b""})
             return
         try:
-            await response(scope, receive, send)
+            await response(request.scope, request.receive, send)
         except IsocenterError as error:  # bytes are on the way: closing the connection is all that is left to say
             _log.error("dicomweb.response_broken", reason=error.message)
             raise

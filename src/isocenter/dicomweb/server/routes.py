@@ -11,6 +11,7 @@ from starlette.responses import Response
 from isocenter.dicomweb.codec.dialect import Dialect
 from isocenter.dicomweb.server import change_feed, delete, metadata, rendered, retrieve, search, store
 from isocenter.dicomweb.server.service import Call
+from isocenter.domain.identifiers import DEFAULT_PARTITION
 from isocenter.domain.principal import DataAction
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
@@ -37,10 +38,15 @@ class Route:
 
     method: str
     pattern: str
-    action: DataAction
+    action: DataAction | None
+    """What the caller needs to be granted; None for what anybody may ask."""
     handler: Handler
+    operation: str = ""
+    """Its sub-type in the audit log (dicom-service 1.1)."""
     roots: frozenset[str] = EVERY_ROOT
     """Where it is offered; under the other roots its path is not there."""
+    is_in_partition: bool = True
+    """Whether it is about one partition; else the action must be granted for all of them."""
     segments: tuple[str, ...] = field(init=False)
     """The pattern cut at slashes."""
     _literals: tuple[str, ...] = field(init=False, repr=False, compare=False)
@@ -48,6 +54,10 @@ class Route:
     def __post_init__(self) -> None:
         object.__setattr__(self, "segments", tuple(self.pattern.split("/")))
         object.__setattr__(self, "_literals", tuple(part.lower() for part in self.segments))
+
+    def partition_name(self, parameters: Mapping[str, str]) -> str:
+        """Return the partition that a path is about."""
+        return parameters.get("partition", DEFAULT_PARTITION)
 
     def match(self, segments: Sequence[str]) -> Mapping[str, str] | None:
         """Return the named parts of a path, or None where it is not this route's."""
@@ -63,31 +73,31 @@ class Route:
 def _routes() -> list[Route]:
     read, write, remove = DataAction.READ, DataAction.WRITE, DataAction.DELETE
     table = [
-        Route("POST", "studies", write, store.store_instances),
-        Route("POST", STUDY, write, store.store_instances),
-        Route("GET", "studies", read, search.search_studies),
-        Route("GET", "series", read, search.search_series),
-        Route("GET", "instances", read, search.search_instances),
-        Route("GET", f"{STUDY}/series", read, search.search_series),
-        Route("GET", f"{STUDY}/instances", read, search.search_instances),
-        Route("GET", f"{SERIES}/instances", read, search.search_instances),
-        Route("GET", "changefeed", read, change_feed.read_change_feed),
-        Route("GET", "changefeed/latest", read, change_feed.read_latest_change),
-        Route("GET", f"{INSTANCE}/frames/{{frames}}", read, retrieve.retrieve_frames),
-        Route("GET", f"{INSTANCE}/frames/{{frames}}/rendered", read, rendered.render_frames),
-        Route("GET", f"{INSTANCE}/frames/{{frames}}/thumbnail", read, rendered.render_thumbnail),
+        Route("POST", "studies", write, store.store_instances, "store"),
+        Route("POST", STUDY, write, store.store_instances, "store"),
+        Route("GET", "studies", read, search.search_studies, "query"),
+        Route("GET", "series", read, search.search_series, "query"),
+        Route("GET", "instances", read, search.search_instances, "query"),
+        Route("GET", f"{STUDY}/series", read, search.search_series, "query"),
+        Route("GET", f"{STUDY}/instances", read, search.search_instances, "query"),
+        Route("GET", f"{SERIES}/instances", read, search.search_instances, "query"),
+        Route("GET", "changefeed", read, change_feed.read_change_feed, "change-feed", is_in_partition=False),
+        Route("GET", "changefeed/latest", read, change_feed.read_latest_change, "change-feed", is_in_partition=False),
+        Route("GET", f"{INSTANCE}/frames/{{frames}}", read, retrieve.retrieve_frames, "retrieve"),
+        Route("GET", f"{INSTANCE}/frames/{{frames}}/rendered", read, rendered.render_frames, "retrieve-rendered"),
+        Route("GET", f"{INSTANCE}/frames/{{frames}}/thumbnail", read, rendered.render_thumbnail, "retrieve-rendered"),
     ]
     for resource in (STUDY, SERIES, INSTANCE):
         table += [
-            Route("GET", resource, read, retrieve.retrieve_instances),
-            Route("GET", f"{resource}/metadata", read, metadata.retrieve_metadata),
-            Route("GET", f"{resource}/rendered", read, rendered.render_instances),
-            Route("GET", f"{resource}/thumbnail", read, rendered.render_thumbnail),
-            Route("DELETE", resource, remove, delete.delete_scope),
+            Route("GET", resource, read, retrieve.retrieve_instances, "retrieve"),
+            Route("GET", f"{resource}/metadata", read, metadata.retrieve_metadata, "retrieve-metadata"),
+            Route("GET", f"{resource}/rendered", read, rendered.render_instances, "retrieve-rendered"),
+            Route("GET", f"{resource}/thumbnail", read, rendered.render_thumbnail, "retrieve-rendered"),
+            Route("DELETE", resource, remove, delete.delete_scope, "delete"),
         ]
     for depth in range(1, BULK_PATH_DEPTH_MAX + 1):
         tail = "/".join(f"{{path{step}}}" for step in range(depth))
-        table.append(Route("GET", f"{INSTANCE}/bulkdata/{tail}", read, retrieve.retrieve_bulk_data))
+        table.append(Route("GET", f"{INSTANCE}/bulkdata/{tail}", read, retrieve.retrieve_bulk_data, "retrieve"))
     return table
 
 
