@@ -19,7 +19,9 @@ from isocenter.storage.memory import (
     MemoryBlobStore,
     MemoryCommitments,
     MemoryInstanceIndex,
+    MemoryPartitions,
     MemoryPerformedSteps,
+    MemoryWorkitems,
     MemoryWorklist,
 )
 
@@ -64,7 +66,7 @@ def memory_archive(
         index=index, blobs=blobs, clock=clock, failpoints=Failpoints(), erase_after_s=settings.erase_after_s
     )
     try:
-        worklist = MemoryWorklist()
+        worklist, partitions = MemoryWorklist(), MemoryPartitions()
         yield Archive(
             index,
             blobs,
@@ -75,6 +77,8 @@ def memory_archive(
             worklist=worklist,
             performed_steps=MemoryPerformedSteps(worklist),
             commitments=MemoryCommitments(),
+            partitions=partitions,
+            workitems=MemoryWorkitems(partitions),
         )
     finally:
         intake.close()

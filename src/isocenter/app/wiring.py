@@ -99,6 +99,8 @@ def open_archive(settings: Settings) -> Iterator[Archive]:
                 worklist=index.worklist,
                 performed_steps=index.performed_steps,
                 commitments=index.commitments,
+                partitions=index.partitions,
+                workitems=index.workitems,
             )
         finally:
             intake.close()

@@ -14,7 +14,9 @@ from isocenter.ports.clock import Clock
 from isocenter.ports.commitments import Commitments
 from isocenter.ports.frame_decoder import FrameDecoder
 from isocenter.ports.index import InstanceIndex
+from isocenter.ports.partitions import Partitions
 from isocenter.ports.performed_steps import PerformedSteps
+from isocenter.ports.workitems import Workitems
 from isocenter.ports.worklist import Worklist
 
 
@@ -49,3 +51,5 @@ class Archive:
     worklist: Worklist = field(kw_only=True)
     performed_steps: PerformedSteps = field(kw_only=True)
     commitments: Commitments = field(kw_only=True)
+    partitions: Partitions = field(kw_only=True)
+    workitems: Workitems = field(kw_only=True)
