@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -25,6 +26,40 @@ _TOO_LARGE = (
 )
 
 
+class HeadWithBody:
+    """A transport that sends the head of an answer together with what follows it at once.
+
+    uvicorn writes them one by one; each write is a system call, and wakes the reader.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._held: bytes | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send data, behind what was held; hold it where nothing is, until the loop turns."""
+        if self._held is None:
+            self._held = data
+            self._loop.call_soon(self._send_held)
+        else:
+            held, self._held = self._held, b""
+            self._transport.writelines((held, data) if held else (data,))
+
+    def _send_held(self) -> None:
+        held, self._held = self._held, None
+        if held:
+            self._transport.write(held)
+
+    def close(self) -> None:
+        """Send what is held and close."""
+        self._send_held()
+        self._transport.close()
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """HTTP/1.1 by uvicorn, with a bound on the size and the time of a request's head."""
 
@@ -34,7 +69,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
-        super().connection_made(transport)
+        super().connection_made(HeadWithBody(transport))  # type: ignore[arg-type]
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
