@@ -6,7 +6,8 @@
                                         answer every future of the batch
 
 While a batch waits for the disk, the next one gathers in the queue; that is where the speed comes
-from. Nothing is acknowledged before both syncs. If either fails, the whole batch is refused with
+from. Senders that wait for each answer come back together a moment after it: they are waited for, so
+that they share a batch and do not take turns. Nothing is acknowledged before both syncs. If either fails, the whole batch is refused with
 the reason and the pack is cut back to where it was.
 """
 
@@ -46,6 +47,12 @@ BATCH_SIZE_MAX_BYTES = 16 * 1024**2
 QUEUE_SIZE_MAX_BYTES = 256 * 1024**2
 """Instances in memory that wait for the disk; beyond it new ones are refused, so memory stays bounded."""
 COMPARE_CHUNK_BYTES = 1024**2
+GATHER_S = 0.001
+"""How long a batch waits for the senders of the one before: what a few of them take to send the next instance."""
+GATHER_COUNT_MAX = 16
+"""A batch of so many gains little by waiting for more."""
+FRUITLESS_GATHERS_MAX = 6
+"""After so many in a row in vain (senders that take their time) one in 2^6 batches still tries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,8 @@ class Arrival:
     added_head_length: int = 0
     """Bytes at the beginning that did not come with the data set but were put before it (DIMSE sends none): an instance
     that is stored with others in their place is the same."""
+    invalid_paths: tuple[str, ...] = ()
+    """Elements that metadata is to leave out."""
 
     @property
     def memory_bytes(self) -> int:
@@ -119,6 +128,11 @@ class Intake:
         self._queued_bytes = 0
         self._wake = threading.Condition()
         self._closing = False
+        self._wanted = 1
+        """How many are to be queued before the thread is woken."""
+        self._last_batch = 0
+        self._fruitless_gathers = 0
+        self._batches_until_gather = 0
         self._failure: Unavailable | None = None
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
         self._thread.start()
@@ -142,7 +156,8 @@ class Intake:
                 raise Overloaded()
             self._queue.append(_Waiting(arrival, future))
             self._queued_bytes += arrival.memory_bytes
-            self._wake.notify()
+            if len(self._queue) >= self._wanted:
+                self._wake.notify()
         return future
 
     def close(self) -> None:
@@ -172,8 +187,10 @@ class Intake:
 
     def _take(self) -> list[_Waiting]:
         with self._wake:
+            expected = self._last_batch + len(self._queue)
             while not self._queue and not self._closing:
                 self._wake.wait()
+            self._gather(min(expected, GATHER_COUNT_MAX))
             batch: list[_Waiting] = []
             size_bytes = 0
             while self._queue and len(batch) < BATCH_COUNT_MAX:
@@ -183,7 +200,23 @@ class Intake:
                 batch.append(self._queue.popleft())
                 size_bytes += length
             self._queued_bytes -= size_bytes
+            self._last_batch = len(batch)
             return batch
+
+    def _gather(self, expected: int) -> None:
+        """Wait a moment for those who sent the last batch, unless they were waited for in vain lately."""
+        if len(self._queue) >= expected or self._closing:
+            return
+        if self._batches_until_gather:
+            self._batches_until_gather -= 1
+            return
+        self._wanted = expected
+        if self._wake.wait_for(lambda: len(self._queue) >= expected or self._closing, GATHER_S):
+            self._fruitless_gathers = 0
+        else:
+            self._fruitless_gathers = min(self._fruitless_gathers + 1, FRUITLESS_GATHERS_MAX)
+            self._batches_until_gather = 2**self._fruitless_gathers
+        self._wanted = 1
 
     def _first_of_each(self, taken: list[_Waiting]) -> list[_Waiting]:
         """Return the first arrival of each identity; a second waits for the next batch, when the first is stored."""
@@ -365,6 +398,7 @@ def _new_instance(entry: _Accepted, now: float) -> NewInstance:
         source=arrival.source,
         keep_previous=arrival.policy is DuplicatePolicy.KEEP and not entry.heals,
         destinations=arrival.destinations,
+        invalid_paths=arrival.invalid_paths,
     )
 
 
