@@ -1,111 +1,121 @@
-"""A DICOM listener in this process, on an event loop of its own thread, over whatever services a test is about."""
+"""A listener over an archive, and what opens associations to it, in the event loop of a test."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import uvloop
+
+from isocenter.archive.archive import Archive
 from isocenter.dimse.scp.listener import Endpoint, Listener, ListenerLimits
+from isocenter.dimse.scp.services import ServiceSettings, node_services
 from isocenter.dimse.scu.client import Opener
-from isocenter.dimse.shell.record import AssociationRegister
+from isocenter.dimse.shell.record import AssociationRecord, AssociationRegister
 from isocenter.dimse.shell.runtime import Completions, Runtime, Times
 from isocenter.dimse.shell.service import Service, ServiceTable
+from isocenter.dimse.ul.limits import AssociationLimits
 from isocenter.domain.application_entity import RemoteAe
 from isocenter.identity.application_entity import AeTable
-from tests.support.memory_archive import FakeClock
 
-AE_TITLE = "ISOCENTER"
-HOST = "127.0.0.1"
-ANSWER_TIMEOUT_S = 60.0
-"""A call that is never answered is a fault; the test is to fail, not to hang."""
+AE_TITLE = "NODE"
+CALLER = "CALLER"
+WAIT_S = 30.0
+"""What never happens is a fault; the test is to fail, not to hang."""
 
-Result = TypeVar("Result")
-TIMES = Times(dimse_s=20.0, idle_s=60.0, connect_s=5.0)
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class NodeOptions:
+    """How a listener is to be."""
+
+    table: AeTable = field(default_factory=lambda: AeTable(AE_TITLE, accepts_unknown_callers=True))
+    limits: ListenerLimits = field(default_factory=ListenerLimits)
+    times: Times = field(default_factory=Times)
+    acse_timeout_s: float = 30.0
+    services: ServiceSettings = field(default_factory=ServiceSettings)
+    further: Sequence[Service] = ()
+    tls: ssl.SSLContext | None = None
+    client_tls: ssl.SSLContext | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DimseNode:
-    """What a test sees of the node."""
+    """A running listener."""
 
-    port: int
-    loop: asyncio.AbstractEventLoop
-    opener: Opener
+    listener: Listener
     register: AssociationRegister
-
-    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Run something on the loop of the node and return what it returns."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(ANSWER_TIMEOUT_S)
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What services are made with."""
-
-    runtime: Runtime
+    services: ServiceTable
     opener: Opener
+    """Opens associations as `CALLER`; what it opens stands in a register of its own."""
+    port: int
+
+    @property
+    def address(self) -> RemoteAe:
+        """Return the listener as an AE to be called."""
+        return RemoteAe(AE_TITLE, "127.0.0.1", self.port, uses_tls=self.opener.tls is not None)
+
+    def calling_as(self, ae_title: str) -> Opener:
+        """Return what opens associations under another title."""
+        return replace(self.opener, ae_title=ae_title)
+
+    async def ended(self, number: int) -> AssociationRecord:
+        """Return the record of the association of that number, counted from 1, once it has ended."""
+        await until(lambda: any(record.association_id == number for record in self.register.recent))
+        return next(record for record in self.register.recent if record.association_id == number)
 
 
-@dataclass(frozen=True)
-class Served:
-    """Services, and what begins and ends with them."""
-
-    services: Sequence[Service]
-    start: Callable[[], None] = lambda: None
-    stop: Callable[[], Coroutine[Any, Any, None]] | None = None
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait for a condition that the event loop brings about."""
+    async with asyncio.timeout(WAIT_S):
+        while not is_so():
+            await asyncio.sleep(0.005)
 
 
-@contextmanager
-def dimse_node(
-    make: Callable[[Tools], Served], *, remotes: tuple[RemoteAe, ...] = (), clock: FakeClock | None = None
-) -> Iterator[DimseNode]:
-    """Run a node for the length of a block; callers that are in no table are admitted."""
-    with socket.create_server((HOST, 0)) as bound, _loop() as loop, ThreadPoolExecutor(4) as executor:
-        register = AssociationRegister()
+@asynccontextmanager
+async def dimse_node(archive: Archive, options: NodeOptions | None = None) -> AsyncIterator[DimseNode]:
+    """Run a listener on a free port of loopback for the length of a block."""
+    options = options or NodeOptions()
+    loop = asyncio.get_running_loop()
+    register = AssociationRegister()
+    with ThreadPoolExecutor(4, "dicom") as executor, socket.create_server(("127.0.0.1", 0)) as endpoint:
         runtime = Runtime(
             loop=loop,
             executor=executor,
             picture_executor=executor,
             completions=Completions(loop),
-            now=(clock or FakeClock()).now,
-            times=TIMES,
+            now=lambda: datetime.now(UTC),
+            limits=AssociationLimits(
+                artim_timeout_s=options.acse_timeout_s,
+                request_timeout_s=options.acse_timeout_s,
+                idle_timeout_s=None,
+            ),
+            times=options.times,
         )
-        opener = Opener(runtime, register, AE_TITLE)
-        node = DimseNode(bound.getsockname()[1], loop, opener, register)
-
-        async def start() -> tuple[Listener, Served]:
-            served = make(Tools(runtime, opener))
-            table = AeTable(AE_TITLE, remotes, accepts_unknown_callers=True)
-            listener = Listener(runtime, register, table, ServiceTable(served.services), limits=ListenerLimits())
-            await listener.start([Endpoint(bound)])
-            served.start()
-            return listener, served
-
-        async def stop(listener: Listener, served: Served) -> None:
-            if served.stop is not None:
-                await served.stop()
+        services = node_services(archive, options.services, further=options.further)
+        listener = Listener(runtime, register, options.table, services, limits=options.limits)
+        await listener.start([Endpoint(endpoint, options.tls)])
+        opener = Opener(runtime, AssociationRegister(), CALLER, options.client_tls)
+        try:
+            yield DimseNode(listener, register, services, opener, endpoint.getsockname()[1])
+        finally:
             await listener.stop(timeout_s=1.0)
 
-        listener, served = node.run(start())
-        try:
-            yield node
-        finally:
-            node.run(stop(listener, served))
 
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a test's work on the event loop that a node has; it may not hang."""
 
-@contextmanager
-def _loop() -> Iterator[asyncio.AbstractEventLoop]:
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="dimse-node")
-    thread.start()
-    try:
-        yield loop
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+    async def bounded() -> T:
+        async with asyncio.timeout(60):
+            return await work
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(bounded())

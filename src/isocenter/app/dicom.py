@@ -14,9 +14,8 @@ import structlog
 from isocenter.app.http_protocol import bound_sending
 from isocenter.app.settings import DicomSettings, Settings
 from isocenter.archive.archive import Archive
-from isocenter.dimse.scp.echo import echo_service
 from isocenter.dimse.scp.listener import BACKLOG, Endpoint, Listener, ListenerLimits
-from isocenter.dimse.scp.store import Storage
+from isocenter.dimse.scp.services import ServiceSettings, node_services
 from isocenter.dimse.shell.record import AssociationRegister
 from isocenter.dimse.shell.runtime import Completions, Runtime, Times
 from isocenter.dimse.shell.service import ServiceTable
@@ -189,5 +188,5 @@ class DicomNode:
         )
 
     def _services(self) -> ServiceTable:
-        storage = Storage(self._archive, accepts_private_classes=self._settings.private_sop_classes == "accept")
-        return ServiceTable([echo_service()], other=storage.find)
+        accepts_private = self._settings.private_sop_classes == "accept"
+        return node_services(self._archive, ServiceSettings(accepts_private_sop_classes=accepts_private))
