@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
+from isocenter.dicomweb.codec.find_bytes import find_bytes
 from isocenter.domain.errors import InvalidRequest, TooLarge
 
 BOUNDARY_LENGTH_MAX = 200
@@ -153,7 +154,7 @@ class MultipartDecoder:
         """Read preamble or body up to the next delimiter; return where to go on, or -1 where the rest is held."""
         delimiter, search_from = self._delimiter, start
         while True:
-            found = chunk.find(delimiter, search_from)
+            found = find_bytes(chunk, delimiter, search_from)
             if found < 0:
                 self.bytes_scanned += len(chunk) - search_from
                 return self._hold(chunk, start, _start_of_partial(chunk, search_from, delimiter), events)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -32,6 +31,7 @@ from isocenter.dicomweb.codec.store_request import (
     check_part,
     parse_store_content_type,
 )
+from isocenter.dicomweb.server.request_body import iter_body
 from isocenter.dicomweb.server.service import Call
 from isocenter.domain.errors import (
     Broken,
@@ -39,7 +39,6 @@ from isocenter.domain.errors import (
     IsocenterError,
     StorageFull,
     TooLarge,
-    TooSlow,
     Unavailable,
 )
 from isocenter.domain.identifiers import parse_uid
@@ -89,7 +88,7 @@ async def store_instances(call: Call) -> Response:
 async def _receive_single(call: Call, receiver: _Receiver) -> None:
     _check_length(call)
     receiver.begin()
-    async for chunk in _iter_body(call):
+    async for chunk in iter_body(call.request, idle_max_s=call.service.body_idle_max_s):
         await receiver.write(memoryview(chunk))
     await receiver.end()
 
@@ -97,7 +96,7 @@ async def _receive_single(call: Call, receiver: _Receiver) -> None:
 async def _receive_parts(call: Call, receiver: _Receiver, body: StoreBody, boundary: str) -> None:
     decoder = MultipartDecoder(boundary)
     is_first = True
-    async for chunk in _iter_body(call):
+    async for chunk in iter_body(call.request, idle_max_s=call.service.body_idle_max_s):
         for event in decoder.feed(chunk):
             if isinstance(event, PartData):
                 await receiver.write(event.data)
@@ -116,19 +115,6 @@ def _check_length(call: Call) -> None:
     announced = call.request.headers.get("content-length", "")
     if announced.isascii() and announced.isdigit() and (len(announced) > len(str(limit)) or int(announced) > limit):
         raise TooLarge(f"The request exceeded the allowed limit of {limit} bytes.")
-
-
-async def _iter_body(call: Call) -> AsyncIterator[bytes]:
-    stream = call.request.stream()
-    while True:
-        try:
-            async with asyncio.timeout(call.service.body_idle_max_s):
-                chunk = await anext(stream)
-        except StopAsyncIteration:
-            return
-        except TimeoutError as error:
-            raise TooSlow() from error
-        yield chunk
 
 
 class _Receiver:
@@ -152,6 +138,7 @@ class _Receiver:
             self._call.archive,
             self._call.principal,
             source="stow",
+            partition_name=self._call.partition_name,
             study_instance_uid=self._study_instance_uid,
         )
 
@@ -266,7 +253,7 @@ async def _answer(call: Call, submitted: list[_Submitted], study_instance_uid: s
             failed.append(_failed(each))
     if not stored:
         _raise_if_unavailable(submitted)
-    study_url = None if study_instance_uid is None else f"{call.root}/studies/{study_instance_uid}"
+    study_url = None if study_instance_uid is None else f"{call.resource_root}/studies/{study_instance_uid}"
     content = orjson.dumps(store_response(stored, failed, call.dialect, study_url=study_url))
     return Response(content, status_code=store_status(stored, failed, call.dialect), media_type=DICOM_JSON)
 
@@ -283,7 +270,7 @@ def _stored(call: Call, submitted: _Submitted) -> StoredInstance:
         raise AssertionError
     identifier = future.result().identifier
     url = (
-        f"{call.root}/studies/{identifier.study_instance_uid}/series/{identifier.series_instance_uid}"
+        f"{call.resource_root}/studies/{identifier.study_instance_uid}/series/{identifier.series_instance_uid}"
         f"/instances/{identifier.sop_instance_uid}"
     )
     warns = call.dialect.is_azure and submitted.is_implicit_vr
