@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from isocenter.dicomweb.server.partitions import PartitionGate
 from isocenter.dicomweb.server.public_path import public_origin, public_prefix
 from isocenter.dicomweb.server.routes import ROOTS, Route, routes_under
 from isocenter.dicomweb.server.service import Call, Service
@@ -23,6 +24,8 @@ RETRY_AFTER_S = "5"
 """A group commit takes well under a second; a full disk takes a person."""
 
 REQUEST_TIMEOUT = 408
+PARTITION_DEPTH = 2
+"""`partitions/{name}` stands before the path of a resource."""
 
 _ALWAYS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 _VERSIONS = {"api-supported-versions": "1.0-prerelease, 1, 2"}
@@ -37,6 +40,7 @@ class DicomwebApplication:
         self._root_path = root_path
         self._dialect = ROOTS[root_path]
         self._routes = routes_under(root_path)
+        self._gate = PartitionGate()
         self._headers = {**_ALWAYS, **_VERSIONS} if self._dialect.is_azure else _ALWAYS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,6 +83,8 @@ class DicomwebApplication:
                 dialect=self._dialect,
                 root=public_origin(request) + public_prefix(request) + self._root_path,
             )
+            if route.is_in_partition:
+                await self._gate.enter(call, route.operation)
             return await route.handler(call), trail
         except IsocenterError as error:
             return self._error_response(error, request), trail
@@ -118,13 +124,17 @@ class DicomwebApplication:
     def _match(self, request: Request) -> tuple[Route, Mapping[str, str]]:
         path: str = request.scope["path"]
         segments = path[len(self._root_path) :].strip("/").split("/")
+        partition: dict[str, str] = {}
+        if len(segments) > PARTITION_DEPTH and segments[0].lower() == "partitions":
+            partition = {"partition": segments[1]}
+            segments = segments[PARTITION_DEPTH:]
         other_methods: list[str] = []
         method = "GET" if request.method == "HEAD" else request.method
         for route in self._routes.get(len(segments), ()):
-            parameters = route.match(segments)
+            parameters = route.match(segments) if route.is_in_partition or not partition else None
             if parameters is not None:
                 if route.method == method:
-                    return route, parameters
+                    return route, {**partition, **parameters}
                 other_methods.append(route.method)
         if other_methods:
             raise _MethodNotAllowed(sorted(set(other_methods)))

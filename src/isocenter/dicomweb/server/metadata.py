@@ -49,7 +49,7 @@ def _metadata(call: Call) -> _Answer:
     texts = metadata.iter_metadata(call.archive, call.principal, rows, with_bulk_data_uri=not call.dialect.is_azure)
     content = b"[" + b",".join(texts) + b"]"
     if not call.dialect.is_azure:
-        content = content.replace(metadata.BULK_ROOT_IN_JSON, b'"BulkDataURI":"' + call.root.encode())
+        content = content.replace(metadata.BULK_ROOT_IN_JSON, b'"BulkDataURI":"' + call.resource_root.encode())
     if accepts_gzip(call) and len(content) >= GZIP_SIZE_MIN_BYTES:
         return _Answer(entity_tag, gzip(content), is_gzipped=True)
     return _Answer(entity_tag, content)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from starlette.responses import Response
 
 from isocenter.dicomweb.codec.dialect import Dialect
-from isocenter.dicomweb.server import change_feed, delete, metadata, rendered, retrieve, search, store
+from isocenter.dicomweb.server import change_feed, delete, metadata, partitions, rendered, retrieve, search, store
 from isocenter.dicomweb.server.service import Call
 from isocenter.domain.identifiers import DEFAULT_PARTITION
 from isocenter.domain.principal import DataAction
@@ -83,6 +83,7 @@ def _routes() -> list[Route]:
         Route("GET", f"{SERIES}/instances", read, search.search_instances, "query"),
         Route("GET", "changefeed", read, change_feed.read_change_feed, "change-feed", is_in_partition=False),
         Route("GET", "changefeed/latest", read, change_feed.read_latest_change, "change-feed", is_in_partition=False),
+        Route("GET", "partitions", read, partitions.read_partitions, "partition", is_in_partition=False),
         Route("GET", f"{INSTANCE}/frames/{{frames}}", read, retrieve.retrieve_frames, "retrieve"),
         Route("GET", f"{INSTANCE}/frames/{{frames}}/rendered", read, rendered.render_frames, "retrieve-rendered"),
         Route("GET", f"{INSTANCE}/frames/{{frames}}/thumbnail", read, rendered.render_thumbnail, "retrieve-rendered"),

@@ -65,6 +65,7 @@ def _parse(call: Call, level: Level) -> SearchRequest:
         level=level,
         study_instance_uid=None if study is None else parse_uid(study),
         series_instance_uid=None if series is None else parse_uid(series),
+        partition_name=call.partition_name,
     )
 
 
@@ -80,7 +81,7 @@ def _find(call: Call, asked: SearchRequest) -> tuple[bytes | None, bool]:
 def _encode(call: Call, asked: SearchRequest, rows: list[SearchRow]) -> bytes:
     tags = return_tags(asked, call.dialect)
     beyond = frozenset(tags_beyond_index(tags))
-    encoder = RowEncoder(tags, level=asked.query.level, service_url=call.root)
+    encoder = RowEncoder(tags, level=asked.query.level, service_url=call.resource_root)
     return encoder.encode(rows, {row.newest_instance_key: _more(call, row, beyond) for row in rows} if beyond else None)
 
 

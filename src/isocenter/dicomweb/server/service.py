@@ -44,6 +44,8 @@ class Service:
 
     operations: OperationDesk | None = None
     """Where long work is handed in; None where none is done."""
+    has_partitions: bool = False
+    """Whether paths lead through data partitions (dicom-service 10)."""
 
     @property
     def is_for_pictures(self) -> bool:
@@ -79,6 +81,17 @@ class Call:
     """Address of the service as the caller sees it, up to and including `/dicom-web` or `/v2`."""
 
     @property
+    def partition_name(self) -> str:
+        """Return the partition that the path leads into."""
+        return self.parameters.get("partition", DEFAULT_PARTITION)
+
+    @property
+    def resource_root(self) -> str:
+        """Return what the address of a study or workitem begins with: where the path led into a partition, that too."""
+        name = self.parameters.get("partition")
+        return self.root if name is None else f"{self.root}/partitions/{name}"
+
+    @property
     def archive(self) -> Archive:
         """Return the archive."""
         return self.service.archive
@@ -112,5 +125,5 @@ class Call:
             study_instance_uid=parse_uid(self.parameters["study"]),
             series_instance_uid=None if series is None else parse_uid(series),
             sop_instance_uid=None if instance is None else parse_uid(instance),
-            partition_name=DEFAULT_PARTITION,
+            partition_name=self.partition_name,
         )
