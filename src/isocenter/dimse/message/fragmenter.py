@@ -9,6 +9,10 @@ from isocenter.dimse.message.messages import Message
 from isocenter.dimse.ul.limits import PDU_LENGTH_MAX
 from isocenter.dimse.ul.pdu import PDV_HEADER_LENGTH, Buffer, Pdv
 
+PADDING = b"\0"
+"""Behind a data set of odd length, which the standard does not know and some senders make: the last PDV must be even
+too (PS3.8 annex E.2), and receivers of DCMTK's kind wait half a minute for the rest of an odd one."""
+
 
 def iter_pdvs(
     context_id: int, message: Message, *, dataset: Iterable[Buffer] | None, pdu_length_max: int
@@ -52,4 +56,4 @@ def _iter_pieces(chunks: Iterable[Buffer], size: int) -> Iterator[Buffer]:
             yield view[start : min(start + size, even_length)]
         odd = bytes(view[even_length:])
     if odd:
-        yield odd
+        yield odd + PADDING
