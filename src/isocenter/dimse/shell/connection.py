@@ -40,6 +40,7 @@ from isocenter.dimse.ul.events import (
     ReleaseRequested,
 )
 from isocenter.dimse.ul.pdu import AbortReason, AbortSource, AssociateAc, AssociateRj, AssociateRq, Buffer
+from isocenter.dimse.ul.query_extensions import agreed_extensions
 from isocenter.domain.principal import Principal
 
 _log = structlog.get_logger()
@@ -132,6 +133,11 @@ class Connection(asyncio.Protocol):
         """Return the contexts that were agreed, by id."""
         return self._association.contexts
 
+    def agreed_extensions(self, sop_class_uid: str) -> bytes:
+        """Return what was agreed of the extended negotiation of a SOP class, a byte for each field."""
+        answer = self._association.answer
+        return b"" if answer is None else agreed_extensions(answer, sop_class_uid)
+
     @property
     def is_open(self) -> bool:
         """Tell whether messages can still be sent."""
@@ -175,10 +181,15 @@ class Connection(asyncio.Protocol):
         await self._free_to_send()
         waiting = self._dispatcher.expect(request, on_pending)
         self.record.note_message(request, is_sent=True)
-        if isinstance(dataset, AsyncIterator):
-            await self.send_stream(context_id, request, dataset)
-        else:
-            self.send(context_id, request, dataset)
+        try:
+            if isinstance(dataset, AsyncIterator):
+                await self.send_stream(context_id, request, dataset)
+            else:
+                self.send(context_id, request, dataset)
+        except BaseException:
+            if not waiting.cancel():
+                waiting.exception()  # looked at, so that nobody is told that it never was
+            raise
         return await waiting
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Iterator
 
 from isocenter.dimse.message.command_set import encode_command
-from isocenter.dimse.message.fragmenter import fragment_length_max, iter_pdvs
+from isocenter.dimse.message.fragmenter import PADDING, fragment_length_max, iter_pdvs
 from isocenter.dimse.message.messages import Message
 from isocenter.dimse.ul.pdu import Buffer, Pdv
 
@@ -25,13 +25,28 @@ async def stream_message(
     command = encode_command(message, has_dataset=True)
     ready = list(_cut(context_id, command, size, is_command=True, is_last=True))
     piece: Buffer = b""
+    odd = b""
     async for following in dataset:
         if piece:
             ready += _cut(context_id, piece, size, is_command=False, is_last=False)
         if ready:
             yield ready
-        ready, piece = [], following
+        ready = []
+        piece, odd = _split_even(odd, following)
+    if odd:
+        ready += _cut(context_id, piece, size, is_command=False, is_last=False) if piece else []
+        piece = odd + PADDING
     yield [*ready, *_cut(context_id, piece, size, is_command=False, is_last=True)]
+
+
+def _split_even(before: bytes, data: Buffer) -> tuple[Buffer, bytes]:
+    """Return data, behind a byte that was left over, without a last odd byte; and that byte."""
+    if before:  # rare: the piece is copied for it
+        data = before + bytes(data)
+    if not len(data) % 2:
+        return data, b""
+    view = memoryview(data)
+    return view[:-1], bytes(view[-1:])
 
 
 def _cut(context_id: int, data: Buffer, size: int, *, is_command: bool, is_last: bool) -> Iterator[Pdv]:
