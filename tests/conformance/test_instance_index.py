@@ -620,3 +620,16 @@ def test_every_attribute_that_is_kept_comes_back(instance_index: InstanceIndex) 
     new = new_instance(identifier)
     expected = {**values, **known, "SOPClassUID": new.sop_class_uid}
     assert {keyword: row.attributes[one.tag] for keyword, one in BY_KEYWORD.items()} == expected
+
+
+def test_elements_that_metadata_leaves_out_stay_with_their_version(instance_index: InstanceIndex) -> None:
+    paths = ("00080020", "00400275/0/00400007")
+    flawed, sound = replace(new_instance(identify(1)), invalid_paths=paths), new_instance(identify(2))
+    keys = _commit(instance_index, flawed, sound)
+    assert instance_index.invalid_paths([*keys, 999]) == {keys[0]: paths}
+    [replaced] = _commit(instance_index, new_instance(identify(1)))
+    assert instance_index.invalid_paths([*keys, replaced]) == {}
+    [kept] = _commit(instance_index, replace(flawed, keep_previous=True))
+    assert instance_index.invalid_paths([kept]) == {kept: paths}
+    instance_index.delete(scope_of(identify(1)), now=NOW, erase_due_at=DUE)
+    assert instance_index.invalid_paths([kept]) == {}

@@ -33,6 +33,8 @@ class ArchiveSettings:
     """How long deleted bytes stay for readers that are in the middle of them."""
     transcode_size_max_bytes: int = 100 * 1024**2
     """Above this only the stored form is given (dicom-service 3.2)."""
+    validates_fully: bool = False
+    """Refuse by Azure's versions what has any invalid element (`EnableFullDicomItemValidation`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from isocenter.dicom.minimum_rules import INVALID_UID, element_message
 from isocenter.dicom.model import ScannedInstance
 from isocenter.domain.attributes import BY_TAG
 from isocenter.domain.errors import InvalidDataset
@@ -14,6 +15,7 @@ SOP_INSTANCE_UID = 0x00080018
 STUDY_INSTANCE_UID = 0x0020000D
 SERIES_INSTANCE_UID = 0x0020000E
 NUMBER_OF_FRAMES = 0x00280008
+TRANSFER_SYNTAX_UID = 0x00020010
 
 INTEGER_STRING_LENGTH_MAX = 12
 """PS3.5 table 6.2-1, IS."""
@@ -30,9 +32,9 @@ def identify(scanned: ScannedInstance, *, partition_name: str = DEFAULT_PARTITIO
     required = (STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, SOP_INSTANCE_UID, SOP_CLASS_UID)
     comments = [comment for tag in required if (comment := _objection(scanned.attributes, tag))]
     if not is_uid(scanned.encoding.transfer_syntax_uid):  # it is written into headers of answers
-        comments.append(f"DICOM100: (0002,0010) - Dicom element 'TransferSyntaxUID' failed validation: {_UID_RULE}")
+        comments.append(comment_on(TRANSFER_SYNTAX_UID, element_message("TransferSyntaxUID", "UI", INVALID_UID)))
     if comments:
-        raise InvalidDataset("; ".join(comments))
+        raise InvalidDataset("; ".join(comments), comments=tuple(comments))
     return InstanceIdentifier(
         study_instance_uid=scanned.attributes[STUDY_INSTANCE_UID],
         series_instance_uid=scanned.attributes[SERIES_INSTANCE_UID],
@@ -42,19 +44,20 @@ def identify(scanned: ScannedInstance, *, partition_name: str = DEFAULT_PARTITIO
 
 
 def _objection(attributes: Mapping[int, str], tag: int) -> str | None:
-    label = f"({tag >> 16:04x},{tag & 0xFFFF:04x})"
     value = attributes.get(tag)
     if not value:
-        return f"DICOM100: {label} - The required tag '{label}' is missing."
-    if not is_uid(value):
-        return f"DICOM100: {label} - Dicom element '{BY_TAG[tag].keyword}' failed validation for VR 'UI': {_UID_RULE}"
-    return None
+        return comment_on(tag, missing(tag))
+    return None if is_uid(value) else comment_on(tag, element_message(BY_TAG[tag].keyword, "UI", INVALID_UID))
 
 
-_UID_RULE = (
-    "DICOM Identifier is invalid. Value length should not exceed the maximum length of 64 characters. "
-    "Value should contain characters in '0'-'9' and '.'. Each component must start with non-zero number."
-)
+def comment_on(tag: int, message: str) -> str:
+    """Return a comment on an attribute in the service's form (dicom-service 2.4)."""
+    return f"DICOM100: ({tag >> 16:04x},{tag & 0xFFFF:04x}) - {message}"
+
+
+def missing(tag: int) -> str:
+    """Return what is said of a required attribute that is not there or has no value."""
+    return f"The required tag '({tag >> 16:04x},{tag & 0xFFFF:04x})' is missing."
 
 
 def number_of_frames(scanned: ScannedInstance) -> int:

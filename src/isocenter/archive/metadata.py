@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import orjson
+
 from isocenter.archive.archive import Archive
 from isocenter.archive.retrieve import read_header
-from isocenter.dicom.json import BulkPolicy, encode_instance_json, select_json
+from isocenter.dicom.json import (
+    Attribute,
+    BulkPolicy,
+    dataset_json,
+    encode_instance_json,
+    select_json,
+    without_paths,
+)
 from isocenter.domain.errors import NotFound
 from isocenter.domain.principal import DataAction, Principal
 from isocenter.ports.index import InstanceRow
@@ -35,30 +44,47 @@ def iter_metadata(
 ) -> Iterator[bytes]:
     """Yield the DICOM JSON object of each instance.
 
-    With `with_bulk_data_uri`, bulk values are referred to under `BULK_ROOT`, else left out (dicom-service 3.5).
+    With `with_bulk_data_uri`, everything is there, bulk values by reference under `BULK_ROOT`; else as Azure's service
+    has it: without them, and without what its version 2 found invalid (dicom-service 2.5, 3.5).
     """
     principal.require(DataAction.READ)
     variant = "uri" if with_bulk_data_uri else "plain"
     for row in rows:
         text = archive.metadata_cache.get(row.instance_key, variant)
         if text is None:
-            policy = BulkPolicy.drop()
+            header = read_header(archive, row)
             if with_bulk_data_uri:
                 policy = BulkPolicy.by_reference(bulk_root(row), inline_length_max=INLINE_MAX_BYTES)
-            text = encode_instance_json(read_header(archive, row), bulk=policy)
+                text = encode_instance_json(header, bulk=policy)
+            else:
+                text = _encode_valid(archive, row, header)
             archive.metadata_cache.put(row.instance_key, variant, text)
         yield text
 
 
+def _encode_valid(archive: Archive, row: InstanceRow, header: bytes) -> bytes:
+    invalid = archive.index.invalid_paths([row.instance_key]).get(row.instance_key)
+    if invalid is None:
+        return encode_instance_json(header, bulk=BulkPolicy.drop())
+    return orjson.dumps(without_paths(dataset_json(header, bulk=BulkPolicy.drop()), invalid))
+
+
 def select_attributes(
-    archive: Archive, principal: Principal, instance_key: int, tags: frozenset[int]
-) -> dict[str, object]:
-    """Return some attributes of an instance as DICOM JSON, for those that the index does not keep."""
+    archive: Archive, principal: Principal, instance_key: int, tags: frozenset[int], *, only_valid: bool = False
+) -> dict[str, Attribute]:
+    """Return some attributes of an instance as DICOM JSON, for those that the index does not keep.
+
+    With `only_valid`, without what version 2 of Azure's service found invalid.
+    """
     principal.require(DataAction.READ)
     row = archive.index.instance(instance_key)
     if row is None:
         raise NotFound("The specified instance cannot be found.")
-    return dict(select_json(read_header(archive, row), tags))
+    selected = select_json(read_header(archive, row), tags)
+    if only_valid:
+        invalid = archive.index.invalid_paths([instance_key])
+        selected = without_paths(selected, invalid.get(instance_key, ()))
+    return selected
 
 
 def entity_tag(rows: list[InstanceRow], *, is_single_instance: bool) -> str:

@@ -14,8 +14,12 @@ from dataclasses import dataclass
 import structlog
 
 from isocenter.archive.identify import SOP_CLASS_UID, WANTED_TAGS, identify, number_of_frames
+from isocenter.archive.validate import Findings, validate, validation_of
 from isocenter.dicom.frames import build_frame_table
-from isocenter.dicom.scan import scan_instance
+from isocenter.dicom.model import ScannedInstance
+from isocenter.dicom.scan import scan_header, scan_instance
+from isocenter.dicom.shapes import HeaderShapes
+from isocenter.dicom.walk import Buffer
 from isocenter.domain.errors import InvalidDataset, StorageFailed
 from isocenter.ports.blobs import BlobAddress, BlobPosition, BlobRecord, BlobStore
 from isocenter.ports.clock import Clock
@@ -114,20 +118,33 @@ def new_instance_of(blobs: BlobStore, record: BlobRecord) -> NewInstance:
     Raises InvalidDataset where the bytes are no instance by today's rules.
     """
     with blobs.view(record.address) as content:
-        scanned = scan_instance(content, wanted=WANTED_TAGS)
+        scanned, findings = _scan(content, source=record.label.source)
         table = build_frame_table(content, scanned, number_of_frames=number_of_frames(scanned))
     return NewInstance(
         identifier=identify(scanned, partition_name=record.label.identifier.partition_name),
         sop_class_uid=scanned.attributes[SOP_CLASS_UID],
         transfer_syntax_uid=scanned.encoding.transfer_syntax_uid,
-        attributes=dict(scanned.attributes),
+        attributes=dict(scanned.attributes if findings is None else findings.attributes),
         address=record.address,
         header_length=min(scanned.header_length, record.address.length),
         frame_table=table.encode() if table is not None else b"",
         received_at=record.label.received_at,
         source=record.label.source,
         keep_previous=record.label.supersedes,
+        invalid_paths=() if findings is None else findings.invalid_paths,
     )
+
+
+def _scan(content: Buffer, *, source: str) -> tuple[ScannedInstance, Findings | None]:
+    """Scan a record and validate it as when it came in; what was kept then is kept, whatever the rules say today."""
+    validation = validation_of(source)
+    if validation is None:
+        return scan_instance(content, wanted=WANTED_TAGS), None
+    header = scan_header(content, wanted=WANTED_TAGS, shapes=HeaderShapes(), takes_all=validation.looks_at_all)
+    try:
+        return header.scanned, validate(header, validation)
+    except InvalidDataset:
+        return header.scanned, None
 
 
 def _cut(blobs: BlobStore, end: BlobPosition, kept_length: int) -> int:

@@ -13,13 +13,21 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from isocenter.archive.archive import Archive
-from isocenter.archive.identify import SOP_CLASS_UID, WANTED_TAGS, identify, number_of_frames
+from isocenter.archive.identify import (
+    SOP_CLASS_UID,
+    STUDY_INSTANCE_UID,
+    WANTED_TAGS,
+    comment_on,
+    identify,
+    number_of_frames,
+)
 from isocenter.archive.intake import Arrival
+from isocenter.archive.validate import Findings, validate, validation_of
 from isocenter.dicom.frames import build_frame_table
 from isocenter.dicom.model import ScannedInstance
-from isocenter.dicom.scan import scan_beginning, scan_instance
+from isocenter.dicom.scan import ScannedHeader, scan_beginning, scan_header, scan_instance, scan_known_header
 from isocenter.dicom.shapes import HEADER_LENGTH_MAX
-from isocenter.domain.errors import InvalidDataset, TooLarge, UnexpectedInstance
+from isocenter.domain.errors import StudyMismatch, TooLarge, UnexpectedInstance
 from isocenter.domain.identifiers import DEFAULT_PARTITION
 from isocenter.domain.outcome import DuplicatePolicy, StoreOutcome
 from isocenter.domain.principal import DataAction, Principal
@@ -58,7 +66,10 @@ class Reception:
         self._size_bytes = 0
         self._spool: BlobSpool | None = None
         self._announced = announced
+        self._validation = validation_of(source, is_full=archive.settings.validates_fully)
         self.scanned: ScannedInstance | None = None
+        self.findings: Findings | None = None
+        """What validation found, where one was asked for and the instance can be kept."""
         if announced is not None:
             self.write(announced.head)
 
@@ -118,16 +129,19 @@ class Reception:
         """
         if self._spool is not None or len(self._chunks) < 2:
             return None
-        scanned = scan_beginning(
-            self._beginning(),
-            size_bytes=self._size_bytes,
-            wanted=WANTED_TAGS,
-            shapes=self._archive.header_shapes,
-        )
+        scanned = self._scan_beginning(self._beginning())
         if scanned is None:
             return None
         content = tuple(self._chunks)
         return self._submit(lambda: self._arrival(scanned, content, b""))
+
+    def _scan_beginning(self, beginning: Buffer) -> ScannedInstance | ScannedHeader | None:
+        size_bytes, shapes, validation = self._size_bytes, self._archive.header_shapes, self._validation
+        if validation is None:
+            return scan_beginning(beginning, size_bytes=size_bytes, wanted=WANTED_TAGS, shapes=shapes)
+        return scan_known_header(
+            beginning, size_bytes=size_bytes, wanted=WANTED_TAGS, shapes=shapes, takes_all=validation.looks_at_all
+        )
 
     def _submit(self, make_arrival: Callable[[], Arrival]) -> Future[StoreOutcome]:
         try:
@@ -164,16 +178,21 @@ class Reception:
             return self._scan(view, None)
 
     def _scan(self, buffer: Buffer, content: Buffer | None) -> Arrival:
-        scanned = scan_instance(buffer, wanted=WANTED_TAGS, shapes=self._archive.header_shapes)
-        return self._arrival(scanned, content, buffer)
+        shapes, validation = self._archive.header_shapes, self._validation
+        if validation is None:
+            return self._arrival(scan_instance(buffer, wanted=WANTED_TAGS, shapes=shapes), content, buffer)
+        header = scan_header(buffer, wanted=WANTED_TAGS, shapes=shapes, takes_all=validation.looks_at_all)
+        return self._arrival(header, content, buffer)
 
-    def _arrival(self, scanned: ScannedInstance, content: Payload | None, buffer: Buffer) -> Arrival:
+    def _arrival(self, found: ScannedInstance | ScannedHeader, content: Payload | None, buffer: Buffer) -> Arrival:
         """Return what is to become durable; `buffer` is asked for where pixel data is encapsulated."""
-        self.scanned = scanned
+        self.scanned = scanned = found.scanned if isinstance(found, ScannedHeader) else found
+        if isinstance(found, ScannedHeader) and self._validation is not None:
+            self.findings = validate(found, self._validation)
         identifier = identify(scanned, partition_name=self._partition_name)
         expected = self._study_instance_uid
         if expected is not None and identifier.study_instance_uid != expected:
-            raise InvalidDataset(_STUDY_MISMATCH)
+            raise StudyMismatch(comments=(comment_on(STUDY_INSTANCE_UID, _STUDY_MISMATCH),))
         if self._announced is not None:
             _require_announced(self._announced, identifier.sop_instance_uid, scanned.attributes[SOP_CLASS_UID])
         table = build_frame_table(buffer, scanned, number_of_frames=number_of_frames(scanned))
@@ -181,7 +200,7 @@ class Reception:
             identifier=identifier,
             sop_class_uid=scanned.attributes[SOP_CLASS_UID],
             transfer_syntax_uid=scanned.encoding.transfer_syntax_uid,
-            attributes=dict(scanned.attributes),
+            attributes=dict(scanned.attributes if self.findings is None else self.findings.attributes),
             header_length=min(scanned.header_length, self._size_bytes),
             frame_table=table.encode() if table is not None else b"",
             source=self._source,
@@ -190,6 +209,7 @@ class Reception:
             spool=self._spool,
             size_bytes=self._size_bytes,
             added_head_length=len(self._announced.head) if self._announced is not None else 0,
+            invalid_paths=() if self.findings is None else self.findings.invalid_paths,
         )
 
 
@@ -200,9 +220,7 @@ def _require_announced(announced: Announcement, sop_instance_uid: str, sop_class
         raise UnexpectedInstance("The SOP instance of the data set is not the one announced.")
 
 
-_STUDY_MISMATCH = (
-    "DICOM100: (0020,000d) - The StudyInstanceUid in the payload does not match the specified StudyInstanceUid."
-)
+_STUDY_MISMATCH = "The StudyInstanceUid in the payload does not match the specified StudyInstanceUid."
 
 
 def begin_store(
@@ -217,8 +235,8 @@ def begin_store(
 ) -> Reception:
     """Begin to take in one instance; with `study_instance_uid`, only one of that study.
 
-    With `announced`, what is written is a data set, and only that of this instance. Raises Forbidden where the
-    principal may not write.
+    With `announced`, what is written is a data set, and only that of this instance. How valid its
+    values must be depends on the source (`validate`). Raises Forbidden where the principal may not write.
     """
     principal.require(DataAction.WRITE)
     return Reception(

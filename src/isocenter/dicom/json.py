@@ -7,7 +7,7 @@ padding in UI only, elsewhere it is part of the value as it was sent. Whatever t
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import isfinite, isnan
@@ -66,6 +66,19 @@ def encode_instance_json(header: Buffer, *, bulk: BulkPolicy) -> bytes:
 def dataset_json(header: Buffer, *, bulk: BulkPolicy) -> dict[str, Attribute]:
     """Return the same as a Python value, for those who add to it."""
     return _encode(open_file(header), None, bulk)
+
+
+def without_paths(dataset: dict[str, Attribute], paths: Iterable[str]) -> dict[str, Attribute]:
+    """Return a data set after taking out the elements that paths name (`00400275/0/00400007`), where they are there."""
+    for path in paths:
+        *steps, last = path.split("/")
+        item: dict[str, Attribute] | None = dataset
+        for tag, number in zip(steps[::2], steps[1::2], strict=True):
+            items = item.get(tag, {}).get("Value", []) if item is not None else []
+            item = items[int(number)] if int(number) < len(items) else None
+        if item is not None:
+            item.pop(last, None)
+    return dataset
 
 
 def select_json(header: Buffer, tags: frozenset[int], *, bulk: BulkPolicy | None = None) -> dict[str, Attribute]:

@@ -11,6 +11,7 @@
     │   ├── InvalidSetting          a setting that is unknown or cannot have that value
     │   ├── InvalidDataset          bytes that are not an instance that can be kept
     │   │   ├── LimitExceeded       beyond a limit on depth, count, length or expansion
+    │   │   ├── StudyMismatch       an instance of another study than the one named
     │   │   └── UnexpectedInstance  another instance than the one announced
     │   ├── NotAcceptable           no representation fits what the caller accepts
     │   ├── UnsupportedMediaType    a body in a form that is not taken
@@ -114,9 +115,22 @@ class InvalidSetting(Refused):
 class InvalidDataset(Refused):
     """The bytes are not a DICOM instance that can be stored."""
 
+    def __init__(self, message: str | None = None, *, comments: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.comments = comments
+        """What is to be said of single attributes, to the sender alone: it may hold values."""
+
+    def without_frames(self) -> Self:
+        """Return the same error without its traceback."""
+        return type(self)(self.message, comments=self.comments)
+
 
 class LimitExceeded(InvalidDataset):
     """The data set exceeds a limit of the parser."""
+
+
+class StudyMismatch(InvalidDataset):
+    """The StudyInstanceUID of the data set does not match that of the study it is stored to."""
 
 
 class UnexpectedInstance(InvalidDataset):

@@ -15,7 +15,6 @@ from isocenter.domain.identifiers import InstanceIdentifier, Scope
 from isocenter.domain.query import Query, SearchRow
 from isocenter.ports.blobs import BlobAddress, BlobPosition
 
-
 TIMESTAMP_DIGITS = 6
 """Timestamps of the feed are whole microseconds, so that what a client reads is what it can ask for."""
 
@@ -56,6 +55,8 @@ class NewInstance:
     """Where an instance of that identity is there: keep it as the original version, else its bytes are to be erased."""
     destinations: tuple[str, ...] = ()
     """A delivery row is written for each."""
+    invalid_paths: tuple[str, ...] = ()
+    """Elements whose values are not valid: metadata leaves them out (dicom-service 2.5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,10 @@ class InstanceIndex(Protocol):
 
     def frame_table(self, instance_key: int) -> bytes:
         """Return the encoded frame table of an instance; empty if it has none."""
+        ...
+
+    def invalid_paths(self, instance_keys: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
+        """Return the elements that metadata leaves out, of those of the instances that have any."""
         ...
 
     def search(self, query: Query) -> list[SearchRow]:

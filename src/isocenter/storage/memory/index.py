@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from isocenter.domain.attributes import (
@@ -236,6 +236,13 @@ class MemoryInstanceIndex:
     def frame_table(self, instance_key: int) -> bytes:
         """Return the encoded frame table of an instance; empty if it has none."""
         return next((one.new.frame_table for one in self._versions() if one.key == instance_key), b"")
+
+    def invalid_paths(self, instance_keys: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
+        """Return the elements that metadata leaves out, of those of the instances that have any."""
+        asked = set(instance_keys)
+        return {
+            one.key: one.new.invalid_paths for one in self._versions() if one.key in asked and one.new.invalid_paths
+        }
 
     def search(self, query: Query) -> list[SearchRow]:
         """Return the rows that match, newest first."""

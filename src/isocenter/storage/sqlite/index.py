@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import disk_usage
 from types import TracebackType
@@ -188,6 +188,13 @@ class SqliteInstanceIndex:
         with self._readers.connection() as connection:
             table: bytes | None = connection.execute(self._queries["frame_table"], (instance_key,)).get
         return table or b""
+
+    def invalid_paths(self, instance_keys: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
+        """Return the elements that metadata leaves out, of those of the instances that have any."""
+        bindings = {"instance_keys": json.dumps(list(instance_keys))}
+        with self._readers.connection() as connection:
+            rows = fetch(connection, self._queries["invalid_paths"], bindings)
+        return {int(key): tuple(str(paths).split("\n")) for key, paths in rows}
 
     def search(self, query: Query) -> list[SearchRow]:
         """Return the rows that match, newest first."""

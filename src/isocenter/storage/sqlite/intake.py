@@ -57,6 +57,7 @@ class StoreTransaction:
         self._instances: list[Row] = []
         self._changes: list[Row] = []
         self._deliveries: list[Row] = []
+        self._invalid_paths: list[Row] = []
         self._pending: set[tuple[int, str]] = set()
         self._studies: dict[int, StudyEntry] = {}
         self._series: dict[int, SeriesEntry] = {}
@@ -81,6 +82,8 @@ class StoreTransaction:
         self._instances.append(_instance_row(new, key, series, has_original))
         self._note_change(study.partition_key, identifier, key, is_update)
         self._note_deliveries(new.destinations, key)
+        if new.invalid_paths:
+            self._invalid_paths.append((key, "\n".join(new.invalid_paths)))
         return key
 
     def _count(self, study: StudyEntry, series: SeriesEntry, new: NewInstance, is_update: bool) -> None:
@@ -219,7 +222,9 @@ class StoreTransaction:
                 self._write_series(series)
         self._connection.executemany(self._queries["insert_instance"], self._instances)
         self._connection.executemany(self._queries["insert_delivery"], self._deliveries)
+        self._connection.executemany(self._queries["insert_invalid_paths"], self._invalid_paths)
         self._instances.clear()
+        self._invalid_paths.clear()
         self._deliveries.clear()
         self._pending.clear()
 

@@ -229,6 +229,16 @@ SELECT sequence FROM counter;
 -- Read the frame table of a version.
 SELECT frame_table FROM instance WHERE instance_key = ?;
 
+-- name: insert_invalid_paths
+-- Note the elements of a version that metadata leaves out.
+INSERT INTO invalid_attribute (instance_key, paths) VALUES (?, ?);
+
+-- name: invalid_paths
+-- Read the elements that metadata leaves out, for a list of versions (a JSON array).
+SELECT i.instance_key, i.paths
+FROM json_each(:instance_keys) AS asked
+CROSS JOIN invalid_attribute i ON i.instance_key = asked.value;
+
 -- name: addresses
 -- Walk every stored version.
 SELECT i.instance_key, s.study_instance_uid, e.series_instance_uid, i.sop_instance_uid, p.partition_name, i.container,

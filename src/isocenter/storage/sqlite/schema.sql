@@ -154,6 +154,12 @@ CREATE UNIQUE INDEX instance_by_series ON instance (series_key, sop_instance_uid
 CREATE INDEX instance_by_uid ON instance (partition_key, sop_instance_uid);
 CREATE INDEX instance_by_key ON instance (partition_key);
 
+-- Elements whose values are not valid, by path, one a line: metadata leaves them out. Instances without any have no row.
+CREATE TABLE invalid_attribute (
+    instance_key INTEGER PRIMARY KEY REFERENCES instance ON DELETE CASCADE,
+    paths TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE change_feed (
     sequence INTEGER PRIMARY KEY,
     partition_key INTEGER NOT NULL,
