@@ -92,6 +92,8 @@ class GrantKind(StrEnum):
     CODE = "code"
     REFRESH = "refresh"
     SESSION = "session"
+    SIGN_IN = "sign-in"
+    """A person who was sent to an external issuer to sign in."""
 
 
 @dataclass(frozen=True, slots=True)

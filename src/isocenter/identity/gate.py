@@ -92,7 +92,7 @@ class Gate:
             self._remembered.pop(b"c" + _digest(cookie), None)
 
     def _from_token(self, token: str) -> tuple[Principal, float]:
-        claims, issuer = self._verifier.verify(token)
+        claims, issuer = self._verifier.verify_access_token(token)
         rules = self._rules if isinstance(issuer, ExternalIssuer) else None
         principal = principal_of_claims(claims, directory=self._directory, rules=rules)
         return principal, min(float(claims["exp"]) + SKEW_MAX_S, self._now() + REMEMBERED_S)

@@ -48,8 +48,13 @@ def principal_of_claims(claims: Claims, *, directory: Directory, rules: RoleRule
     name = _text(claims, "preferred_username") or _text(claims, "upn") or _text(claims, "name") or application_id
     if "scp" in claims and DELEGATED_SCOPES.isdisjoint(_text(claims, "scp").lower().split()):
         return Principal(name, frozenset(), object_id, application_id)  # signed in, but not for this service
-    roles = [] if rules is None else [role for one in _values(claims, rules.claim) if (role := rules.role(one))]
+    roles = [] if rules is None else claimed_roles(claims, rules)
     return with_roles(name, object_id, application_id, roles, directory.assignments(object_id) if object_id else ())
+
+
+def claimed_roles(claims: Claims, rules: RoleRules) -> list[Role]:
+    """Return the roles of ours that an external issuer's claims name."""
+    return [role for one in _values(claims, rules.claim) if (role := rules.role(one))]
 
 
 def with_roles(

@@ -60,8 +60,14 @@ class TokenVerifier:
         self._audiences = [form for one in audiences for form in (one.rstrip("/"), one.rstrip("/") + "/")]
         self._now = now
 
+    def verify_access_token(self, token: str) -> tuple[Claims, TokenIssuer]:
+        """Return what an access token claims and who issued it; raises Unauthenticated with the reason."""
+        claims, issuer = self.verify(token)
+        _refuse_id_token(claims)
+        return claims, issuer
+
     def verify(self, token: str) -> tuple[Claims, TokenIssuer]:
-        """Return what a token claims and who issued it; raises Unauthenticated with the reason."""
+        """Return what a token of any use claims and who issued it; raises Unauthenticated with the reason."""
         header = read_header(token)
         issuer = self._issuer(token)
         key = _key(issuer, header)
@@ -89,7 +95,6 @@ class TokenVerifier:
         if not issuer.issued(claims):
             raise Unauthenticated("The issuer of the token is not accepted.")
         self._check_times(claims)
-        _refuse_id_token(claims)
         return claims, issuer
 
     def _issuer(self, token: str) -> TokenIssuer:

@@ -18,9 +18,9 @@ CONSOLE_POLICY = "; ".join(
         "style-src 'self'",
         "img-src 'self'",
         "connect-src 'self'",
-        "form-action 'self'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
+        "form-action 'self'",
     )
 )
 PAGE_HEADERS = {
@@ -44,10 +44,18 @@ class Templates:
         )
         self._environment.globals["version"] = f"{zlib.crc32(b''.join(self._static.values())):08x}"
 
-    def page(self, name: str, values: Mapping[str, object], *, status_code: int = 200) -> Response:
-        """Return a rendered page with the headers that every page of the console has."""
+    def page(
+        self, name: str, values: Mapping[str, object], *, status_code: int = 200, form_target: str = ""
+    ) -> Response:
+        """Return a rendered page with the headers that every page of the console has.
+
+        `form_target` is an origin where a form of the page may lead in the end, besides our own.
+        """
         text = self._environment.get_template(name).render(values)
-        return Response(text, status_code, media_type="text/html", headers=PAGE_HEADERS)
+        headers = PAGE_HEADERS
+        if form_target:
+            headers = {**PAGE_HEADERS, "Content-Security-Policy": f"{CONSOLE_POLICY} {form_target}"}
+        return Response(text, status_code, media_type="text/html", headers=headers)
 
     def static_routes(self) -> list[BaseRoute]:
         """Return the routes of style sheet, script and icon; their addresses carry a version and are kept for good."""

@@ -7,14 +7,16 @@ bookmarked; a file that is not there is a 404. Endpoints are plain functions: St
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from isocenter.dicomweb.server.public_path import public_prefix
+from isocenter.domain.errors import Unauthenticated
 from isocenter.web.console_page import Templates
+from isocenter.web.to_sign_in import to_sign_in
 from isocenter.web.viewer_assets import Member, ViewerArchive, accepts_gzip
 from isocenter.web.viewer_page import ViewerSettings, render_config, render_index, viewer_policy
 
@@ -28,14 +30,25 @@ NONCE_SIZE_BYTES = 16
 _COMMON_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
 
-def viewer_routes(archive: ViewerArchive | None, settings: ViewerSettings) -> list[BaseRoute]:
+def viewer_routes(
+    archive: ViewerArchive | None,
+    settings: ViewerSettings,
+    *,
+    authenticate: Callable[[Mapping[str, str]], object] | None = None,
+) -> list[BaseRoute]:
     """Return the routes of the viewer, to be mounted at the root of the node.
 
-    Without an archive every page below `/viewer` explains how to get it.
+    Without an archive every page below `/viewer` explains how to get it. With `authenticate`, whoever it does not know
+    is sent to sign in first; the viewer's files are everybody's, what it shows is guarded by DICOMweb.
     """
     templates = Templates()
 
     def page(request: Request) -> Response:
+        if authenticate is not None and settings.login_path is not None:
+            try:
+                authenticate(request.headers)
+            except Unauthenticated:
+                return to_sign_in(request, settings.login_path)
         prefix = public_prefix(request)
         if archive is None:
             return _missing_page(templates, prefix=prefix, settings=settings)

@@ -28,6 +28,8 @@ from isocenter.identity.provider.refusal import (
 from isocenter.identity.provider.scopes import asked_for_person
 
 STATE_LENGTH_MAX = 8192
+_AUTHORITY = re.compile(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?", re.ASCII)
+"""Host and port, and nobody's name before them; it stands in a policy of ours."""
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 
@@ -126,7 +128,13 @@ def is_redirect_uri(uri: str) -> bool:
         parts = urlsplit(uri)
     except ValueError:
         return False
-    if parts.fragment or "#" in uri or not parts.hostname or parts.username is not None or not uri.isprintable():
+    if (
+        "#" in uri
+        or " " in uri
+        or not parts.hostname
+        or not uri.isprintable()
+        or not _AUTHORITY.fullmatch(parts.netloc)
+    ):
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from isocenter.dicomweb.server.public_path import public_prefix
-from isocenter.domain.errors import IsocenterError
+from isocenter.domain.errors import IsocenterError, Unauthenticated
 from isocenter.domain.identifiers import Level, parse_uid
 from isocenter.domain.principal import Principal
 from isocenter.domain.query import Query, SearchRow
@@ -24,6 +24,7 @@ from isocenter.domain.statuses import statuses_of
 from isocenter.web.console_page import Templates
 from isocenter.web.pages.study_filter import PAGE_SIZES, StudyFilter, parse_study_filter, periods
 from isocenter.web.pages.study_row import SeriesRow, series_rows, study_row
+from isocenter.web.to_sign_in import to_sign_in
 from isocenter.web.viewer import VIEWER_PATH
 
 SERIES_SHOWN_MAX = 200
@@ -49,11 +50,13 @@ def console_routes(
     *,
     authenticate: Callable[[Mapping[str, str]], Principal],
     dicomweb_path: str = "/dicom-web",
+    login_path: str | None = None,
     today: Callable[[], date] = date.today,
 ) -> list[BaseRoute]:
     """Return the routes of the console, to be mounted at the root of the node.
 
-    `authenticate` learns from request headers (names in lower case) who calls, and raises Unauthenticated.
+    `authenticate` learns from request headers (names in lower case) who calls, and raises Unauthenticated: then
+    `login_path` is where the person can sign in.
     """
     templates = Templates()
 
@@ -62,12 +65,19 @@ def console_routes(
         def answer(request: Request) -> Response:
             try:
                 return endpoint(request)
+            except Unauthenticated as error:
+                if login_path is None:
+                    return refused(request, error)
+                return to_sign_in(request, login_path)
             except IsocenterError as error:
-                status = statuses_of(error).http_status
-                values = {"prefix": public_prefix(request), "status": status, "message": error.message}
-                return templates.page("error.html", values, status_code=status)
+                return refused(request, error)
 
         return answer
+
+    def refused(request: Request, error: IsocenterError) -> Response:
+        status = statuses_of(error).http_status
+        values = {"prefix": public_prefix(request), "status": status, "message": error.message}
+        return templates.page("error.html", values, status_code=status)
 
     def series_of(principal: Principal, study_instance_uid: str) -> list[SeriesRow]:
         query = Query(Level.SERIES, study_instance_uid=study_instance_uid, limit=SERIES_SHOWN_MAX)
@@ -83,6 +93,7 @@ def console_routes(
         prefix = public_prefix(request)
         values = {
             "prefix": prefix,
+            "user": principal.name if login_path is not None else "",
             "dicomweb": prefix + dicomweb_path,
             "viewer": prefix + VIEWER_PATH,
             "origin": f"{request.url.scheme}://{request.url.netloc}",

@@ -57,3 +57,7 @@ if (form instanceof HTMLFormElement) {
   addEventListener("pageshow", () => fields().forEach(field => (field.disabled = false)));
   form.querySelector("select")?.addEventListener("change", () => form.requestSubmit());
 }
+
+// A sign-in goes on by itself; without this script a person presses the button.
+/** @type {HTMLFormElement | null} */ (document.querySelector("form[data-send]"))?.requestSubmit();
+/** @type {HTMLAnchorElement | null} */ (document.querySelector("a[data-go]"))?.click();

@@ -1,0 +1,36 @@
+"""The body of a form, read with a bound; and where a sign-in may lead to."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from isocenter.domain.errors import TooLarge, UnsupportedMediaType
+
+BODY_SIZE_MAX_BYTES = 64 * 1024
+"""A form of ours has some hundred bytes; a token request with an assertion some thousand."""
+FIELDS_MAX = 100
+FORM_TYPE = "application/x-www-form-urlencoded"
+
+
+async def read_pairs(request: Request) -> list[tuple[str, str]]:
+    """Return the fields of a form; raises UnsupportedMediaType, TooLarge."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != FORM_TYPE:
+        raise UnsupportedMediaType(f"The body must be of the type {FORM_TYPE}.")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_SIZE_MAX_BYTES:
+            raise TooLarge(f"The request exceeded the allowed limit of {BODY_SIZE_MAX_BYTES} bytes.")
+    try:
+        return parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=FIELDS_MAX)
+    except ValueError as error:
+        raise TooLarge(f"The form has more than {FIELDS_MAX} fields.") from error
+
+
+def local_path(wanted: str, *, otherwise: str) -> str:
+    """Return a path of this site to go on to; anything that could lead elsewhere is ignored."""
+    is_local = wanted.startswith("/") and wanted[1:2] not in ("/", "\\") and wanted.isprintable() and "\\" not in wanted
+    return wanted if is_local else otherwise
