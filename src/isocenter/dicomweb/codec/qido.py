@@ -24,7 +24,8 @@ STANDARD_LIMIT_MAX = 10_000
 """Rows of one answer, about 10 MB of JSON; also what is answered where the client names no limit."""
 OFFSET_MAX = 2**31 - 1
 
-_SCALARS = frozenset({"limit", "offset", "fuzzymatching"})
+_SCALARS = {"limit": "Limit", "offset": "Offset", "fuzzymatching": "FuzzyMatching"}
+"""Parameters that may stand there once, with the name that a refusal calls them by (dicom-service 9.4)."""
 _IGNORED_BY_STANDARD = frozenset({"accept", "charset", "emptyvaluematching", "multiplevaluematching", "token"})
 """Parameters of PS3.18 8.3 that are no attributes and change nothing here."""
 _BAD_CHARACTERS = "The query string included invalid characters."
@@ -37,6 +38,17 @@ class IncludeFields:
 
     is_all: bool = False
     tags: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchParameters:
+    """What a query string says beside attributes."""
+
+    limit: int
+    offset: int
+    is_fuzzy: bool
+    include: IncludeFields
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +76,40 @@ def parse_search(
 
     Raises InvalidRequest with the sentence for the client.
     """
-    parameters, attributes = _split_parameters(query_string, dialect)
+    parameters, attributes = parse_parameters(query_string, dialect)
     scope = Query(
         level=level,
         study_instance_uid=study_instance_uid,
         series_instance_uid=series_instance_uid,
-        limit=_limit(parameters.get("limit"), dialect),
-        offset=_number("offset", parameters.get("offset"), default=0, lowest=0, highest=OFFSET_MAX),
+        limit=parameters.limit,
+        offset=parameters.offset,
         partition_name=partition_name,
     )
-    is_fuzzy = _is_true("fuzzymatching", parameters.get("fuzzymatching"))
-    include, unknown = _include_fields(parameters.get("includefield"), dialect)
     parse_attributes = qido_azure.parse_attributes if dialect.is_azure else qido_standard.parse_attributes
-    found = parse_attributes(attributes, scope, is_fuzzy=is_fuzzy)
+    found = parse_attributes(attributes, scope, is_fuzzy=parameters.is_fuzzy)
     return SearchRequest(
         query=_with_matches(scope, found.matches),
-        include=include,
+        include=parameters.include,
         matched_tags=found.tags,
-        warnings=(*found.warnings, *unknown),
+        warnings=(*found.warnings, *parameters.warnings),
     )
+
+
+def parse_parameters(query_string: str, dialect: Dialect) -> tuple[SearchParameters, list[tuple[str, str]]]:
+    """Return what a query string says beside attributes, and the attributes with their values.
+
+    Raises InvalidRequest with the sentence for the client.
+    """
+    parameters, attributes = _split_parameters(query_string, dialect)
+    include, unknown = _include_fields(parameters.get("includefield"), dialect)
+    found = SearchParameters(
+        limit=_limit(parameters.get("limit"), dialect),
+        offset=_number("Offset", parameters.get("offset"), default=0, lowest=0, highest=OFFSET_MAX),
+        is_fuzzy=_is_true("FuzzyMatching", parameters.get("fuzzymatching")),
+        include=include,
+        warnings=tuple(unknown),
+    )
+    return found, attributes
 
 
 def _with_matches(scope: Query, matches: tuple[Match, ...]) -> Query:
@@ -113,9 +140,9 @@ def _split_parameters(query_string: str, dialect: Dialect) -> tuple[dict[str, li
             parameters.setdefault(name, []).append(value)
         elif dialect.is_azure or name not in _IGNORED_BY_STANDARD:
             attributes.append((key, value))
-    for name in _SCALARS.intersection(parameters):
+    for name in _SCALARS.keys() & parameters:
         if len(parameters[name]) > 1:
-            raise _invalid(name, _REPEATED)
+            raise _invalid(_SCALARS[name], _REPEATED)
     return parameters, attributes
 
 
@@ -125,9 +152,9 @@ def _invalid(name: str, reason: str) -> InvalidRequest:
 
 def _limit(values: list[str] | None, dialect: Dialect) -> int:
     if dialect.is_azure:
-        return _number("limit", values, default=AZURE_LIMIT_DEFAULT, lowest=1, highest=AZURE_LIMIT_MAX)
+        return _number("Limit", values, default=AZURE_LIMIT_DEFAULT, lowest=1, highest=AZURE_LIMIT_MAX)
     # A larger limit is not an error: the client is told that there is more (PS3.18 8.3.4.4).
-    asked = _number("limit", values, default=STANDARD_LIMIT_MAX, lowest=1, highest=OFFSET_MAX)
+    asked = _number("Limit", values, default=STANDARD_LIMIT_MAX, lowest=1, highest=OFFSET_MAX)
     return min(asked, STANDARD_LIMIT_MAX)
 
 
@@ -138,14 +165,14 @@ def _number(name: str, values: list[str] | None, *, default: int, lowest: int, h
     if not (text.isascii() and text.isdigit() and len(text) <= 10):
         if text.removeprefix("-").isdigit():
             raise _out_of_range(name, lowest, highest)
-        raise _invalid(name, f"The value is not valid for {name.capitalize()}.")
+        raise _invalid(name, f"The value is not valid for {name}.")
     if not lowest <= int(text) <= highest:
         raise _out_of_range(name, lowest, highest)
     return int(text)
 
 
 def _out_of_range(name: str, lowest: int, highest: int) -> InvalidRequest:
-    return _invalid(name, f"The field {name.capitalize()} must be between {lowest} and {highest}.")
+    return _invalid(name, f"The field {name} must be between {lowest} and {highest}.")
 
 
 def _is_true(name: str, values: list[str] | None) -> bool:

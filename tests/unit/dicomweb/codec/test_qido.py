@@ -40,16 +40,16 @@ def test_limit_and_offset_have_defaults_and_bounds(
 @pytest.mark.parametrize(
     ("query_string", "name", "reason"),
     [
-        ("limit=0", "limit", "The field Limit must be between 1 and 200."),
-        ("limit=201", "limit", "The field Limit must be between 1 and 200."),
-        ("limit=-1", "limit", "The field Limit must be between 1 and 200."),
-        ("limit=many", "limit", "The value is not valid for Limit."),
-        ("limit=", "limit", "The value is not valid for Limit."),
-        ("limit=1&limit=2", "limit", "Cannot specify parameter more than once."),
-        ("offset=-1", "offset", "The field Offset must be between 0 and 2147483647."),
-        ("offset=1.5", "offset", "The value is not valid for Offset."),
-        ("fuzzymatching=1", "fuzzymatching", "The value must be 'true' or 'false'."),
-        ("fuzzymatching=true&FuzzyMatching=true", "fuzzymatching", "Cannot specify parameter more than once."),
+        ("limit=0", "Limit", "The field Limit must be between 1 and 200."),
+        ("limit=201", "Limit", "The field Limit must be between 1 and 200."),
+        ("limit=-1", "Limit", "The field Limit must be between 1 and 200."),
+        ("limit=many", "Limit", "The value is not valid for Limit."),
+        ("limit=", "Limit", "The value is not valid for Limit."),
+        ("limit=1&limit=2", "Limit", "Cannot specify parameter more than once."),
+        ("offset=-1", "Offset", "The field Offset must be between 0 and 2147483647."),
+        ("offset=1.5", "Offset", "The value is not valid for Offset."),
+        ("fuzzymatching=1", "FuzzyMatching", "The value must be 'true' or 'false'."),
+        ("fuzzymatching=true&FuzzyMatching=true", "FuzzyMatching", "Cannot specify parameter more than once."),
     ],
 )
 def test_a_bad_parameter_is_refused_by_name(query_string: str, name: str, reason: str) -> None:
