@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from isocenter.app.index_lock import holding_index
 from isocenter.app.instance_files import Written, has_bytes, instance_path, write_instance
 from isocenter.app.settings import Settings
 from isocenter.app.wiring import INDEX_FILE, SystemClock, open_archive, open_stores
@@ -27,6 +28,7 @@ from isocenter.domain.query import Query
 from isocenter.ports.blobs import BlobAddress
 from isocenter.ports.index import InstanceRow
 from isocenter.storage.packs.store import LocalPackBlobStore
+from isocenter.storage.sqlite.carry_over import carry_over
 from isocenter.storage.sqlite.index import SqliteInstanceIndex
 
 REBUILD_SUFFIX = ".rebuild"
@@ -54,13 +56,25 @@ def rebuild_index(
     require_archive(settings)
     path = settings.storage.index_dir / INDEX_FILE
     fresh = path.with_name(path.name + REBUILD_SUFFIX)
-    with _open_blobs(settings) as blobs:
-        settings.storage.index_dir.mkdir(parents=True, exist_ok=True)
+    with _open_blobs(settings) as blobs, holding_index(settings.storage.index_dir):
         erased = _pending_erasures(path)
         _remove_database(fresh)
         with closing(SqliteInstanceIndex(fresh)) as index:
+            is_whole = _carry_over(path, fresh)
             report = reindex(index=index, blobs=blobs, clock=SystemClock(), erased=erased, on_progress=on_progress)
+        report.has_lost_records = not is_whole
         return report, _swap(fresh, path)
+
+
+def _carry_over(path: Path, fresh: Path) -> bool:
+    """Take what no pack knows from the old index; tell whether that could be done."""
+    if not path.exists():
+        return True
+    try:
+        carry_over(path, fresh)
+    except (IsocenterError, OSError):
+        return False
+    return True
 
 
 @contextmanager

@@ -47,6 +47,8 @@ class ReindexReport:
     damaged: list[DamagedRecord] = field(default_factory=list)
     refused_count: int = 0
     refused: list[RefusedRecord] = field(default_factory=list)
+    has_lost_records: bool = False
+    """What no pack knows (work list, performed steps, workitems) could not be taken from the old index."""
 
 
 def reindex(

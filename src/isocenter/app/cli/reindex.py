@@ -20,7 +20,8 @@ def command(data_dir: str | None, config_file: Path | None, assignments: tuple[s
     """Rebuild the index from the packs alone.
 
     The node must not run. The new index is built beside the old one and takes its place when it is whole;
-    the old one is kept as a copy. Every packed byte is read and verified on the way. Exit code 1 where
+    the old one is kept as a copy. Every packed byte is read and verified on the way; what no pack knows
+    (work list, performed steps, commitments, workitems) is taken from the old index. Exit code 1 where
     damage was found: everything intact is in the new index all the same.
     """
     settings = settings_of(data_dir=data_dir, config_file=config_file, assignments=assignments)
@@ -41,6 +42,8 @@ def command(data_dir: str | None, config_file: Path | None, assignments: tuple[s
         f"Indexed {count_of(report.instances, 'instance')}; {report.damaged_count} damaged places, "
         f"{report.refused_count} not indexed."
     )
+    if report.has_lost_records:
+        click.echo("The old index could not be read: work list, performed steps, commitments and workitems are lost.")
     if backup is not None:
         click.echo(f"The index before is kept as {backup}.")
-    return 1 if report.damaged_count or report.refused_count else 0
+    return 1 if report.damaged_count or report.refused_count or report.has_lost_records else 0

@@ -92,6 +92,7 @@ class CommitmentProvider:
         *,
         find_peer: Callable[[str], RemoteAe | None],
         accepts_private_classes: bool = True,
+        look_interval_s: float = LOOK_INTERVAL_S,
     ) -> None:
         """Make one; `find_peer` tells where the AE of a title can be called."""
         self._archive = archive
@@ -100,6 +101,7 @@ class CommitmentProvider:
         self._opener = opener
         self._find_peer = find_peer
         self._accepts_private_classes = accepts_private_classes
+        self._look_interval_s = look_interval_s
         self._in_hand: dict[int, asyncio.Task[None]] = {}
         self._places = asyncio.Semaphore(IN_HAND_MAX)
         self._checking = asyncio.Semaphore(1)
@@ -210,7 +212,7 @@ class CommitmentProvider:
                 _log.error("commitment.look_failed", reason=error.message)
             except Exception:  # outermost loop: what is due waits for the next look
                 _log.exception("commitment.look_broken")
-            await asyncio.sleep(LOOK_INTERVAL_S)
+            await asyncio.sleep(self._look_interval_s)
 
     def _take_in_hand(self, commitment: Commitment, origin: _Origin | None) -> None:
         key = commitment.commitment_key

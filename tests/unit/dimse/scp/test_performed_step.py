@@ -22,7 +22,7 @@ from isocenter.domain.principal import LOCAL_OWNER
 from isocenter.domain.worklist import WorklistQuery
 from isocenter.storage.memory import MemoryPerformedSteps, MemoryWorklist
 from tests.support.dicom_files import quiet_pydicom
-from tests.support.dimse_node import AE_TITLE, HOST, DimseNode, Served, dimse_node
+from tests.support.dimse_thread import AE_TITLE, HOST, DimseNode, Served, dimse_node
 from tests.support.memory_archive import FakeClock
 
 GENERATED = "2.25.4711"

@@ -18,7 +18,7 @@ from isocenter.domain.principal import LOCAL_OWNER
 from isocenter.domain.worklist import LeavesWhen, ScheduledStepReference, StepState
 from isocenter.storage.memory import MemoryWorklist
 from tests.support.dicom_files import quiet_pydicom
-from tests.support.dimse_node import AE_TITLE, HOST, DimseNode, Served, dimse_node
+from tests.support.dimse_thread import AE_TITLE, HOST, DimseNode, Served, dimse_node
 
 SUCCESS, PENDING, PENDING_WITH_WARNING, CANCEL = 0x0000, 0xFF00, 0xFF01, 0xFE00
 

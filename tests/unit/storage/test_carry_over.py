@@ -1,0 +1,106 @@
+"""What no pack knows survives a rebuild of the index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import apsw
+import pytest
+
+from isocenter.domain.commitment import CommitmentRequest, InstanceReference, NewCommitment, Side
+from isocenter.domain.errors import StorageFailed
+from isocenter.domain.performed_step import PerformedStep, PerformedStepState
+from isocenter.domain.worklist import ScheduledStepReference, WorklistQuery
+from isocenter.storage.sqlite import SqliteInstanceIndex
+from isocenter.storage.sqlite.carry_over import CARRIED_TABLES, carry_over
+from isocenter.storage.sqlite.migrate import migrate_to_current
+from tests.support.instances import identify, new_instance, scope_of
+from tests.support.worklist_items import item, step
+
+DERIVED_TABLES = {
+    "partition",
+    "counter",
+    "study",
+    "study_name_word",
+    "series",
+    "study_modality",
+    "instance",
+    "invalid_attribute",
+    "change_feed",
+    "delivery",
+    "erasure",
+    "pack_position",
+}
+"""What a rebuild finds out from the packs, or begins anew."""
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> tuple[Path, Path]:
+    return tmp_path / "old.sqlite", tmp_path / "fresh.sqlite"
+
+
+@pytest.fixture
+def indexes(paths: tuple[Path, Path]) -> Iterator[tuple[SqliteInstanceIndex, SqliteInstanceIndex]]:
+    with ExitStack() as stack:
+        old, fresh = (stack.enter_context(SqliteInstanceIndex(path)) for path in paths)
+        yield old, fresh
+
+
+def test_every_table_is_carried_over_or_derived() -> None:
+    connection = apsw.Connection(":memory:")
+    migrate_to_current(connection)
+    rows = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    tables = {str(name) for (name,) in rows}
+    assert tables == DERIVED_TABLES | set(CARRIED_TABLES)
+
+
+def test_work_list_steps_and_transactions_come_along(
+    paths: tuple[Path, Path], indexes: tuple[SqliteInstanceIndex, SqliteInstanceIndex]
+) -> None:
+    old, fresh = indexes
+    first, second = old.worklist.add([item(1, step("S1")), item(2)], now=1.0)
+    old.worklist.remove([second.item_key])
+    named = ScheduledStepReference("1.2.1", "S1")
+    performed = PerformedStep("1.9.1", PerformedStepState.IN_PROGRESS, b"content", (named,), "CT1", 2.0, 2.0)
+    old.performed_steps.create(performed)
+    request = CommitmentRequest("1.9", (InstanceReference("1.1", "2.1"),), 1)
+    opened = old.commitments.open(NewCommitment(Side.PROVIDER, request, "CT1", "ISOCENTER", 3.0), due_at=3.0)
+    carry_over(*paths)
+    (entry,) = fresh.worklist.entries(fresh.worklist.find(WorklistQuery()))
+    assert entry == old.worklist.entries(old.worklist.find(WorklistQuery()))[0]
+    assert (entry.item_key, entry.state.value) == (first.item_key, "IN PROGRESS")
+    assert fresh.performed_steps.find("1.9.1") == performed
+    assert fresh.commitments.find(Side.PROVIDER, "1.9") == opened
+    (third,) = fresh.worklist.add([item(3)], now=4.0)
+    assert third.item_key > second.item_key
+
+
+def test_partitions_keep_the_numbers_that_rows_refer_to(
+    paths: tuple[Path, Path], indexes: tuple[SqliteInstanceIndex, SqliteInstanceIndex]
+) -> None:
+    old, fresh = indexes
+    for name in ("one", "two"):
+        old.commit([new_instance(identify(1, partition=name))], now=1.0, erase_due_at=1.0)
+    carry_over(*paths)
+    fresh.commit([new_instance(identify(1, partition="two"))], now=1.0, erase_due_at=1.0)
+    assert _partitions(paths[1]) == _partitions(paths[0])
+    assert fresh.totals().instances == 1
+    assert fresh.delete(scope_of(identify(1, partition="two")), now=2.0, erase_due_at=2.0) == 1
+
+
+def _partitions(path: Path) -> list[tuple[int, str]]:
+    rows = apsw.Connection(str(path)).execute("SELECT partition_key, partition_name FROM partition ORDER BY 1")
+    return [(int(key), str(name)) for key, name in rows]
+
+
+def test_an_old_file_that_cannot_be_read_leaves_the_fresh_one_as_it_was(
+    paths: tuple[Path, Path],
+) -> None:
+    old, fresh = paths
+    old.write_bytes(b"this is no database" * 100)
+    with SqliteInstanceIndex(fresh) as index:
+        with pytest.raises(StorageFailed):
+            carry_over(old, fresh)
+        assert index.worklist.count() == 0
