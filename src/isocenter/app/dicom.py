@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -14,15 +15,20 @@ import structlog
 from isocenter.app.http_protocol import bound_sending
 from isocenter.app.settings import DicomSettings, Settings
 from isocenter.archive.archive import Archive
+from isocenter.dimse.scp.commitment import CommitmentProvider
 from isocenter.dimse.scp.listener import BACKLOG, Endpoint, Listener, ListenerLimits
+from isocenter.dimse.scp.performed_step import PerformedStepProvider
 from isocenter.dimse.scp.services import ServiceSettings, node_services
+from isocenter.dimse.scp.worklist import WorklistProvider
+from isocenter.dimse.scu.client import Opener
 from isocenter.dimse.shell.record import AssociationRegister
 from isocenter.dimse.shell.runtime import Completions, Runtime, Times
 from isocenter.dimse.shell.service import ServiceTable
-from isocenter.dimse.shell.tls import TlsSettings, server_context
+from isocenter.dimse.shell.tls import TlsSettings, client_context, server_context
 from isocenter.dimse.ul.limits import AssociationLimits
 from isocenter.domain.application_entity import AeAddress
 from isocenter.domain.errors import InvalidSetting, Unavailable
+from isocenter.domain.worklist import LeavesWhen
 from isocenter.identity.application_entity import AeTable
 from isocenter.identity.authenticate import is_loopback
 
@@ -123,6 +129,7 @@ class DicomNode:
         self._executor = executor
         self._picture_executor = picture_executor
         self._listener: Listener | None = None
+        self._commitment: CommitmentProvider | None = None
         self.register = AssociationRegister()
         """What is known of associations, for whoever shows it."""
 
@@ -142,17 +149,27 @@ class DicomNode:
         if not self._endpoints:
             return
         table = ae_table(self._settings, self._endpoints)
+        runtime = self._runtime()
+        opener = Opener(runtime, self.register, table.ae_title, tls=self._client_tls())
+        self._commitment = CommitmentProvider(
+            self._archive,
+            runtime,
+            opener,
+            find_peer=table.destination,
+            accepts_private_classes=self._settings.private_sop_classes == "accept",
+        )
         self._listener = Listener(
-            self._runtime(),
+            runtime,
             self.register,
             table,
-            self._services(),
+            self._services(self._commitment),
             limits=ListenerLimits(self._settings.associations_max, self._settings.associations_per_ae_max),
         )
         tls = server_context(tls_settings(self._settings)) if self._settings.tls_listen is not None else None
         await self._listener.start(
             [Endpoint(endpoint.socket, tls if endpoint.uses_tls else None) for endpoint in self._endpoints]
         )
+        self._commitment.start()
         for endpoint in self._endpoints:
             host, port = endpoint.socket.getsockname()[:2]
             _log.info(
@@ -165,6 +182,8 @@ class DicomNode:
 
     async def stop(self) -> None:
         """End all associations."""
+        if self._commitment is not None:
+            await self._commitment.stop()
         if self._listener is not None:
             await self._listener.stop()
 
@@ -187,6 +206,18 @@ class DicomNode:
             ),
         )
 
-    def _services(self) -> ServiceTable:
-        accepts_private = self._settings.private_sop_classes == "accept"
-        return node_services(self._archive, ServiceSettings(accepts_private_sop_classes=accepts_private))
+    def _client_tls(self) -> ssl.SSLContext | None:
+        """Return what associations to peers that want TLS are opened with, None where no peer does."""
+        if not any(remote.uses_tls for remote in self._settings.remotes):
+            return None
+        return client_context(tls_settings(self._settings))
+
+    def _services(self, commitment: CommitmentProvider) -> ServiceTable:
+        archive = self._archive
+        worklist = WorklistProvider(archive.worklist, steps_leave=LeavesWhen(self._settings.worklist_steps_leave))
+        performed_steps = PerformedStepProvider(archive.performed_steps, archive.clock)
+        return node_services(
+            archive,
+            ServiceSettings(accepts_private_sop_classes=self._settings.private_sop_classes == "accept"),
+            further=[worklist.service(), *performed_steps.services(), commitment.service()],
+        )

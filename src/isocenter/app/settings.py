@@ -75,6 +75,7 @@ class DicomSettings:
     called_ae_title: Literal["exact", "any"]
     caller_address: Literal["check", "ignore"]
     private_sop_classes: Literal["accept", "refuse"]
+    worklist_steps_leave: Literal["never", "completed", "started"]
     associations_max: int
     associations_per_ae_max: int
     store_associations_max: int

@@ -173,6 +173,13 @@ SETTINGS = (
         "Whether instances of SOP classes that the standard does not know are taken in.",
     ),
     Setting(
+        "dicom.worklist_steps_leave",
+        choice_of("never", "completed", "started"),
+        "completed",
+        "When a scheduled step is no longer answered to devices that ask for work: once a performed procedure step "
+        "that names it is `completed` or has `started`, or `never`. A discontinued one stays.",
+    ),
+    Setting(
         "dicom.associations_max",
         number_of(1, 10_000),
         "1000",
