@@ -70,11 +70,6 @@ def store_response(
     return dataset
 
 
-def error_comment(tag: int, message: str) -> str:
-    """Return a comment on an attribute in the service's form."""
-    return f"DICOM100: ({tag >> 16:04x},{tag & 0xFFFF:04x}) - {message}"
-
-
 def _one(vr: str, value: str | int) -> dict[str, Any]:
     return {"vr": vr, "Value": [value]}
 

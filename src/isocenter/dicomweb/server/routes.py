@@ -26,6 +26,8 @@ ROOTS: Mapping[str, Dialect] = {
 EVERY_ROOT = frozenset(ROOTS)
 SINCE_V1 = EVERY_ROOT - {"/v1.0-prerelease"}
 SINCE_V2 = SINCE_V1 - {"/v1"}
+UPSERT_ROOTS = SINCE_V2
+"""Storing by PUT replaces what is there; the standard has no such transaction, and its root offers it all the same."""
 
 STUDY = "studies/{study}"
 SERIES = f"{STUDY}/series/{{series}}"
@@ -75,6 +77,8 @@ def _routes() -> list[Route]:
     table = [
         Route("POST", "studies", write, store.store_instances, "store"),
         Route("POST", STUDY, write, store.store_instances, "store"),
+        Route("PUT", "studies", write, store.store_instances, "store", UPSERT_ROOTS),
+        Route("PUT", STUDY, write, store.store_instances, "store", UPSERT_ROOTS),
         Route("GET", "studies", read, search.search_studies, "query"),
         Route("GET", "series", read, search.search_series, "query"),
         Route("GET", "instances", read, search.search_instances, "query"),

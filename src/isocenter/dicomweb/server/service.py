@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from isocenter.archive.archive import Archive
 from isocenter.archive.operations import OperationDesk
+from isocenter.dicomweb.codec.azure_options import AzureOptions
 from isocenter.dicomweb.codec.dialect import Dialect
 from isocenter.domain.audit import AuditRecord
 from isocenter.domain.identifiers import DEFAULT_PARTITION, Scope, parse_uid
@@ -44,6 +45,8 @@ class Service:
 
     operations: OperationDesk | None = None
     """Where long work is handed in; None where none is done."""
+    azure: AzureOptions = field(default_factory=AzureOptions)
+    """What is done under Azure's roots where its documents and its service differ."""
     has_partitions: bool = False
     """Whether paths lead through data partitions (dicom-service 10)."""
 

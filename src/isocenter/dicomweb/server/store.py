@@ -6,25 +6,17 @@ the rest of the request still arrives. Memory is bounded by what this request ha
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from concurrent.futures import Future
-from dataclasses import dataclass
 
-import orjson
 from starlette.responses import Response
 
 from isocenter.archive.identify import SOP_CLASS_UID, SOP_INSTANCE_UID
 from isocenter.archive.store import Reception, begin_store
-from isocenter.dicomweb.codec.accept import DICOM_JSON, require_dicom_json
+from isocenter.archive.validate import SOURCE_V1, SOURCE_V2
+from isocenter.dicomweb.codec.accept import require_dicom_json
+from isocenter.dicomweb.codec.dialect import Dialect
 from isocenter.dicomweb.codec.multipart import MultipartDecoder, PartBegin, PartData, PartEnd
-from isocenter.dicomweb.codec.store_json import (
-    DATASET_DOES_NOT_MATCH_SOP_CLASS,
-    FailedInstance,
-    StoredInstance,
-    store_response,
-    store_status,
-)
 from isocenter.dicomweb.codec.store_request import (
     StoreBody,
     check_content_encoding,
@@ -33,17 +25,10 @@ from isocenter.dicomweb.codec.store_request import (
 )
 from isocenter.dicomweb.server.request_body import iter_body
 from isocenter.dicomweb.server.service import Call
-from isocenter.domain.errors import (
-    Broken,
-    InvalidDataset,
-    IsocenterError,
-    StorageFull,
-    TooLarge,
-    Unavailable,
-)
+from isocenter.dicomweb.server.store_answer import Submitted, answer_store, settle
+from isocenter.domain.errors import IsocenterError, TooLarge
 from isocenter.domain.identifiers import parse_uid
-from isocenter.domain.outcome import Disposition, StoreOutcome
-from isocenter.domain.statuses import INSTANCE_EXISTS, statuses_of
+from isocenter.domain.outcome import DuplicatePolicy, StoreOutcome
 
 ON_DISK_COUNTS_AS_BYTES = 8 * 1024**2
 """What an instance that waits on disk counts for: it holds an open file, and a process has few of those."""
@@ -55,16 +40,8 @@ DISK_WRITE_BYTES = 2 * 1024**2
 """Chunks of a large instance are gathered to this size before a thread writes them."""
 
 
-@dataclass(slots=True)
-class _Submitted:
-    """An instance on its way: what is known of it, and what becomes of it."""
-
-    sop_class_uid: str
-    sop_instance_uid: str
-    future: Future[StoreOutcome] | None
-    error: IsocenterError | None
-    is_implicit_vr: bool
-    size_bytes: int
+_SOURCES = {Dialect.STANDARD: "stow", Dialect.AZURE_V1: SOURCE_V1, Dialect.AZURE_V2: SOURCE_V2}
+"""Where an instance comes from, which says how it is validated too."""
 
 
 async def store_instances(call: Call) -> Response:
@@ -82,7 +59,7 @@ async def store_instances(call: Call) -> Response:
             await _receive_parts(call, receiver, body, body.boundary)
     finally:
         await receiver.abandon()
-    return await _answer(call, receiver.submitted, study_instance_uid)
+    return await answer_store(call, receiver.submitted, study_instance_uid)
 
 
 async def _receive_single(call: Call, receiver: _Receiver) -> None:
@@ -117,6 +94,13 @@ def _check_length(call: Call) -> None:
         raise TooLarge(f"The request exceeded the allowed limit of {limit} bytes.")
 
 
+def _policy(call: Call) -> DuplicatePolicy | None:
+    """Return what becomes of a stored instance: PUT replaces it (dicom-service 2.1), else as the archive is set."""
+    if call.request.method != "PUT" or call.archive.settings.duplicate_policy is DuplicatePolicy.KEEP:
+        return None
+    return DuplicatePolicy.REPLACE
+
+
 class _Receiver:
     """Turn the parts of one request into submitted instances, within its share of memory."""
 
@@ -126,10 +110,10 @@ class _Receiver:
         self._reception: Reception | None = None
         self._for_disk: list[memoryview] = []
         self._for_disk_bytes = 0
-        self._waiting: deque[_Submitted] = deque()
+        self._waiting: deque[Submitted] = deque()
         self._in_flight_bytes = 0
         self._refusal: IsocenterError | None = None
-        self.submitted: list[_Submitted] = []
+        self.submitted: list[Submitted] = []
 
     def begin(self) -> None:
         """Begin an instance."""
@@ -137,7 +121,8 @@ class _Receiver:
         self._reception = begin_store(
             self._call.archive,
             self._call.principal,
-            source="stow",
+            source=_SOURCES[self._call.dialect],
+            policy=_policy(self._call),
             partition_name=self._call.partition_name,
             study_instance_uid=self._study_instance_uid,
         )
@@ -183,22 +168,24 @@ class _Receiver:
         if submitted.future is not None:
             await self._make_room(submitted)
 
-    async def _submit(self, reception: Reception) -> _Submitted:
+    async def _submit(self, reception: Reception) -> Submitted:
         future, error = None, self._refusal
         if error is None:
             try:
                 future = await self._finish(reception)
             except IsocenterError as refusal:
                 error = refusal.without_frames()
-        scanned = reception.scanned
+        scanned, findings = reception.scanned, reception.findings
         attributes = scanned.attributes if scanned is not None else {}
-        return _Submitted(
+        return Submitted(
             sop_class_uid=attributes.get(SOP_CLASS_UID, ""),
             sop_instance_uid=attributes.get(SOP_INSTANCE_UID, ""),
             future=future,
             error=error,
             is_implicit_vr=scanned is not None and scanned.encoding.is_implicit_vr,
             size_bytes=ON_DISK_COUNTS_AS_BYTES if reception.is_on_disk else reception.size_bytes,
+            comments=findings.comments if findings is not None else (),
+            has_several_values=findings is not None and findings.has_several_values,
         )
 
     async def _finish(self, reception: Reception) -> Future[StoreOutcome]:
@@ -207,12 +194,12 @@ class _Receiver:
         known = reception.finish_known()
         return known if known is not None else await self._call.service.run(reception.finish)
 
-    async def _make_room(self, submitted: _Submitted) -> None:
+    async def _make_room(self, submitted: Submitted) -> None:
         self._waiting.append(submitted)
         self._in_flight_bytes += submitted.size_bytes
         while self._in_flight_bytes > IN_FLIGHT_MAX_BYTES:
             oldest = self._waiting.popleft()
-            await _settled(oldest)
+            await settle(oldest)
             self._in_flight_bytes -= oldest.size_bytes
 
     async def abandon(self) -> None:
@@ -221,86 +208,3 @@ class _Receiver:
         self._for_disk.clear()
         if reception is not None:
             await self._call.service.run(reception.abort)
-
-
-async def _settled(submitted: _Submitted) -> None:
-    """Wait until an instance is durable or refused, and note why it was refused."""
-    future = submitted.future
-    if future is None:
-        return
-    if not future.done():
-        waiting = asyncio.wrap_future(future)
-        await asyncio.wait([waiting])
-        waiting.exception()  # retrieved here, judged below
-    error = future.exception()
-    if isinstance(error, IsocenterError):
-        submitted.error = error
-    elif error is not None:
-        raise error
-
-
-async def _answer(call: Call, submitted: list[_Submitted], study_instance_uid: str | None) -> Response:
-    if not submitted:
-        return Response(status_code=204)
-    for each in submitted:
-        await _settled(each)
-    stored: list[StoredInstance] = []
-    failed: list[FailedInstance] = []
-    for each in submitted:
-        if each.error is None and not _is_azure_duplicate(call, each):
-            stored.append(_stored(call, each))
-        else:
-            failed.append(_failed(each))
-    if not stored:
-        _raise_if_unavailable(submitted)
-    study_url = None if study_instance_uid is None else f"{call.resource_root}/studies/{study_instance_uid}"
-    content = orjson.dumps(store_response(stored, failed, call.dialect, study_url=study_url))
-    return Response(content, status_code=store_status(stored, failed, call.dialect), media_type=DICOM_JSON)
-
-
-def _is_azure_duplicate(call: Call, submitted: _Submitted) -> bool:
-    """Tell whether the very bytes were stored already: Azure refuses that too (dicom-service 15.1, 45070)."""
-    future = submitted.future
-    return call.dialect.is_azure and future is not None and future.result().disposition is Disposition.IDENTICAL
-
-
-def _stored(call: Call, submitted: _Submitted) -> StoredInstance:
-    future = submitted.future
-    if future is None:
-        raise AssertionError
-    identifier = future.result().identifier
-    url = (
-        f"{call.resource_root}/studies/{identifier.study_instance_uid}/series/{identifier.series_instance_uid}"
-        f"/instances/{identifier.sop_instance_uid}"
-    )
-    warns = call.dialect.is_azure and submitted.is_implicit_vr
-    return StoredInstance(
-        sop_class_uid=submitted.sop_class_uid,
-        sop_instance_uid=submitted.sop_instance_uid,
-        retrieve_url=url,
-        warning_reason=DATASET_DOES_NOT_MATCH_SOP_CLASS if warns else None,
-    )
-
-
-def _failed(submitted: _Submitted) -> FailedInstance:
-    error = submitted.error
-    return FailedInstance(
-        sop_class_uid=submitted.sop_class_uid,
-        sop_instance_uid=submitted.sop_instance_uid,
-        failure_reason=INSTANCE_EXISTS if error is None else statuses_of(error).failure_reason,
-        error_comments=(error.message,) if isinstance(error, InvalidDataset) else (),
-    )
-
-
-def _raise_if_unavailable(submitted: list[_Submitted]) -> None:
-    """Say that the service, not the instances, is at fault, where nothing could be kept (R9, dicom-service 2.2)."""
-    errors = [each.error for each in submitted]
-    full = next((error for error in errors if isinstance(error, StorageFull)), None)
-    if full is not None:
-        raise full
-    unavailable = next((error for error in errors if isinstance(error, Unavailable)), None)
-    if unavailable is not None:
-        raise unavailable
-    broken = next((error for error in errors if isinstance(error, Broken)), None)
-    if broken is not None:
-        raise broken

@@ -10,7 +10,6 @@ from isocenter.dicomweb.codec.store_json import (
     VALIDATION_WARNINGS,
     FailedInstance,
     StoredInstance,
-    error_comment,
     store_response,
     store_status,
 )
@@ -49,9 +48,9 @@ def test_the_status_says_how_much_was_stored(
 
 
 def test_the_example_of_the_specification_is_written_as_it_stands() -> None:
-    comment = error_comment(
-        0x00080020,
-        'Content "2021-13" does not validate VR DA: one of the date values does not match the pattern YYYYMMDD',
+    comment = (
+        'DICOM100: (0008,0020) - Content "2021-13" does not validate VR DA: one of the date values does not match the '
+        "pattern YYYYMMDD"
     )
     stored = StoredInstance(CT, "1.2.826.7.1.1", URL, VALIDATION_WARNINGS, (comment,))
     assert store_response([stored], [FAILED], V2, study_url="https://host/v2/studies/1.2.826.7") == {

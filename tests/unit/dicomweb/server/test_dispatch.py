@@ -201,7 +201,8 @@ def test_a_reader_may_read_and_nothing_else(edge: Edge) -> None:
     [
         ("GET", "/dicom-web", 404),
         ("GET", "/dicom-web/nothing", 404),
-        ("PUT", "/dicom-web/studies", 405),
+        ("PATCH", "/dicom-web/studies", 405),
+        ("PUT", "/v1/studies", 405),
         ("DELETE", "/dicom-web/studies", 405),
         ("GET", "/dicom-web/STUDIES", 200),
         ("GET", "/dicom-web/studies/", 200),

@@ -8,7 +8,12 @@ from isocenter.dicomweb.server.routes import ALL_ROUTES, BULK_PATH_DEPTH_MAX, RO
 from isocenter.domain.principal import DataAction
 
 BY_ROOT = {root: routes_under(root) for root in ROOTS}
-EXPECTED_ACTIONS = {"GET": DataAction.READ, "POST": DataAction.WRITE, "DELETE": DataAction.DELETE}
+EXPECTED_ACTIONS = {
+    "GET": DataAction.READ,
+    "POST": DataAction.WRITE,
+    "PUT": DataAction.WRITE,
+    "DELETE": DataAction.DELETE,
+}
 
 
 def _example(route: Route) -> list[str]:
