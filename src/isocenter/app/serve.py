@@ -33,6 +33,7 @@ from isocenter.app.wiring import open_archive
 from isocenter.archive.archive import Archive
 from isocenter.archive.delete import ERASE_BATCH_MAX, erase_due
 from isocenter.archive.search import count, search
+from isocenter.dicomweb.codec.azure_options import AzureOptions
 from isocenter.dicomweb.server.dispatch import DicomwebApplication
 from isocenter.dicomweb.server.routes import ROOTS
 from isocenter.dicomweb.server.service import Service
@@ -107,6 +108,14 @@ class _Node:
         await application(scope, receive, send)
 
 
+def azure_options(settings: Settings) -> AzureOptions:
+    """Return what an operator chose about the roots that follow Azure's service."""
+    return AzureOptions(
+        study_mismatch_reason=int(settings.azure.study_mismatch_reason),
+        refuses_all_with_others=settings.azure.include_all_with_others == "refuse",
+    )
+
+
 def build_application(
     archive: Archive,
     settings: Settings,
@@ -117,7 +126,13 @@ def build_application(
 ) -> ASGIApp:
     """Return the node's web application over an open archive, with threads for what decodes frames and for the rest."""
     authenticate = LoopbackAuthenticator(allowed_hosts=frozenset(settings.http.allowed_hosts))
-    service = Service(archive=archive, executor=executor, authenticate=authenticate, picture_executor=picture_executor)
+    service = Service(
+        archive=archive,
+        executor=executor,
+        authenticate=authenticate,
+        picture_executor=picture_executor,
+        azure=azure_options(settings),
+    )
     routes: list[BaseRoute] = [
         Route("/health/ready", _Readiness(archive).__call__),
         Route("/health/live", _alive),

@@ -55,6 +55,15 @@ class ArchiveSection:
 
 
 @dataclass(frozen=True, slots=True)
+class AzureSettings:
+    """The roots that follow Azure's DICOM service."""
+
+    full_item_validation: Literal["off", "on"]
+    study_mismatch_reason: Literal["43264", "43265"]
+    include_all_with_others: Literal["accept", "refuse"]
+
+
+@dataclass(frozen=True, slots=True)
 class StorageSettings:
     """Packs and index on disk."""
 
@@ -114,6 +123,7 @@ class Settings:
     auth: str
     http: HttpSettings
     archive: ArchiveSection
+    azure: AzureSettings
     storage: StorageSettings
     dicom: DicomSettings
     viewer: ViewerSettings
@@ -266,6 +276,7 @@ def _build(values: Mapping[str, Any], *, origins: Mapping[str, str], config_file
         auth=values["auth"],
         http=HttpSettings(**section("http")),
         archive=ArchiveSection(**section("archive")),
+        azure=AzureSettings(**section("azure")),
         storage=StorageSettings(**section("storage")),
         dicom=DicomSettings(**section("dicom")),
         viewer=ViewerSettings(**section("viewer")),

@@ -98,6 +98,28 @@ SETTINGS = (
         "Memory for the metadata of instances that were asked for lately.",
     ),
     Setting(
+        "azure.full_item_validation",
+        choice_of("off", "on"),
+        "off",
+        "Whether a store under `/v1/` and `/v2/` refuses an instance with any element that is not valid for its VR "
+        "(`EnableFullDicomItemValidation`). `off`: version 1 looks at what it searches by, and version 2 keeps the "
+        "instance and leaves the element out of metadata and search.",
+    ),
+    Setting(
+        "azure.study_mismatch_reason",
+        choice_of("43264", "43265"),
+        "43264",
+        "The failure reason of an instance of another study than the one it is stored to under `/v1/` and `/v2/`: the "
+        "service answers 43264, its documentation says 43265.",
+    ),
+    Setting(
+        "azure.include_all_with_others",
+        choice_of("accept", "refuse"),
+        "accept",
+        "What to do with `includefield=all` beside other fields in a search under `/v1/` and `/v2/`: the documentation "
+        "says that `all` wins, the service refuses.",
+    ),
+    Setting(
         "storage.packs_dir",
         PATH,
         None,
