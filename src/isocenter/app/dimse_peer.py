@@ -16,8 +16,9 @@ from isocenter.dimse.scu.client import Opener
 from isocenter.dimse.shell.record import AssociationRegister
 from isocenter.dimse.shell.runtime import Completions, Runtime, Times
 from isocenter.dimse.shell.tls import TlsSettings, client_context
+from isocenter.dimse.ul.errors import AssociationOver
 from isocenter.domain.application_entity import RemoteAe
-from isocenter.domain.errors import InvalidSetting
+from isocenter.domain.errors import InvalidSetting, Unavailable
 
 T = TypeVar("T")
 
@@ -53,7 +54,8 @@ class DimsePeer:
     def call(self, work: Callable[[Opener], Awaitable[T]]) -> T:
         """Run something that opens associations to the peer, in an event loop of its own.
 
-        Raises InvalidSetting where certificate or key cannot be used, and whatever the work raises.
+        Raises InvalidSetting where certificate or key cannot be used, Unavailable where an association ended early, and
+        whatever else the work raises.
         """
         set_up_logging("error", "console")
         tls = None if self.tls_files is None else _tls_context(self.tls_files)
@@ -74,7 +76,12 @@ class DimsePeer:
                 now=lambda: datetime.now(UTC),
                 times=Times(dimse_s=self.timeout_s),
             )
-            return await work(Opener(runtime, AssociationRegister(), self.calling_ae_title, tls=tls))
+            register = AssociationRegister()
+            try:
+                return await work(Opener(runtime, register, self.calling_ae_title, tls=tls))
+            except AssociationOver as error:
+                cause = next((record.cause for record in register.recent if record.cause), "it gave no reason.")
+                raise Unavailable(f"The association with {self} ended early: {cause}") from error
 
 
 def _tls_context(files: TlsFiles) -> ssl.SSLContext:

@@ -76,7 +76,7 @@ def _write(
 ) -> None:
     """Give what arrived the name that its own bytes tell; what was not asked for is not kept."""
     with partial_file(folder, retrieved.chunks) as partial:
-        identifier = _read_identifier(partial)
+        identifier = read_identifier(partial)
         if identifier not in missing:
             return
         missing.remove(identifier)
@@ -87,7 +87,8 @@ def _write(
         report.size_bytes += instance_path(folder, identifier).stat().st_size
 
 
-def _read_identifier(path: Path) -> InstanceIdentifier | None:
+def read_identifier(path: Path) -> InstanceIdentifier | None:
+    """Return the identity that the bytes of a file tell, None where they are no instance."""
     with path.open("rb") as file:
         try:
             # Not closed by hand: an error on its way out still holds views of it. It goes with the last of them.

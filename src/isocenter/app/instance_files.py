@@ -49,20 +49,41 @@ def write_instance(folder: Path, identifier: InstanceIdentifier, chunks: Iterabl
         return place(partial, path)
 
 
+class PartialFile:
+    """A file without a name of its own, while it is written."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f".{secrets.token_hex(8)}.partial"
+        self._file = self.path.open("xb")
+
+    def write(self, data: Buffer) -> None:
+        """Append bytes."""
+        self._file.write(data)
+
+    def finish(self) -> None:
+        """Make durable what was written, and close it."""
+        with self._file:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def discard(self) -> None:
+        """Remove it; harmless where it has become something else."""
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
 @contextmanager
 def partial_file(folder: Path, chunks: Iterable[Buffer]) -> Iterator[Path]:
     """Write bytes to a file without a name of its own, durable; it goes when the block ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{secrets.token_hex(8)}.partial"
+    partial = PartialFile(folder)
     try:
-        with partial.open("xb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-        yield partial
+        for chunk in chunks:
+            partial.write(chunk)
+        partial.finish()
+        yield partial.path
     finally:
-        partial.unlink(missing_ok=True)
+        partial.discard()
 
 
 def place(partial: Path, path: Path) -> Written:

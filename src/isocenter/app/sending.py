@@ -68,6 +68,8 @@ class SendReport:
     stored: int = 0
     identical: int = 0
     """Refused as known, and found to hold the same bytes there."""
+    warned: int = 0
+    """Stored, but the peer says that it changed or left out something."""
     acknowledged_before: int = 0
     """In the journal of an earlier run."""
     not_dicom: int = 0
