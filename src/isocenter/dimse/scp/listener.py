@@ -109,12 +109,11 @@ class Listener:
         connections = list(self._connections)
         for connection in connections:
             connection.abort_when_idle("The node stops.")
-        waiting = [connection.closed for connection in connections]
-        if waiting:
-            await asyncio.wait(waiting, timeout=timeout_s)
-        for connection in list(self._connections):
+        if connections:
+            await asyncio.wait([connection.over for connection in connections], timeout=timeout_s)
+        for connection in connections:
             connection.abort("The node stops.")
-            connection.drop()
+            connection.hang_up()
         for connection in connections:
             await connection.wait_ended()
         for task in self._tasks:

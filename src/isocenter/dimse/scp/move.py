@@ -18,7 +18,7 @@ from isocenter.dimse.message.messages import CMoveRq
 from isocenter.dimse.scp.outgoing import Opened, Outgoing, ReadAhead, choose_syntax, contexts_to_send, open_outgoing
 from isocenter.dimse.scp.retrieval import Retrieval, log_unreadable, log_without_context, send_opened
 from isocenter.dimse.scp.suboperations import Outcome
-from isocenter.dimse.scu.client import Opener, close
+from isocenter.dimse.scu.client import Opener, close, give_up
 from isocenter.dimse.scu.context_plan import ContextPlan, InstanceKind, plan_contexts
 from isocenter.dimse.shell.connection import Connection
 from isocenter.dimse.shell.exchange import Exchange
@@ -176,8 +176,7 @@ class _Sender:
             self._mover.log_unreachable(error)
         finally:
             if self.connection is not None:
-                self.connection.abort("The move was given up.")
-                self.connection.drop()
+                await give_up(self.connection, "The move was given up.")
 
     async def _send(self, opened: Opened) -> bool:
         """Send an instance, a second time where the association is lost; return whether there is one to go on with."""
@@ -210,7 +209,7 @@ class _Sender:
 
     async def _reconnect(self) -> bool:
         if self.connection is not None:
-            self.connection.drop()
+            await give_up(self.connection, "The association is opened again.")
         self.connection = None
         try:
             self.connection = await self._mover.open(self._plan)

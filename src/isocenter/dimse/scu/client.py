@@ -87,8 +87,7 @@ class Opener:
         try:
             yield connection
         except BaseException:
-            connection.abort("Whoever used the association gave up.")
-            connection.drop()
+            await give_up(connection, "Whoever used the association gave up.")
             raise
         await close(connection)
 
@@ -111,8 +110,7 @@ class Opener:
         try:
             self._check(peer, connection, await waiting.answer)
         except BaseException:
-            connection.abort("The association was not wanted any more.")
-            connection.drop()
+            await give_up(connection, "The association was not wanted any more.")
             raise
         return connection
 
@@ -183,6 +181,14 @@ async def close(connection: Connection) -> None:
             connection.release()
             await connection.closed
     connection.drop()
+    await connection.closed
+
+
+async def give_up(connection: Connection, cause: str) -> None:
+    """Abort an association, and wait until nothing is left of it."""
+    connection.abort(cause)
+    connection.drop()
+    await connection.closed
 
 
 def find_context(

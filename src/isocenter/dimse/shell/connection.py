@@ -118,6 +118,8 @@ class Connection(asyncio.Protocol):
         self.peer = NOBODY
         self.invoked_max = 1
         """How many requests of ours may be outstanding."""
+        self.over: asyncio.Future[None] = runtime.loop.create_future()
+        """Done when the association is over; the connection may still wait for the peer to close it."""
         self.closed: asyncio.Future[None] = runtime.loop.create_future()
         """Done when the connection is over and holds nothing any more."""
 
@@ -274,9 +276,10 @@ class Connection(asyncio.Protocol):
 
     def accept(self, answer: AssociateAc, *, peer: Peer, services: ServiceTable) -> None:
         """Accept the association that the peer requested."""
-        if self._is_over:
+        try:
+            self._association.accept(answer, now_s=self._runtime.loop.time())
+        except AssociationOver:  # the peer did not wait for the answer
             return
-        self._association.accept(answer, now_s=self._runtime.loop.time())
         request = self._association.request
         assert request is not None
         self.record.note_negotiation(request, answer)
@@ -300,17 +303,16 @@ class Connection(asyncio.Protocol):
 
     def reject(self, answer: AssociateRj, *, cause: str) -> None:
         """Reject the association that the peer requested."""
-        if self._is_over:
-            return
-        self._note_end(End.REJECTED, cause)
-        self._association.reject(answer, now_s=self._runtime.loop.time())
+        with suppress(AssociationOver):
+            self._association.reject(answer, now_s=self._runtime.loop.time())
+            self._note_end(End.REJECTED, cause)
         self._write()
 
     def release(self) -> None:
         """Ask the peer for the release; `closed` tells when it is done."""
-        if self.is_open:
+        with suppress(AssociationOver):
             self._association.release(now_s=self._runtime.loop.time())
-            self._write()
+        self._write()
 
     def abort(
         self,
@@ -332,6 +334,12 @@ class Connection(asyncio.Protocol):
         self._abort_when_idle = True
         self._abort_cause = cause
         self.became_idle()
+
+    def hang_up(self) -> None:
+        """Close the connection when what is outgoing is written, without waiting for the peer to close it."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._runtime.loop.call_later(CLOSE_TIMEOUT_S, self._transport.abort)
+            self._transport.close()
 
     def drop(self) -> None:
         """Close the connection without waiting for what is still to be sent."""
@@ -472,6 +480,7 @@ class Connection(asyncio.Protocol):
             self._is_over = True
             self._dispatcher.close()
             self._resume_senders()
+            self.over.set_result(None)
 
     # ---- writing and waiting
 
@@ -482,9 +491,8 @@ class Connection(asyncio.Protocol):
         if outgoing:
             self._record.bytes_sent += sum(map(len, outgoing))
             self._transport.writelines(outgoing)
-        if self._association.wants_close and not self._transport.is_closing():
-            self._runtime.loop.call_later(CLOSE_TIMEOUT_S, self._transport.abort)
-            self._transport.close()
+        if self._association.wants_close:
+            self.hang_up()
 
     def _wait(self) -> None:
         times, limits = self._runtime.times, self._runtime.limits
