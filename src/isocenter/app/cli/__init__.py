@@ -54,9 +54,21 @@ COMMANDS = (
     Entry("get", "Move images", "Fetch a study, series or instance as DICOM files.", "get"),
     Entry("move", "Move images", "Have an archive send a study, series or instance to another one.", "move"),
     Entry("delete", "Move images", "Delete a study, series or instance from an archive.", "delete"),
+    Entry("commit", "Move images", "Ask a peer to commit to the safekeeping of instances.", "commit"),
+    Entry("worklist", "Plan work", "Keep the modality work list, or ask a peer for its own.", "worklist"),
+    Entry("app", "Say who may call", "Register the programs that may call, and give them secrets.", "app"),
+    Entry("user", "Say who may call", "Register the people who may sign in.", "user"),
+    Entry("role", "Say who may call", "Give roles to applications and people.", "role"),
+    Entry("tenant", "Say who may call", "Show and add tenants, change signing keys.", "tenant"),
+    Entry("token", "Say who may call", "Print a token.", "token"),
+    Entry("certificate", "Say who may call", "Show or export what clients must trust for https.", "certificate"),
+    Entry("audit", "Say who may call", "Check the audit log.", "audit"),
     Entry("export", "Look after the archive", "Write instances out of a data folder as DICOM files.", "export"),
     Entry("scrub", "Look after the archive", "Verify every stored byte.", "scrub"),
     Entry("reindex", "Look after the archive", "Rebuild the index from the packs alone.", "reindex"),
+    Entry(
+        "commitments", "Look after the archive", "List what peers asked us to commit to, and we them.", "commitments"
+    ),
     Entry("doctor", "Look after the archive", "Check this machine and a data folder, with remedies.", "doctor"),
     Entry("config", "Look after the archive", "Show every setting and where its value comes from.", "config"),
 )

@@ -25,8 +25,8 @@ from isocenter.dimse.message.statuses import (
     PROCESSING_FAILURE,
     SUCCESS,
 )
-from isocenter.dimse.scu.client import ProposedContext, find_context
-from isocenter.dimse.scu.errors import AssociationRefused
+from isocenter.dimse.scu.client import ProposedContext
+from isocenter.dimse.scu.requests import require_context, require_success
 from isocenter.dimse.shell.connection import Connection
 from isocenter.dimse.shell.dispatch import comment_of
 from isocenter.dimse.shell.exchange import Exchange
@@ -34,7 +34,7 @@ from isocenter.dimse.shell.service import Perform, Service
 from isocenter.dimse.ul.negotiation import AcceptorRole
 from isocenter.domain.application_entity import AeService
 from isocenter.domain.commitment import CommitmentRequest, CommitmentResult
-from isocenter.domain.errors import Conflict, InvalidDataset, InvalidRequest, TooLarge
+from isocenter.domain.errors import InvalidDataset, InvalidRequest, TooLarge
 
 DATASET_SIZE_MAX_BYTES = 8 * 1024**2
 """A request or report of as many instances as are taken has some 4 MB."""
@@ -57,12 +57,9 @@ TakeReport = Callable[[CommitmentReport], Awaitable[bool]]
 async def ask_for_commitment(connection: Connection, request: CommitmentRequest) -> None:
     """Send a request over an association that proposed `COMMITMENT_CONTEXT`.
 
-    Raises AssociationRefused where the peer has no such service, Conflict where it refuses the request,
-    AssociationOver.
+    Raises ContextRefused, RequestFailed, AssociationOver.
     """
-    context = find_context(connection.contexts, STORAGE_COMMITMENT_PUSH_MODEL)
-    if context is None:
-        raise AssociationRefused(f"{connection.peer.ae_title} does not offer storage commitment.")
+    context = require_context(connection, STORAGE_COMMITMENT_PUSH_MODEL)
     message = NActionRq(
         message_id=connection.next_message_id(),
         requested_sop_class_uid=STORAGE_COMMITMENT_PUSH_MODEL,
@@ -71,11 +68,7 @@ async def ask_for_commitment(connection: Connection, request: CommitmentRequest)
     )
     information = encode_commitment_request(request, encoding_of(context.transfer_syntax_uid))
     answer = await connection.invoke(context.context_id, message, [information])
-    if answer.response.status != SUCCESS:
-        raise Conflict(
-            f"{connection.peer.ae_title} refused the commitment request with status 0x{answer.response.status:04X}"
-            + (f": {comment}." if (comment := answer.response.error_comment) else ".")
-        )
+    require_success(connection, answer.response)
 
 
 def report_service(take: TakeReport) -> Service:

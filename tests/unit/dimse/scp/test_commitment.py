@@ -19,6 +19,7 @@ from isocenter.archive.commitment import begin_asking, request_commitment
 from isocenter.dimse.codec.commitment import STORAGE_COMMITMENT_INSTANCE, STORAGE_COMMITMENT_PUSH_MODEL
 from isocenter.dimse.scp.commitment import CommitmentProvider
 from isocenter.dimse.scu.commitment import COMMITMENT_CONTEXT, CommitmentReport, ask_for_commitment, report_service
+from isocenter.dimse.scu.errors import RequestFailed
 from isocenter.dimse.shell.service import ServiceTable
 from isocenter.domain.application_entity import RemoteAe
 from isocenter.domain.commitment import (
@@ -30,7 +31,6 @@ from isocenter.domain.commitment import (
     InstanceReference,
     Side,
 )
-from isocenter.domain.errors import Conflict
 from isocenter.domain.principal import LOCAL_OWNER
 from tests.support.dimse_thread import AE_TITLE, ANSWER_TIMEOUT_S, HOST, DimseNode, Served, Tools, dimse_node
 from tests.support.instances import CT_IMAGE_STORAGE, identify
@@ -433,7 +433,7 @@ def test_a_peer_that_refuses_our_request_is_told_of(archive: Archive, clock: Fak
     with (
         _pacs(_CommittingPeer(status=0x0213)) as remote,
         _serving(archive, clock) as node,
-        pytest.raises(Conflict, match="PACS refused the commitment request with status 0x0213"),
+        pytest.raises(RequestFailed, match=r"^PACS answers .*0213"),
     ):
         node.run(ask(node, remote))
 
