@@ -9,7 +9,7 @@ from isocenter.archive.archive import Archive
 from isocenter.archive.decoding import decoding_by
 from isocenter.archive.header import not_acceptable_if_invalid, read_scanned_header
 from isocenter.archive.retrieve import STREAM_CHUNK_BYTES, open_frames
-from isocenter.dicom.render import RenderOptions, Viewport
+from isocenter.dicom.render import VIEWPORT_MAX, RenderOptions, Viewport
 from isocenter.dicom.render import render_frame as render_pixels
 from isocenter.dicom.rendering import RENDERING_TAGS, Window, rendering_attributes
 from isocenter.domain.errors import NotAcceptable, NotFound
@@ -27,6 +27,9 @@ class Picture:
     quality: int
     viewport: tuple[int, int] | None = None
     source: tuple[int, int, int, int] | None = None
+    """Left, top, width and height of the part that is shown."""
+    region: tuple[float, float, float, float] | None = None
+    """Left, top, right and bottom of it, as parts of the whole."""
     window: tuple[float, float, str] | None = None
     """Center, width, function (`linear`, `linear-exact`, `sigmoid`)."""
 
@@ -68,7 +71,7 @@ def render_frame(archive: Archive, row: InstanceRow, frame_number: int, picture:
         decode = decoding_by(archive.decoder)
         frame = decode(content, header.describe_pixels(), bit_offset=reader.bit_offset(frame_number))
         attributes = rendering_attributes(header.content, header.scanned, frame_number=frame_number)
-        return render_pixels(frame, attributes, _options(picture))
+        return render_pixels(frame, attributes, _options(picture, rows=frame.shape[0], columns=frame.shape[1]))
 
 
 def _is_large_multi_frame(row: InstanceRow) -> bool:
@@ -76,16 +79,31 @@ def _is_large_multi_frame(row: InstanceRow) -> bool:
     return (row.number_of_frames or 1) > 1
 
 
-def _options(picture: Picture) -> RenderOptions:
+def _options(picture: Picture, *, rows: int, columns: int) -> RenderOptions:
     viewport = None
-    if picture.viewport is not None:
-        x, y, width, height = picture.source or (0, 0, 0, 0)
-        viewport = Viewport(*picture.viewport, x=x, y=y, region_width=width or None, region_height=height or None)
+    source = picture.source
+    if picture.region is not None:
+        source = _source_of(picture.region, rows=rows, columns=columns)
+    size = picture.viewport or (_within_limit(source[2:]) if source is not None else None)
+    if size is not None:
+        x, y, width, height = source or (0, 0, 0, 0)
+        viewport = Viewport(*size, x=x, y=y, region_width=width or None, region_height=height or None)
     window = None
     if picture.window is not None:
         center, width_of_values, function = picture.window
         window = Window(center, width_of_values, function.upper().replace("-", "_"))
     return RenderOptions(media_type=picture.media_type, quality=picture.quality, viewport=viewport, window=window)
+
+
+def _within_limit(size: tuple[int, int]) -> tuple[int, int]:
+    return min(size[0], VIEWPORT_MAX), min(size[1], VIEWPORT_MAX)
+
+
+def _source_of(region: tuple[float, float, float, float], *, rows: int, columns: int) -> tuple[int, int, int, int]:
+    """Return a region in pixels; however narrow it is, one is shown."""
+    left, top, right, bottom = region
+    x, y = min(int(left * columns), columns - 1), min(int(top * rows), rows - 1)
+    return x, y, max(1, round(right * columns) - x), max(1, round(bottom * rows) - y)
 
 
 @dataclass(frozen=True, slots=True)

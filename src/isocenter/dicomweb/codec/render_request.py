@@ -56,14 +56,15 @@ def parse_render_request(
     if is_thumbnail:
         viewport = viewport or (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
     return RenderRequest(
-        quality=_quality(parameters.get("quality"), default=THUMBNAIL_QUALITY if is_thumbnail else default),
+        quality=parse_quality(parameters.get("quality"), default=THUMBNAIL_QUALITY if is_thumbnail else default),
         viewport=viewport,
         source=source,
-        window=_window(parameters.get("window")),
+        window=parse_window(parameters.get("window")),
     )
 
 
-def _quality(text: str | None, *, default: int) -> int:
+def parse_quality(text: str | None, *, default: int) -> int:
+    """Return the quality that text asks for. Raises InvalidRequest."""
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) <= QUALITY_DIGITS_MAX and 1 <= int(text) <= 100):
@@ -83,7 +84,8 @@ def _viewport(text: str | None) -> tuple[tuple[int, int] | None, tuple[int, int,
     return (width, height), (rest[0], rest[1], rest[2], rest[3]) if rest else None
 
 
-def _window(text: str | None) -> Window | None:
+def parse_window(text: str | None) -> Window | None:
+    """Return the window that text asks for: center, width and function. Raises InvalidRequest."""
     if text is None:
         return None
     pieces = text.split(",")

@@ -116,6 +116,8 @@ class DicomwebApplication:
         return principal
 
     def _error_response(self, error: IsocenterError, request: Request) -> Response:
+        if isinstance(error, _MethodNotAllowed) and request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": ", ".join([*error.methods, "OPTIONS"])})
         response = _error_response(error)
         if isinstance(error, Unauthenticated) and self._service.challenge is not None:
             response.headers["WWW-Authenticate"] = self._service.challenge(public_origin(request))

@@ -10,6 +10,7 @@ from isocenter.archive import render, retrieve
 from isocenter.dicom.syntax import transfer_syntax
 from isocenter.dicomweb.codec.accept import choose_rendered
 from isocenter.dicomweb.codec.byte_range import parse_byte_range
+from isocenter.dicomweb.codec.dialect import Dialect
 from isocenter.dicomweb.codec.render_request import RenderRequest, parse_render_request
 from isocenter.dicomweb.server.multipart_body import lazy_multipart_body
 from isocenter.dicomweb.server.retrieve import parse_frame_numbers
@@ -35,7 +36,7 @@ async def render_instances(call: Call) -> Response:
     if scope.level is Level.INSTANCE:
         row = await call.service.run(_find_video, call, scope)
         if row is not None:
-            return await _video(call, row)
+            return await video_response(call, row)
         return await call.for_pictures().service.run(_render_instance, call, scope, request)
     return await answer(call.for_pictures().service, partial(_many_body, call, scope, request), {})
 
@@ -71,7 +72,7 @@ def _media_type(call: Call) -> str:
 def _find_video(call: Call, scope: Scope) -> InstanceRow | None:
     """Return the instance if it is a video and the caller takes it as one."""
     accept = call.accept or ""
-    if "video/" not in accept and (call.dialect.is_azure or accept.strip() not in ("", "*/*")):
+    if call.dialect.is_azure or ("video/" not in accept and accept.strip() not in ("", "*/*")):
         return None
     row = retrieve.find_instance(call.archive, call.principal, scope)
     return row if transfer_syntax(row.transfer_syntax_uid).is_video else None
@@ -113,9 +114,7 @@ def _frames_body(call: Call, scope: Scope, numbers: list[int], request: RenderRe
 
 
 def _many_body(call: Call, scope: Scope, request: RenderRequest) -> Body:
-    if call.dialect.is_azure:
-        raise NotFound()
-    media_type = choose_rendered(_inner_type(call.accept), call.dialect, offered=OFFERED)
+    media_type = choose_rendered(_inner_type(call.accept), Dialect.STANDARD, offered=OFFERED)
     rows = retrieve.find_instances(call.archive, call.principal, scope)
     with_pixels = [row for row in rows if render.has_pixels(call.archive, row)]
     if not with_pixels:
@@ -134,14 +133,14 @@ def _inner_type(accept: str | None) -> str | None:
 
 
 def _render_thumbnail(call: Call, scope: Scope, frame_number: int | None, request: RenderRequest) -> Response:
-    media_type = choose_rendered(call.accept, call.dialect, offered=OFFERED)
+    media_type = choose_rendered(call.accept, Dialect.STANDARD, offered=OFFERED)
     rows = retrieve.find_instances(call.archive, call.principal, scope)
     row = render.representative(call.archive, rows)
     number = frame_number or render.middle_frame(row)
     return Response(_picture(call, row, number, media_type, request), media_type=media_type, headers=CACHE)
 
 
-async def _video(call: Call, row: InstanceRow) -> Response:
+async def video_response(call: Call, row: InstanceRow) -> Response:
     """Return the stream of a video instance, whole or the range asked for (viewer-ui 2.1)."""
     video = await call.service.run(render.open_video, call.archive, row)
     media_type = transfer_syntax(row.transfer_syntax_uid).media_type

@@ -63,7 +63,7 @@ def _instances_body(call: Call, scope: Scope) -> Body:
     _refuse_many(call, chosen, rows)
     for row in rows:
         transcode.check_target(call.archive, row, chosen.transfer_syntax)
-    parts = [_instance_part(call, row, chosen.transfer_syntax) for row in rows]
+    parts = [instance_part(call, row, chosen.transfer_syntax) for row in rows]
     return multipart_body(parts, part_type=DICOM) if chosen.is_multipart else single_body(parts[0])
 
 
@@ -77,7 +77,8 @@ def _refuse_many(call: Call, chosen: Representation, rows: Sequence[InstanceRow]
         )
 
 
-def _instance_part(call: Call, row: InstanceRow, transfer_syntax_uid: str) -> Part:
+def instance_part(call: Call, row: InstanceRow, transfer_syntax_uid: str) -> Part:
+    """Return an instance in a transfer syntax, or as it is stored."""
     if transfer_syntax_uid in (AS_STORED, row.transfer_syntax_uid):
         content_type = f"{DICOM}; transfer-syntax={row.transfer_syntax_uid}"
         return Part(content_type, row.address.length, partial(retrieve.read_instance, call.archive, row))

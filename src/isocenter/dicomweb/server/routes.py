@@ -8,8 +8,20 @@ from typing import TypeAlias
 
 from starlette.responses import Response
 
+from isocenter.dicomweb.codec.capabilities import Method, Resource, method_of
 from isocenter.dicomweb.codec.dialect import Dialect
-from isocenter.dicomweb.server import change_feed, delete, metadata, partitions, rendered, retrieve, search, store
+from isocenter.dicomweb.server import (
+    capabilities,
+    change_feed,
+    delete,
+    metadata,
+    partitions,
+    rendered,
+    retrieve,
+    search,
+    store,
+    wado_uri,
+)
 from isocenter.dicomweb.server.service import Call
 from isocenter.domain.identifiers import DEFAULT_PARTITION
 from isocenter.domain.principal import DataAction
@@ -72,6 +84,10 @@ class Route:
         return parameters
 
 
+def _resources(root: str) -> Sequence[Resource]:
+    return resources_under(root)
+
+
 def _routes() -> list[Route]:
     read, write, remove = DataAction.READ, DataAction.WRITE, DataAction.DELETE
     table = [
@@ -88,6 +104,8 @@ def _routes() -> list[Route]:
         Route("GET", "changefeed", read, change_feed.read_change_feed, "change-feed", is_in_partition=False),
         Route("GET", "changefeed/latest", read, change_feed.read_latest_change, "change-feed", is_in_partition=False),
         Route("GET", "partitions", read, partitions.read_partitions, "partition", is_in_partition=False),
+        Route("OPTIONS", "", None, capabilities.describing(_resources), is_in_partition=False),
+        Route("GET", "wado", read, wado_uri.retrieve_by_uri, "retrieve"),
         Route("GET", f"{INSTANCE}/frames/{{frames}}", read, retrieve.retrieve_frames, "retrieve"),
         Route("GET", f"{INSTANCE}/frames/{{frames}}/rendered", read, rendered.render_frames, "retrieve-rendered"),
         Route("GET", f"{INSTANCE}/frames/{{frames}}/thumbnail", read, rendered.render_thumbnail, "retrieve-rendered"),
@@ -110,6 +128,17 @@ BULK_PATH_DEPTH_MAX = 33
 """A tag, and item number and tag for each of sixteen levels of sequences: deeper than any object in use."""
 
 ALL_ROUTES = tuple(_routes())
+
+
+def resources_under(root: str) -> Sequence[Resource]:
+    """Return what a root offers, for those who ask what that is; paths of bulk data as one."""
+    methods: dict[str, list[Method]] = {}
+    for route in ALL_ROUTES:
+        path = route.pattern if "{path1}" not in route.pattern else ""
+        if root in route.roots and path:
+            shown = path.replace("{path0}", "{path}")
+            methods.setdefault(shown, []).append(method_of(route.method, path, route.operation))
+    return [Resource(path, tuple(found)) for path, found in methods.items()]
 
 
 def routes_under(root: str) -> Mapping[int, Sequence[Route]]:

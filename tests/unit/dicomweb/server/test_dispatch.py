@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import orjson
 import pytest
 from structlog.testing import capture_logs
 
@@ -199,7 +200,7 @@ def test_a_reader_may_read_and_nothing_else(edge: Edge) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/dicom-web", 404),
+        ("GET", "/dicom-web", 405),
         ("GET", "/dicom-web/nothing", 404),
         ("PATCH", "/dicom-web/studies", 405),
         ("PUT", "/v1/studies", 405),
@@ -252,6 +253,24 @@ def test_where_json_is_not_accepted_nothing_else_is_looked_at_and_azure_says_not
     standard = edge.ask("GET", f"/dicom-web/{path}", headers=headers)
     assert (standard.status == 406) is (accept is not None)
     assert accept is None or b"application/dicom+json" in standard.body
+
+
+@pytest.mark.parametrize("root", ["/dicom-web", *AZURE_ROOTS])
+def test_the_service_says_what_it_offers(edge: Edge, root: str) -> None:
+    answer = edge.ask("OPTIONS", root, headers={"accept": "application/json"})
+    assert answer.status == 200
+    described = {
+        one["path"]: [each["name"] for each in one["methods"]] for one in orjson.loads(answer.body)["resources"]
+    }
+    assert "PUT" not in described["studies"] if root.startswith("/v1") else "PUT" in described["studies"]
+    assert described["studies/{study}/series/{series}/instances/{instance}/bulkdata/{path}"] == ["GET"]
+    assert b"<application" in edge.ask("OPTIONS", f"{root}/").body
+
+
+def test_a_resource_says_which_methods_it_has(edge: Edge) -> None:
+    answer = edge.ask("OPTIONS", _instance_path())
+    assert (answer.status, answer.headers["allow"], answer.body) == (204, "DELETE, GET, OPTIONS", b"")
+    assert edge.ask("OPTIONS", "/dicom-web/nothing").status == 404
 
 
 def test_no_answer_shows_a_value_of_a_patient_where_it_refuses(edge: Edge) -> None:

@@ -13,6 +13,7 @@ EXPECTED_ACTIONS = {
     "POST": DataAction.WRITE,
     "PUT": DataAction.WRITE,
     "DELETE": DataAction.DELETE,
+    "OPTIONS": None,
 }
 
 
