@@ -35,5 +35,5 @@ def require_switch(archive: Archive, *, is_on: bool) -> None:
     if further and not is_on:
         raise InvalidSetting(
             f"Data partitions cannot be switched off: there are {further} besides the default one. "
-            "Set dicomweb.partitions to on."
+            "Set azure.partitions to on."
         )

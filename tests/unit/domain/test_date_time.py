@@ -56,7 +56,9 @@ def test_what_is_no_date_with_time_has_none(text: str) -> None:
     assert last_instant(text) is None
 
 
-@pytest.mark.parametrize(("text", "is_there"), [("2026+0100", True), ("2026", False), ("x+0100", False)])
+@pytest.mark.parametrize(
+    ("text", "is_there"), [("2026+0100", True), ("2026-2025", False), ("2026", False), ("x+0100", False)]
+)
 def test_an_offset_is_seen(text: str, is_there: bool) -> None:
     assert has_offset(text) is is_there
 

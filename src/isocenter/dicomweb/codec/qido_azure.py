@@ -33,7 +33,7 @@ SEARCHABLE = {
 }
 """The attributes of dicom-service 4.2, by tag."""
 
-_HINT = (
+HINT = (
     "If the parameter is an attribute keyword, check the casing as they are case-sensitive. "
     "The conformance statement has a list of supported query parameters, attributes and the levels."
 )
@@ -58,14 +58,14 @@ def parse_attributes(attributes: list[tuple[str, str]], scope: Query, *, is_fuzz
 def _searchable(key: str, scope: Query) -> IndexedAttribute:
     tag = parse_attribute_name(key)
     if tag is None:
-        raise InvalidRequest(f"Invalid query: unknown query parameter '{key}'. {_HINT}")
+        raise InvalidRequest(f"Invalid query: unknown query parameter '{key}'. {HINT}")
     attribute = SEARCHABLE.get(tag)
     if attribute is not None and _is_named_by_route(attribute, scope):
         raise InvalidRequest(
             f"Invalid query: cannot specify attribute '{attribute.keyword}' for the given resource. "  # blank included
         )
     if attribute is None or not _highest_level(scope) <= attribute.level <= scope.level:
-        raise InvalidRequest(f"Invalid query: AttributeId {key} is not queryable.  {_HINT}")
+        raise InvalidRequest(f"Invalid query: AttributeId {key} is not queryable.  {HINT}")
     return attribute
 
 

@@ -21,6 +21,7 @@ from isocenter.dicomweb.server import (
     search,
     store,
     wado_uri,
+    workitems,
 )
 from isocenter.dicomweb.server.service import Call
 from isocenter.domain.identifiers import DEFAULT_PARTITION
@@ -109,6 +110,15 @@ def _routes() -> list[Route]:
         Route("GET", f"{INSTANCE}/frames/{{frames}}", read, retrieve.retrieve_frames, "retrieve"),
         Route("GET", f"{INSTANCE}/frames/{{frames}}/rendered", read, rendered.render_frames, "retrieve-rendered"),
         Route("GET", f"{INSTANCE}/frames/{{frames}}/thumbnail", read, rendered.render_thumbnail, "retrieve-rendered"),
+    ]
+    workitem = "workitems/{workitem}"
+    table += [
+        Route("POST", "workitems", write, workitems.create, "add-workitem"),
+        Route("GET", "workitems", read, workitems.search, "query-workitem"),
+        Route("GET", workitem, read, workitems.retrieve, "retrieve-workitem"),
+        Route("POST", workitem, write, workitems.update, "update-workitem"),
+        Route("PUT", f"{workitem}/state", write, workitems.change_state, "change-state-workitem"),
+        Route("POST", f"{workitem}/cancelrequest", write, workitems.request_cancellation, "cancel-workitem"),
     ]
     for resource in (STUDY, SERIES, INSTANCE):
         table += [
