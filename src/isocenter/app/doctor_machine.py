@@ -9,7 +9,8 @@ import socket
 import sys
 
 from isocenter import __version__
-from isocenter.app.doctor import Check, Finding, fail, ok, warn
+from isocenter.app.doctor import Check, Finding, State, fail, ok, warn
+from isocenter.app.setting_kinds import Address
 from isocenter.app.settings import Settings
 
 PYTHON_MIN = (3, 11)
@@ -25,7 +26,19 @@ COMMON_SYNTAXES = tuple(
     for ending in ("", ".1", ".5", ".4.50", ".4.51", ".4.57", ".4.70", ".4.80", ".4.81", ".4.90", ".4.91", ".4.201")
 )
 """Native, RLE, JPEG, JPEG-LS, JPEG 2000, HTJ2K: what scanners and archives send."""
-LIBRARIES = ("apsw", "pydicom", "imagecodecs", "numpy", "starlette", "uvicorn", "httpx", "orjson", "xxhash")
+LIBRARIES = (
+    "apsw",
+    "pydicom",
+    "cryptography",
+    "pyjwt",
+    "imagecodecs",
+    "numpy",
+    "starlette",
+    "uvicorn",
+    "httpx",
+    "orjson",
+    "xxhash",
+)
 
 
 def check_python(settings: Settings) -> Finding:
@@ -89,12 +102,19 @@ def check_viewer(settings: Settings) -> Finding:
 
 
 def check_port(settings: Settings) -> Finding:
-    """Look whether the port is free, or held by a node of ours."""
-    listen = settings.http.listen
+    """Look whether the ports are free, or held by a node of ours."""
+    findings = [_port_finding(settings, address) for address in settings.http.addresses]
+    if not findings:
+        return fail("the web server listens nowhere", "Set http.listen, http.tls_listen, or both.")
+    worst = max(findings, key=lambda found: list(State).index(found.state))
+    return Finding(worst.state, "; ".join(found.finding for found in findings), worst.remedy)
+
+
+def _port_finding(settings: Settings, listen: Address) -> Finding:
     if settings.auth == "off" and not listen.is_loopback:
         return fail(
             f"{listen} can be reached from other machines, and nobody has to prove who they are",
-            "Listen on 127.0.0.1 and put an authenticating proxy in front.",
+            "Leave auth at auto, or listen on 127.0.0.1 and put an authenticating proxy in front.",
         )
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -102,21 +122,23 @@ def check_port(settings: Settings) -> Finding:
         try:
             probe.bind((listen.host, listen.port))
         except OSError as error:
-            return _who_holds(settings, error)
+            return _who_holds(settings, listen, error)
     return ok(f"{listen} is free")
 
 
-def _who_holds(settings: Settings, error: OSError) -> Finding:
+def _who_holds(settings: Settings, listen: Address, error: OSError) -> Finding:
     import httpx
 
-    listen = settings.http.listen
+    uses_tls = listen is settings.http.tls_listen
+    scheme, flag = ("https", "--https") if uses_tls else ("http", "--http")
     try:
-        answer = httpx.get(f"http://{listen}/health/ready", timeout=HEALTH_TIMEOUT_S)
+        # Whether it is a node is all that is asked, and nothing is told; its certificate may be of its own authority.
+        answer = httpx.get(f"{scheme}://{listen}/health/ready", timeout=HEALTH_TIMEOUT_S, verify=False)  # noqa: S501
         if "ready" in answer.json():
             return ok(f"a node of ours answers on {listen}")
     except (httpx.HTTPError, ValueError):
         pass
-    return warn(f"{listen} cannot be had: {error.strerror}", "Stop what listens there, or choose another with --http.")
+    return warn(f"{listen} cannot be had: {error.strerror}", f"Stop what listens there, or choose another with {flag}.")
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from isocenter.app.http_kinds import Network
 from isocenter.app.setting_kinds import Address
 from isocenter.app.settings_table import (
     BY_NAME,
@@ -32,14 +33,55 @@ SETTINGS_FILE = "isocenter.toml"
 SETTINGS_FILE_SIZE_MAX_BYTES = 1024**2
 """A settings file has some dozens of lines; a larger one is something else given by mistake."""
 HIDDEN = "********"
+DEFAULT_LISTEN = Address("127.0.0.1", 8080)
+"""Where a node listens that is not told."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
     """The web server."""
 
-    listen: Address
+    listen: Address | None
+    tls_listen: Address | None
+    tls_certificate: Path | None
+    tls_key: Path | None
+    tls_key_password: str = field(repr=False)
     allowed_hosts: tuple[str, ...]
+    public_url: str
+    trusted_proxies: tuple[Network, ...]
+    cors_origins: tuple[str, ...]
+    cors_methods: tuple[str, ...]
+    cors_headers: tuple[str, ...]
+    cors_credentials: Literal["on", "off"]
+    cors_max_age_s: float
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Return where it listens."""
+        return tuple(address for address in (self.listen, self.tls_listen) if address is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitySettings:
+    """Who may vouch for callers, and how long people stay signed in."""
+
+    issuers: tuple[str, ...]
+    audiences: tuple[str, ...]
+    role_claim: str
+    role_names: tuple[tuple[str, str], ...]
+    client_id: str
+    client_secret: str = field(repr=False)
+    session_idle_timeout_s: float
+    session_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """The audit log."""
+
+    log: Literal["auto", "on", "off"]
+    dir: Path
+    keep_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +162,10 @@ class Settings:
     """Everything that an operator may choose, and where each choice comes from."""
 
     data_dir: Path
-    auth: str
+    auth: Literal["auto", "off", "required"]
     http: HttpSettings
+    identity: IdentitySettings
+    audit: AuditSettings
     archive: ArchiveSection
     azure: AzureSettings
     storage: StorageSettings
@@ -132,6 +176,18 @@ class Settings:
     """By name: `flag`, `environment (VARIABLE)`, `file (PATH)` or `default`."""
     config_file: Path | None = None
     """The settings file that was read, if there was one."""
+
+    @property
+    def requires_identity(self) -> bool:
+        """Tell whether callers must prove who they are."""
+        if self.auth == "auto":
+            return not all(address.is_loopback for address in self.http.addresses)
+        return self.auth == "required"
+
+    @property
+    def keeps_audit_log(self) -> bool:
+        """Tell whether requests leave records in the audit log."""
+        return self.requires_identity if self.audit.log == "auto" else self.audit.log == "on"
 
     def value(self, name: str) -> object:
         """Return a value by its dotted name."""
@@ -170,6 +226,9 @@ def load_settings(flags: Mapping[str, str], environment: Mapping[str, str], conf
     values = {setting.name: _value(setting, found.get(setting.name)) for setting in SETTINGS}
     values["storage.packs_dir"] = values["storage.packs_dir"] or values["data_dir"] / "packs"
     values["storage.index_dir"] = values["storage.index_dir"] or values["data_dir"]
+    values["audit.dir"] = values["audit.dir"] or values["data_dir"] / "audit"
+    if "http.listen" not in found and values["http.tls_listen"] is None:
+        values["http.listen"] = DEFAULT_LISTEN
     origins = {name: found[name].origin if name in found else "default" for name in BY_NAME}
     return _build(values, origins=origins, config_file=path)
 
@@ -275,6 +334,8 @@ def _build(values: Mapping[str, Any], *, origins: Mapping[str, str], config_file
         data_dir=values["data_dir"],
         auth=values["auth"],
         http=HttpSettings(**section("http")),
+        identity=IdentitySettings(**section("identity")),
+        audit=AuditSettings(**section("audit")),
         archive=ArchiveSection(**section("archive")),
         azure=AzureSettings(**section("azure")),
         storage=StorageSettings(**section("storage")),

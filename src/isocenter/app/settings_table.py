@@ -5,16 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from isocenter.app.dicom_kinds import AE_ENDPOINT, FILE, REMOTES, TEXT, number_of
-from isocenter.app.setting_kinds import ADDRESS, DURATION, NAMES, PATH, SIZE, Kind, choice_of
+from isocenter.app.http_kinds import (
+    AUDIENCES,
+    HEADERS,
+    NETWORKS,
+    OPTIONAL_ADDRESS,
+    ORIGINS,
+    ROLE_NAMES,
+    WEB_ADDRESS,
+    WEB_ADDRESSES,
+)
+from isocenter.app.setting_kinds import DURATION, NAMES, PATH, SIZE, Kind, choice_of
 from isocenter.dimse.shell.tls import DEFAULT_PROFILE, PROFILES
 from isocenter.domain.application_entity import STORE_ASSOCIATIONS_MAX
 
 ENVIRONMENT_PREFIX = "ISOCENTER_"
 
 OTHER_VARIABLES = {
+    "ISOCENTER_CA": "the certificates of authorities that commands trust besides those of the system, in PEM form",
+    "ISOCENTER_CLIENT_ID": "the application as which `store`, `find`, `get` and `delete` ask for a token",
+    "ISOCENTER_CLIENT_SECRET": "its secret",
     "ISOCENTER_CONFIG": "the settings file, as `--config` names it",
     "ISOCENTER_FAILPOINTS": "where a node is to fail, for crash tests",
     "ISOCENTER_SHARED_DATA": "the folder of sample data for `isocenter demo` and the tests",
+    "ISOCENTER_TOKEN": "the token that `store`, `find`, `get` and `delete` show",
     "ISOCENTER_URL": "the archive that `store`, `find`, `get` and `delete` talk to where no address is given",
 }
 """Variables that begin like a setting's and are none."""
@@ -45,19 +59,142 @@ SETTINGS = (
         "./isocenter-data",
         "The folder that a node keeps everything in: index, packs, and its settings file `isocenter.toml`.",
     ),
-    Setting("http.listen", ADDRESS, "127.0.0.1:8080", "Where the web server listens; port 0 takes a free one."),
+    Setting(
+        "http.listen",
+        OPTIONAL_ADDRESS,
+        None,
+        "Where the web server listens without TLS (`--http`); port 0 takes a free one. Beyond this machine only for a "
+        "proxy of `http.trusted_proxies`.",
+        derived_from="127.0.0.1:8080, and nothing where `http.tls_listen` is set",
+    ),
+    Setting(
+        "http.tls_listen",
+        OPTIONAL_ADDRESS,
+        "",
+        "Where the web server listens over TLS (`--https`). Without a certificate of yours it makes one, certified by "
+        "an authority of its own that clients must be told to trust (`isocenter certificate export`).",
+    ),
+    Setting("http.tls_certificate", FILE, "", "A certificate for `http.tls_listen`, with its chain, in PEM form."),
+    Setting("http.tls_key", FILE, "", "The private key of that certificate, in PEM form."),
+    Setting("http.tls_key_password", TEXT, "", "The password of the private key, if it has one.", is_secret=True),
     Setting(
         "http.allowed_hosts",
         NAMES,
         "",
         "Further host names under which the node may be addressed. With `auth` off only loopback names, IP addresses "
-        "and these are served, so that a web page cannot reach the node through a name of its own (DNS rebinding).",
+        "and these are served, so that a web page cannot reach the node through a name of its own (DNS rebinding). "
+        "Else the embedded identity provider issues tokens under these names, and the node's own certificate is for "
+        "them too.",
     ),
     Setting(
-        "auth",
-        choice_of("off"),
+        "http.public_url",
+        WEB_ADDRESS,
+        "",
+        "The one address under which clients know the node, where there is one: the identity provider then is that "
+        "issuer, whatever name is used to ask it.",
+    ),
+    Setting(
+        "http.trusted_proxies",
+        NETWORKS,
+        "",
+        "Proxies that end TLS before the node, by address or network: what they forward (`X-Forwarded-…`) is believed, "
+        "and they alone may use `http.listen` from another machine. Proxies on this machine always may.",
+    ),
+    Setting(
+        "http.cors_origins",
+        ORIGINS,
+        "",
+        "Origins of web pages elsewhere that may call the node from a browser; `*` is any.",
+    ),
+    Setting(
+        "http.cors_methods",
+        HEADERS,
+        "GET,HEAD,POST,PUT,PATCH,DELETE",
+        "The methods that they may use.",
+    ),
+    Setting(
+        "http.cors_headers",
+        HEADERS,
+        "*",
+        "The headers that they may send; `*` is any.",
+    ),
+    Setting(
+        "http.cors_credentials",
+        choice_of("on", "off"),
         "off",
-        "How callers prove who they are. `off`: nobody has to, and the node serves loopback only.",
+        "Whether they may send credentials that the browser keeps; not with `*` as origin. Tokens that a page sets "
+        "itself need it not, and sessions of the console never count for other origins.",
+    ),
+    Setting("http.cors_max_age_s", DURATION, "10min", "How long browsers may keep what they were told of this."),
+    Setting(
+        "auth",
+        choice_of("auto", "off", "required"),
+        "auto",
+        "Whether callers must prove who they are, by a token or by signing in. `auto`: as soon as the node can be "
+        "reached from another machine. `off`: nobody has to, and the node serves loopback only. `required`: also on "
+        "loopback.",
+    ),
+    Setting(
+        "identity.issuers",
+        WEB_ADDRESSES,
+        "",
+        "External OpenID Connect issuers (Entra ID, Keycloak) whose tokens are accepted, by the addresses of their "
+        "discovery documents (`https://…/.well-known/openid-configuration`). With none, the node is its own identity "
+        "provider.",
+    ),
+    Setting(
+        "identity.audiences",
+        AUDIENCES,
+        "https://dicom.healthcareapis.azure.com",
+        "The services that tokens may be for; the first is told to clients that ask. A slash at the end does not "
+        "matter.",
+    ),
+    Setting(
+        "identity.role_claim",
+        TEXT,
+        "roles",
+        "Where an external issuer's tokens name roles; dots lead into objects, as in `realm_access.roles`.",
+    ),
+    Setting(
+        "identity.role_names",
+        ROLE_NAMES,
+        "",
+        "What roles or groups at an external issuer stand for. The roles' own names, their identifiers at Azure, and "
+        "`globalAdmin` and `globalReader` need no row.",
+    ),
+    Setting(
+        "identity.client_id",
+        TEXT,
+        "",
+        "As which application people sign in to the console at an external issuer, which must allow the redirect URI "
+        "`https://HOST/login/callback`.",
+    ),
+    Setting("identity.client_secret", TEXT, "", "The secret of that application, if it has one.", is_secret=True),
+    Setting(
+        "identity.session_idle_timeout_s",
+        DURATION,
+        "60min",
+        "How long a session of the console lasts without a request.",
+    ),
+    Setting("identity.session_timeout_s", DURATION, "12h", "How long a session of the console lasts at most."),
+    Setting(
+        "audit.log",
+        choice_of("auto", "on", "off"),
+        "auto",
+        "Whether every request leaves records in the audit log. `auto`: where callers must prove who they are.",
+    ),
+    Setting(
+        "audit.dir",
+        PATH,
+        None,
+        "The folder of the audit log: a file a day, one JSON object a line. It may name patients, as searches do.",
+        derived_from="`audit` in `data_dir`",
+    ),
+    Setting(
+        "audit.keep_s",
+        DURATION,
+        "2192d",
+        "How long the audit log is kept: six years, as HIPAA asks of documentation.",
     ),
     Setting(
         "archive.duplicate_policy",

@@ -77,15 +77,16 @@ class KeyRing:
         self._rotation = rotation or Rotation()
         self._lock = threading.Lock()
         self._keys: Sequence[SigningKey] = ()
+        self._revision: int | None = None
         self._private: dict[str, rsa.RSAPrivateKey] = {}
 
     def refresh(self) -> None:
         """Read the keys anew, and change them where that is due."""
         for _ in range(ATTEMPTS_MAX):
-            keys = self._store.signing_keys()
+            revision, keys = self._store.revision(), self._store.signing_keys()
             wanted = due(keys, now=self._now(), rotation=self._rotation)
             if wanted.next_signs_from is None and not wanted.expired:
-                self._take(keys)
+                self._take(keys, revision)
                 return
             add = [] if wanted.next_signs_from is None else [self._new_key(wanted.next_signs_from)]
             self._store.change_signing_keys(add=add, remove=wanted.expired, known=[key.key_id for key in keys])
@@ -110,7 +111,7 @@ class KeyRing:
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """Return claims as a token."""
-        key = signing_at(self._keys, self._now())
+        key = signing_at(self._known_keys(), self._now())
         if key is None:
             self.refresh()
             key = signing_at(self._keys, self._now())
@@ -119,7 +120,7 @@ class KeyRing:
 
     def public_key(self, key_id: str) -> rsa.RSAPublicKey | None:
         """Return the key that verifies what the key of that name signed."""
-        for key in self._keys:
+        for key in self._known_keys():
             if key.key_id == key_id and self._now() < key.published_until:
                 return self._private_key(key).public_key()
         return None
@@ -127,14 +128,21 @@ class KeyRing:
     def documents(self) -> list[dict[str, Any]]:
         """Return the published keys as JSON Web Keys."""
         now = self._now()
-        return [self._document(key) for key in self._keys if now < key.published_until]
+        return [self._document(key) for key in self._known_keys() if now < key.published_until]
 
     def _document(self, key: SigningKey) -> dict[str, Any]:
         public = RSAAlgorithm.to_jwk(self._private_key(key).public_key(), as_dict=True)
         return {"kty": "RSA", "use": "sig", "kid": key.key_id, "n": public["n"], "e": public["e"]}
 
-    def _take(self, keys: Sequence[SigningKey]) -> None:
+    def _known_keys(self) -> Sequence[SigningKey]:
+        """Return the keys, read anew where another process has changed something."""
+        if self._store.revision() != self._revision:
+            self.refresh()
+        return self._keys
+
+    def _take(self, keys: Sequence[SigningKey], revision: int) -> None:
         with self._lock:
+            self._revision = revision
             self._keys = tuple(keys)
             here = {key.key_id for key in keys}
             self._private = {key_id: private for key_id, private in self._private.items() if key_id in here}

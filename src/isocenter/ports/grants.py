@@ -11,6 +11,9 @@ from isocenter.domain.directory import Grant, GrantKind, SigningKey
 class SigningKeys(Protocol):
     """Keep the keys with which tokens are signed."""
 
+    def revision(self) -> int:
+        """Return a number that differs after every change, whoever made it."""
+
     def signing_keys(self) -> Sequence[SigningKey]:
         """Return all keys, the oldest first."""
 

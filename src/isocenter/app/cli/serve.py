@@ -14,12 +14,19 @@ from isocenter.app.cli.options import node_options, settings_of
     cls=CommandWithExamples,
     examples=(
         "isocenter serve --data-dir ./archive --http 127.0.0.1:8080",
+        "isocenter serve --https 0.0.0.0:8443",
         "isocenter serve --dicom ARCHIVE@127.0.0.1:11112 --remote PACS@127.0.0.1:4242",
         "isocenter serve --data-dir ./archive --set archive.duplicate_policy=keep",
     ),
 )
 @node_options
 @click.option("--http", "listen", metavar="HOST:PORT", help="Where the web server listens (default: 127.0.0.1:8080).")
+@click.option(
+    "--https",
+    "tls_listen",
+    metavar="HOST:PORT",
+    help="Where the web server listens over TLS. Without --http it then listens there alone.",
+)
 @click.option(
     "--dicom",
     "dicom",
@@ -34,16 +41,19 @@ from isocenter.app.cli.options import node_options, settings_of
     help="An AE that may call, and that instances may be moved to. Can be given again. On a node that listens to this "
     "machine alone, others may call as well.",
 )
-@click.option("--auth", metavar="HOW", help="How callers prove who they are; `off` is for loopback only.")
+@click.option(
+    "--auth",
+    metavar="HOW",
+    help="Whether callers must prove who they are: `auto` (as soon as other machines can reach the node), `required`, "
+    "or `off`, which is for loopback only.",
+)
 def command(
     *,
     data_dir: str | None,
     config_file: Path | None,
     assignments: tuple[str, ...],
-    listen: str | None,
-    dicom: str | None,
     remotes: tuple[str, ...],
-    auth: str | None,
+    **listening: str | None,
 ) -> None:
     """Run a node until Ctrl-C or SIGTERM.
 
@@ -51,9 +61,10 @@ def command(
     DICOMweb at /dicom-web/ and /v2/.
     """
     flags = {
-        "http.listen": listen,
-        "auth": auth,
-        "dicom.listen": dicom,
+        "http.listen": listening["listen"],
+        "http.tls_listen": listening["tls_listen"],
+        "auth": listening["auth"],
+        "dicom.listen": listening["dicom"],
         "dicom.remotes": ";".join(remotes) if remotes else None,
     }
     settings = settings_of(data_dir=data_dir, config_file=config_file, assignments=assignments, flags=flags)
