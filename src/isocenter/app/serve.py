@@ -28,9 +28,10 @@ from isocenter.app.http_tls import HttpTls
 from isocenter.app.logging_setup import set_up_logging
 from isocenter.app.node_identity import KeyFetcher, NodeIdentity, open_identity, open_to_anybody
 from isocenter.app.settings import Settings
-from isocenter.app.wiring import SystemClock, open_archive
+from isocenter.app.wiring import SystemClock, azure_options, open_archive
 from isocenter.archive.archive import Archive
 from isocenter.archive.delete import ERASE_BATCH_MAX, erase_due
+from isocenter.archive.partition import require_switch
 from isocenter.archive.search import count, search
 from isocenter.dicomweb.server.dispatch import DicomwebApplication
 from isocenter.dicomweb.server.routes import ROOTS
@@ -107,7 +108,10 @@ def build_application(
         picture_executor=picture_executor,
         challenge=identity.challenge,
         audit=audit,
+        azure=azure_options(settings),
+        has_partitions=settings.azure.partitions == "on",
     )
+    require_switch(archive, is_on=service.has_partitions)
     viewer = ViewerSettings(
         login_path=identity.login_path,
         shows_investigational_use_notice=settings.viewer.investigational_use_dialog == "always",

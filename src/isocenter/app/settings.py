@@ -103,6 +103,8 @@ class AzureSettings:
     full_item_validation: Literal["off", "on"]
     study_mismatch_reason: Literal["43264", "43265"]
     include_all_with_others: Literal["accept", "refuse"]
+    partitions: Literal["off", "on"]
+    workitem_body: Literal["object", "array"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,6 +257,22 @@ SETTINGS = (
         "says that `all` wins, the service refuses.",
     ),
     Setting(
+        "azure.partitions",
+        choice_of("off", "on"),
+        "off",
+        "Whether studies and workitems lie in data partitions (`EnableDataPartitions`): paths under `/v1/` and `/v2/` "
+        "then need `partitions/NAME` before them, and the first store begins a partition. Under `/dicom-web/` a path "
+        "without it means the default partition, `Microsoft.Default`. Cannot be switched off again once there is a "
+        "second partition.",
+    ),
+    Setting(
+        "azure.workitem_body",
+        choice_of("object", "array"),
+        "object",
+        "How a workitem is retrieved under `/v1/` and `/v2/`: as an `object`, as the service does and its clients "
+        "expect, or in an `array`, as the standard says. Under `/dicom-web/` it always comes in an array.",
+    ),
+    Setting(
         "storage.packs_dir",
         PATH,
         None,

@@ -14,6 +14,7 @@ from isocenter.archive.intake import Intake
 from isocenter.archive.metadata_cache import MetadataCache
 from isocenter.archive.recover import recover
 from isocenter.dicom.dictionary import load_dictionary
+from isocenter.dicomweb.codec.azure_options import AzureOptions
 from isocenter.domain.outcome import DuplicatePolicy
 from isocenter.ports.failpoints import failpoints_from_environment
 from isocenter.storage.decoding.pool import DecodingPool
@@ -46,6 +47,16 @@ def archive_settings(settings: Settings) -> ArchiveSettings:
         erase_after_s=chosen.erase_after_s,
         transcode_size_max_bytes=chosen.transcode_size_max_bytes,
         validates_fully=settings.azure.full_item_validation == "on",
+    )
+
+
+def azure_options(settings: Settings) -> AzureOptions:
+    """Return what an operator chose about the roots that follow Azure's service."""
+    chosen = settings.azure
+    return AzureOptions(
+        study_mismatch_reason=int(chosen.study_mismatch_reason),
+        refuses_all_with_others=chosen.include_all_with_others == "refuse",
+        workitem_in_array=chosen.workitem_body == "array",
     )
 
 
