@@ -18,6 +18,7 @@ from isocenter.archive.archive import Archive
 from isocenter.dimse.scp.commitment import CommitmentProvider
 from isocenter.dimse.scp.listener import BACKLOG, Endpoint, Listener, ListenerLimits
 from isocenter.dimse.scp.performed_step import PerformedStepProvider
+from isocenter.dimse.scp.retrieve import RetrieveProvider
 from isocenter.dimse.scp.services import ServiceSettings, node_services
 from isocenter.dimse.scp.worklist import WorklistProvider
 from isocenter.dimse.scu.client import Opener
@@ -162,7 +163,7 @@ class DicomNode:
             runtime,
             self.register,
             table,
-            self._services(self._commitment),
+            self._services(table, opener, self._commitment),
             limits=ListenerLimits(self._settings.associations_max, self._settings.associations_per_ae_max),
         )
         tls = server_context(tls_settings(self._settings)) if self._settings.tls_listen is not None else None
@@ -212,12 +213,23 @@ class DicomNode:
             return None
         return client_context(tls_settings(self._settings))
 
-    def _services(self, commitment: CommitmentProvider) -> ServiceTable:
+    def _services(self, table: AeTable, opener: Opener, commitment: CommitmentProvider) -> ServiceTable:
         archive = self._archive
+        retrieve = RetrieveProvider(
+            archive,
+            opener,
+            find_destination=table.destination,
+            store_associations_max=self._settings.store_associations_max,
+        )
         worklist = WorklistProvider(archive.worklist, steps_leave=LeavesWhen(self._settings.worklist_steps_leave))
         performed_steps = PerformedStepProvider(archive.performed_steps, archive.clock)
         return node_services(
             archive,
             ServiceSettings(accepts_private_sop_classes=self._settings.private_sop_classes == "accept"),
-            further=[worklist.service(), *performed_steps.services(), commitment.service()],
+            further=[
+                *retrieve.services(),
+                worklist.service(),
+                *performed_steps.services(),
+                commitment.service(),
+            ],
         )

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import structlog
 
-from isocenter.dicom.dataset import encode_dataset, text_attribute
 from isocenter.dicom.part10 import encoding_of
+from isocenter.dimse.codec.retrieve import encode_failed_list
 from isocenter.dimse.message.messages import CGetRq, CGetRsp, CMoveRq, CMoveRsp, CStoreRq, CStoreRsp, Priority
 from isocenter.dimse.message.statuses import PENDING
 from isocenter.dimse.scp.outgoing import Opened, iter_pieces
@@ -25,7 +25,6 @@ PENDING_INTERVAL_S = 1.0
 """A pending response behind an instance comes no earlier than this after the one before."""
 HEARTBEAT_S = 4.0
 """Without one for so long, one comes by itself: requestors give up after as little as five seconds."""
-FAILED_SOP_INSTANCE_UID_LIST = 0x00080058
 
 
 class Retrieval:
@@ -67,7 +66,8 @@ class Retrieval:
         final = operations.final_status(is_cancelled=self.is_cancelled) if status is None else status
         identifier = None
         if operations.failed:
-            identifier = [failed_list(operations.failed_sop_instance_uids, self._exchange.context.transfer_syntax_uid)]
+            encoding = encoding_of(self._exchange.context.transfer_syntax_uid)
+            identifier = [encode_failed_list(operations.failed_sop_instance_uids, encoding)]
         await self._exchange.respond(self._response(final, comment), identifier)
 
     def stop(self) -> None:
@@ -87,12 +87,6 @@ class Retrieval:
             number_of_failed_suboperations=counters["number_of_failed_suboperations"],
             number_of_warning_suboperations=counters["number_of_warning_suboperations"],
         )
-
-
-def failed_list(sop_instance_uids: Sequence[str], transfer_syntax_uid: str) -> bytes:
-    """Return the identifier of a final response."""
-    attribute = text_attribute("UI", *sop_instance_uids)
-    return encode_dataset({FAILED_SOP_INSTANCE_UID_LIST: attribute}, encoding_of(transfer_syntax_uid))
 
 
 async def send_opened(
