@@ -24,11 +24,14 @@ STANDARD_LIMIT_MAX = 10_000
 """Rows of one answer, about 10 MB of JSON; also what is answered where the client names no limit."""
 OFFSET_MAX = 2**31 - 1
 
-_SCALARS = {"limit": "Limit", "offset": "Offset", "fuzzymatching": "FuzzyMatching"}
+_SCALARS = {"limit": "Limit", "offset": "Offset", "fuzzymatching": "FuzzyMatching", "includetotal": "IncludeTotal"}
 """Parameters that may stand there once, with the name that a refusal calls them by (dicom-service 9.4)."""
+_KNOWN = _SCALARS.keys() | {"includefield"}
+_KNOWN_TO_AZURE = _KNOWN - {"includetotal"}
 _IGNORED_BY_STANDARD = frozenset({"accept", "charset", "emptyvaluematching", "multiplevaluematching", "token"})
 """Parameters of PS3.18 8.3 that are no attributes and change nothing here."""
 _BAD_CHARACTERS = "The query string included invalid characters."
+_ALL_AND_OTHERS = "Invalid query: cannot specify included fields in addition to 'all'."
 _REPEATED = "Cannot specify parameter more than once."
 
 
@@ -49,6 +52,7 @@ class SearchParameters:
     is_fuzzy: bool
     include: IncludeFields
     warnings: tuple[str, ...]
+    wants_total: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class SearchRequest:
     """Tags of the attributes that were matched on, those that match everything included: they are returned too."""
     warnings: tuple[str, ...] = ()
     """What was passed over, for a Warning header (PS3.18 8.3.4.1)."""
+    wants_total: bool = False
+    """Whether to say how many there are, whatever the page."""
 
 
 def parse_search(
@@ -71,12 +77,15 @@ def parse_search(
     study_instance_uid: str | None = None,
     series_instance_uid: str | None = None,
     partition_name: str = DEFAULT_PARTITION,
+    refuses_all_with_others: bool = False,
 ) -> SearchRequest:
     """Return the search that a query string asks for at a level, below the study and series of the route.
 
     Raises InvalidRequest with the sentence for the client.
     """
     parameters, attributes = parse_parameters(query_string, dialect)
+    if refuses_all_with_others and parameters.include.is_all and parameters.include.tags:
+        raise InvalidRequest(_ALL_AND_OTHERS)
     scope = Query(
         level=level,
         study_instance_uid=study_instance_uid,
@@ -92,6 +101,7 @@ def parse_search(
         include=parameters.include,
         matched_tags=found.tags,
         warnings=(*found.warnings, *parameters.warnings),
+        wants_total=parameters.wants_total,
     )
 
 
@@ -108,6 +118,7 @@ def parse_parameters(query_string: str, dialect: Dialect) -> tuple[SearchParamet
         is_fuzzy=_is_true("FuzzyMatching", parameters.get("fuzzymatching")),
         include=include,
         warnings=tuple(unknown),
+        wants_total=_is_true("IncludeTotal", parameters.get("includetotal")),
     )
     return found, attributes
 
@@ -134,9 +145,10 @@ def _split_parameters(query_string: str, dialect: Dialect) -> tuple[dict[str, li
         raise InvalidRequest(_BAD_CHARACTERS) from error
     parameters: dict[str, list[str]] = {}
     attributes: list[tuple[str, str]] = []
+    known = _KNOWN_TO_AZURE if dialect.is_azure else _KNOWN
     for key, value in pairs:
         name = key.lower()
-        if name in _SCALARS or name == "includefield":
+        if name in known:
             parameters.setdefault(name, []).append(value)
         elif dialect.is_azure or name not in _IGNORED_BY_STANDARD:
             attributes.append((key, value))

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from isocenter.dicomweb.codec.dialect import Dialect
 from isocenter.dicomweb.codec.qido import SearchRequest
+from isocenter.dicomweb.codec.qido_azure import SEARCHABLE
 from isocenter.domain.attributes import BY_TAG, COMPUTED_TAGS, INDEXED_ATTRIBUTES
 from isocenter.domain.identifiers import Level
 from isocenter.domain.query import Query
@@ -76,9 +77,17 @@ def return_tags(request: SearchRequest, dialect: Dialect) -> tuple[int, ...]:
     return tuple(sorted(tag for tag in tags if _is_answered(tag, query, dialect)))
 
 
-def tags_beyond_index(tags: Iterable[int]) -> tuple[int, ...]:
-    """Return those of the tags whose values only the instance's own header has."""
-    return tuple(tag for tag in tags if not (tag in BY_TAG or tag in COMPUTED_TAGS or tag in SYNTHETIC_TAGS))
+def tags_beyond_index(tags: Iterable[int], dialect: Dialect) -> tuple[int, ...]:
+    """Return those of the tags whose values are taken from the header of the newest instance.
+
+    By the standard these are the ones that the index does not keep. Azure's service takes every value from there as
+    soon as one of them is not among the few that it keeps itself (dicom-service 4.4): attributes that are empty show
+    then, and those of lower levels are to be had.
+    """
+    if not dialect.is_azure:
+        return tuple(tag for tag in tags if not (tag in BY_TAG or tag in COMPUTED_TAGS or tag in SYNTHETIC_TAGS))
+    kept = tuple(tag for tag in tags if tag not in COMPUTED_TAGS)
+    return () if SEARCHABLE.keys() >= set(kept) else kept
 
 
 def _levels(query: Query) -> list[Level]:
@@ -104,6 +113,6 @@ def _is_answered(tag: int, query: Query, dialect: Dialect) -> bool:
     Azure computes it only where the rows are of the attribute's own level; the standard's dialect wherever it is asked.
     """
     if tag not in COMPUTED_TAGS:
-        return tag not in BY_TAG or BY_TAG[tag].level <= query.level
+        return dialect.is_azure or tag not in BY_TAG or BY_TAG[tag].level <= query.level
     level = COMPUTED_TAGS[tag][2]
     return level is query.level if dialect.is_azure else level <= query.level

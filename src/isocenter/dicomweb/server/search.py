@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
@@ -43,9 +43,12 @@ async def search_instances(call: Call) -> Response:
 async def _search(call: Call, level: Level) -> Response:
     require_dicom_json(call.accept, call.dialect)
     asked = _parse(call, level)
-    content, has_more = await call.service.run(_find, call, asked)
+    found = await call.service.run(_find, call, asked)
+    content = found.content
     headers = {"Vary": "Accept, Accept-Encoding"}
-    warnings = (*asked.warnings[:WARNINGS_MAX], *((_MORE,) if has_more else ()))
+    if found.total is not None:
+        headers["X-Total-Count"] = str(found.total)
+    warnings = (*asked.warnings[:WARNINGS_MAX], *((_MORE,) if found.has_more else ()))
     if warnings:
         headers["Warning"] = ", ".join(f'299 isocenter: "{warning}"' for warning in warnings)
     if content is None:
@@ -65,29 +68,56 @@ def _parse(call: Call, level: Level) -> SearchRequest:
         level=level,
         study_instance_uid=None if study is None else parse_uid(study),
         series_instance_uid=None if series is None else parse_uid(series),
+        refuses_all_with_others=call.dialect.is_azure and call.service.azure.refuses_all_with_others,
         partition_name=call.partition_name,
     )
 
 
-def _find(call: Call, asked: SearchRequest) -> tuple[bytes | None, bool]:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    content: bytes | None
+    has_more: bool
+    total: int | None
+    """How many there are, where that was asked for."""
+
+
+def _find(call: Call, asked: SearchRequest) -> _Found:
     """Return the answer and whether there is more behind its last row, which one row too many tells."""
-    limit = asked.query.limit
-    wanted = asked.query if call.dialect.is_azure else replace(asked.query, limit=limit + 1)
+    query = asked.query
+    limit = query.limit
+    wanted = query if call.dialect.is_azure else replace(query, limit=limit + 1)
     found = search.search(call.archive, call.principal, wanted)
     rows = found[:limit]
-    return _encode(call, asked, rows) if rows else None, len(found) > limit
+    has_more = len(found) > limit
+    total = None
+    if asked.wants_total:
+        is_known = rows and not has_more
+        total = query.offset + len(rows) if is_known else search.count(call.archive, call.principal, query)
+    return _Found(_encode(call, asked, rows) if rows else None, has_more, total)
 
 
 def _encode(call: Call, asked: SearchRequest, rows: list[SearchRow]) -> bytes:
     tags = return_tags(asked, call.dialect)
-    beyond = frozenset(tags_beyond_index(tags))
+    beyond = frozenset(tags_beyond_index(tags, call.dialect))
     encoder = RowEncoder(tags, level=asked.query.level, service_url=call.resource_root)
-    return encoder.encode(rows, {row.newest_instance_key: _more(call, row, beyond) for row in rows} if beyond else None)
+    if not beyond:
+        return encoder.encode(rows)
+    headers = {row.newest_instance_key: _from_header(call, row, beyond) for row in rows}
+    if not call.dialect.is_azure:
+        return encoder.encode(rows, {key: header or {} for key, header in headers.items()})
+    bare = RowEncoder(tuple(tag for tag in tags if tag not in beyond), level=asked.query.level)
+    members = [
+        (encoder if (header := headers[row.newest_instance_key]) is None else bare).encode_row(row, header)
+        for row in rows
+    ]
+    return f"[{','.join(members)}]".encode("utf-8", "replace")
 
 
-def _more(call: Call, row: SearchRow, tags: frozenset[int]) -> Mapping[str, object]:
-    """Return attributes that the index does not keep, from the newest instance of the row."""
+def _from_header(call: Call, row: SearchRow, tags: frozenset[int]) -> Mapping[str, object] | None:
+    """Return attributes from the newest instance of a row; None where it was deleted since the search."""
     try:
-        return select_attributes(call.archive, call.principal, row.newest_instance_key, tags)
-    except NotFound:  # deleted since the search
-        return {}
+        return select_attributes(
+            call.archive, call.principal, row.newest_instance_key, tags, only_valid=call.dialect.is_azure
+        )
+    except NotFound:
+        return None

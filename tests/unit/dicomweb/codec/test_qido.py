@@ -150,3 +150,18 @@ def test_values_are_percent_decoded_as_utf_8() -> None:
     search = parse_search(f"PatientName={quote('Müller^山田')}", STANDARD, level=Level.STUDY)
     (match,) = search.query.matches
     assert "Müller^山田" in str(match)
+
+
+@pytest.mark.parametrize("query_string", ["includefield=all,PatientAge", "includefield=PatientAge&includefield=all"])
+def test_all_wins_over_other_fields_unless_that_is_refused(query_string: str) -> None:
+    assert parse_search(query_string, AZURE, level=Level.STUDY).include.is_all
+    with pytest.raises(InvalidRequest, match="cannot specify included fields in addition to 'all'"):
+        parse_search(query_string, AZURE, level=Level.STUDY, refuses_all_with_others=True)
+    assert parse_search("includefield=all", AZURE, level=Level.STUDY, refuses_all_with_others=True).include.is_all
+
+
+def test_the_total_is_told_on_request_by_the_standard() -> None:
+    assert parse_search("includetotal=true", STANDARD, level=Level.STUDY).wants_total
+    assert not parse_search("", STANDARD, level=Level.STUDY).wants_total
+    with pytest.raises(InvalidRequest, match="unknown query parameter 'includetotal'"):
+        parse_search("includetotal=true", AZURE, level=Level.STUDY)

@@ -170,6 +170,15 @@ def test_a_search_says_when_there_is_more(edge: Edge, limit: int, warns: bool) -
     assert "warning" not in edge.ask("GET", "/v2/studies", headers=JSON, query=f"limit={limit}").headers
 
 
+@pytest.mark.parametrize(("query", "total"), [("limit=1", 3), ("offset=1", 3), ("offset=9", 3), ("PatientID=none", 0)])
+def test_a_search_says_how_many_there_are_where_it_is_asked(edge: Edge, query: str, total: int) -> None:
+    for number in (2, 3):
+        store(edge.archive, make_instance(identify(number)).content)
+    answer = edge.ask("GET", "/dicom-web/studies", headers=JSON, query=f"{query}&includetotal=true")
+    assert answer.headers["x-total-count"] == str(total)
+    assert "x-total-count" not in edge.ask("GET", "/dicom-web/studies", headers=JSON, query=query).headers
+
+
 def test_metadata_that_the_caller_has_is_not_sent_again(edge: Edge) -> None:
     path = f"{_instance_path()}/metadata"
     tag = edge.ask("GET", path, headers=JSON).headers["etag"]
