@@ -10,8 +10,10 @@ import sys
 
 from isocenter import __version__
 from isocenter.app.doctor import Check, Finding, State, fail, ok, warn
+from isocenter.app.http_listeners import require_safe
 from isocenter.app.setting_kinds import Address
 from isocenter.app.settings import Settings
+from isocenter.domain.errors import IsocenterError
 
 PYTHON_MIN = (3, 11)
 SQLITE_MIN = (3, 51, 3)
@@ -103,19 +105,16 @@ def check_viewer(settings: Settings) -> Finding:
 
 def check_port(settings: Settings) -> Finding:
     """Look whether the ports are free, or held by a node of ours."""
+    try:
+        require_safe(settings)
+    except IsocenterError as error:
+        return fail("a node would refuse to listen so", error.message)
     findings = [_port_finding(settings, address) for address in settings.http.addresses]
-    if not findings:
-        return fail("the web server listens nowhere", "Set http.listen, http.tls_listen, or both.")
     worst = max(findings, key=lambda found: list(State).index(found.state))
     return Finding(worst.state, "; ".join(found.finding for found in findings), worst.remedy)
 
 
 def _port_finding(settings: Settings, listen: Address) -> Finding:
-    if settings.auth == "off" and not listen.is_loopback:
-        return fail(
-            f"{listen} can be reached from other machines, and nobody has to prove who they are",
-            "Leave auth at auto, or listen on 127.0.0.1 and put an authenticating proxy in front.",
-        )
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -41,7 +41,7 @@ def bound_listeners(settings: Settings) -> Iterator[list[HttpListener]]:
 
     Raises InvalidRequest where that would be unsafe, Unavailable where a port is taken.
     """
-    _require_safe(settings)
+    require_safe(settings)
     listeners: list[HttpListener] = []
     try:
         for address, uses_tls in ((settings.http.listen, False), (settings.http.tls_listen, True)):
@@ -53,7 +53,8 @@ def bound_listeners(settings: Settings) -> Iterator[list[HttpListener]]:
             listener.socket.close()
 
 
-def _require_safe(settings: Settings) -> None:
+def require_safe(settings: Settings) -> None:
+    """Raise InvalidRequest or InvalidSetting where listening as the settings say would be unsafe."""
     http = settings.http
     if not http.addresses:
         raise InvalidSetting("The web server must listen somewhere: set http.listen, http.tls_listen, or both.")

@@ -109,7 +109,7 @@ def test_a_port_that_a_stranger_holds_is_a_warning(tmp_path: Path) -> None:
 
 
 def test_listening_beyond_this_machine_without_authentication_fails(tmp_path: Path) -> None:
-    found = doctor_machine.check_port(_settings(tmp_path, http__listen="0.0.0.0:8080"))
+    found = doctor_machine.check_port(_settings(tmp_path, http__listen="0.0.0.0:8080", auth="off"))
     assert (found.state, "127.0.0.1" in found.remedy) == (State.FAIL, True)
 
 

@@ -12,7 +12,17 @@ from hypothesis import settings as run_with
 from hypothesis import strategies as st
 
 from isocenter.app.dicom_kinds import AE_ENDPOINT, FILE, REMOTES
-from isocenter.app.setting_kinds import ADDRESS, DURATION, NAMES, PATH, SIZE, Address
+from isocenter.app.http_kinds import (
+    AUDIENCES,
+    HEADERS,
+    NETWORKS,
+    OPTIONAL_ADDRESS,
+    ORIGINS,
+    ROLE_NAMES,
+    WEB_ADDRESS,
+    WEB_ADDRESSES,
+)
+from isocenter.app.setting_kinds import DURATION, NAMES, PATH, SIZE, Address
 from isocenter.app.settings import Settings, load_settings, to_toml
 from isocenter.app.settings_table import BY_NAME, OTHER_VARIABLES, SETTINGS
 from isocenter.domain.errors import InvalidSetting
@@ -53,7 +63,7 @@ def test_a_flag_ranks_above_the_environment_above_the_file(tmp_path: Path) -> No
     environment = {"ISOCENTER_LOG_LEVEL": "warning", "ISOCENTER_HTTP_LISTEN": "127.0.0.1:2"}
     settings = load_settings({"log.level": "debug"}, environment, path)
     assert (settings.log.level, settings.origins["log.level"]) == ("debug", "flag")
-    assert settings.http.listen.port == 2
+    assert settings.http.listen == Address("127.0.0.1", 2)
     assert settings.origins["http.listen"] == "environment (ISOCENTER_HTTP_LISTEN)"
     assert (settings.log.format, settings.origins["log.format"]) == ("json", f"file ({path})")
     assert settings.origins["auth"] == "default"
@@ -133,6 +143,21 @@ def test_variables_that_are_no_settings_are_left_alone() -> None:
         ("http.listen", "[::1:80"),
         ("http.listen", "evil host:80"),
         ("http.allowed_hosts", "a b"),
+        ("http.tls_listen", "8443"),
+        ("http.public_url", "archive.example"),
+        ("http.public_url", "https://archive.example/?a=b"),
+        ("http.trusted_proxies", "proxy.example"),
+        ("http.trusted_proxies", "10.0.0.1/8"),
+        ("http.cors_origins", "https://viewer.example/"),
+        ("http.cors_origins", "https://viewer.example/path"),
+        ("http.cors_origins", "viewer.example"),
+        ("http.cors_origins", "null"),
+        ("http.cors_headers", "a b"),
+        ("identity.issuers", "login.example"),
+        ("identity.audiences", "a b"),
+        ("identity.role_names", "admins"),
+        ("identity.role_names", "admins=King"),
+        ("audit.log", "yes"),
         ("auth", "on"),
         ("archive.duplicate_policy", "overwrite"),
         ("archive.instance_size_max_bytes", "-1"),
@@ -208,7 +233,48 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 )
 def test_only_loopback_addresses_are_loopback(address: str, is_loopback: bool) -> None:
     found = load_settings({"http.listen": address}, {}, None).http.listen
+    assert found is not None
     assert found.is_loopback is is_loopback
+
+
+@pytest.mark.parametrize(
+    ("flags", "addresses"),
+    [
+        ({}, ["127.0.0.1:8080"]),
+        ({"http.listen": "127.0.0.1:1"}, ["127.0.0.1:1"]),
+        ({"http.tls_listen": "0.0.0.0:2"}, ["0.0.0.0:2"]),
+        ({"http.listen": "127.0.0.1:1", "http.tls_listen": "0.0.0.0:2"}, ["127.0.0.1:1", "0.0.0.0:2"]),
+        ({"http.listen": ""}, []),
+    ],
+)
+def test_the_web_server_listens_where_it_is_told_and_on_loopback_where_it_is_not(
+    flags: dict[str, str], addresses: list[str]
+) -> None:
+    assert [str(address) for address in load_settings(flags, {}, None).http.addresses] == addresses
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_required"),
+    [
+        ({}, False),
+        ({"http.tls_listen": "127.0.0.1:2"}, False),
+        ({"http.tls_listen": "0.0.0.0:2"}, True),
+        ({"http.listen": "127.0.0.1:1", "http.tls_listen": "0.0.0.0:2"}, True),
+        ({"auth": "required"}, True),
+        ({"auth": "off", "http.listen": "0.0.0.0:1"}, False),
+    ],
+)
+def test_evidence_is_asked_for_as_soon_as_others_can_reach_the_node(flags: dict[str, str], is_required: bool) -> None:
+    settings = load_settings(flags, {}, None)
+    assert settings.requires_identity is is_required
+    assert settings.keeps_audit_log is is_required
+
+
+def test_a_secret_is_shown_nowhere() -> None:
+    settings = load_settings({"identity.client_secret": "hush", "http.tls_key_password": "hush"}, {}, None)
+    assert "hush" not in repr(settings)
+    assert "hush" not in to_toml(settings)
+    assert "hush" not in [text for _, text, _ in settings.rows()]
 
 
 _NAMES_ALPHABET = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=12)
@@ -216,7 +282,14 @@ _VALUES: dict[object, st.SearchStrategy[str]] = {
     PATH: st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1).filter(
         lambda text: bool(text.strip()) and not text.startswith("~")
     ),
-    ADDRESS: st.builds("{}:{}".format, _NAMES_ALPHABET, st.integers(0, 65535)),
+    OPTIONAL_ADDRESS: st.builds("{}:{}".format, _NAMES_ALPHABET, st.integers(0, 65535)) | st.just(""),
+    AUDIENCES: st.lists(_NAMES_ALPHABET.map("api://{}".format), max_size=3).map(",".join),
+    HEADERS: st.lists(_NAMES_ALPHABET, max_size=3).map(",".join),
+    NETWORKS: st.lists(st.sampled_from(["10.0.0.0/8", "192.0.2.1", "2001:db8::/32"]), max_size=3).map(",".join),
+    ORIGINS: st.sampled_from(["", "*", "https://a.example", "https://a.example,http://b.example:8080"]),
+    ROLE_NAMES: st.sampled_from(["", "admins=owner", "a b=globalReader;c=DICOM Data Owner"]),
+    WEB_ADDRESS: st.sampled_from(["", "https://a.example", "http://a.example:80/path"]),
+    WEB_ADDRESSES: st.sampled_from(["", "https://a.example/x", "https://a.example/x,https://b.example/y"]),
     NAMES: st.lists(_NAMES_ALPHABET, max_size=3).map(",".join),
     SIZE: st.integers(0, 2**60).map(str) | st.integers(1, 2**20).map("{}KiB".format),
     DURATION: st.floats(0, 1e9).map(lambda number: f"{number:.6f}s"),
