@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.support.peers import MISSING_PREFIX
 
@@ -43,8 +44,11 @@ def _refuse_beyond_loopback(event: str, args: tuple[object, ...]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Fence the network off for the life of this process."""
+    """Fence the network off for the life of this process, and let examples of hypothesis take their time."""
     sys.addaudithook(_refuse_beyond_loopback)
+    # How long an example takes depends on what else the machine does; each test has its time limit.
+    settings.register_profile("without deadline", deadline=None)
+    settings.load_profile("without deadline")
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

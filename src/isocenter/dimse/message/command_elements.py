@@ -58,18 +58,23 @@ def _decode_number(value: bytes) -> int:
     return int.from_bytes(value, "little")
 
 
+def _printable(text: str) -> str:
+    return "".join(each if each.isprintable() else " " for each in text).strip()
+
+
 def _encode_ae_title(number: int, ae_title: str) -> bytes:
     return _encode_value(number, ae_title.encode("ascii", errors="replace")[:AE_TITLE_LENGTH_MAX], b" ")
 
 
 def _decode_text(value: bytes) -> str:
-    return value.decode("latin-1").strip(" \0")
+    # What a peer writes ends up in logs and on terminals.
+    return _printable(value.decode("latin-1"))
 
 
 def _encode_comment(number: int, comment: str) -> bytes:
     # The default repertoire, one value, no more than LO holds: a comment is never worth a broken response.
-    printable = "".join(each if each.isprintable() and each != "\\" else " " for each in comment)
-    return _encode_value(number, printable.encode("ascii", errors="replace")[:LONG_STRING_LENGTH_MAX], b" ")
+    one_value = _printable(comment.replace("\\", " "))[:LONG_STRING_LENGTH_MAX].rstrip()
+    return _encode_value(number, one_value.encode("ascii", errors="replace"), b" ")
 
 
 def _encode_tags(number: int, tags: tuple[int, ...]) -> bytes:

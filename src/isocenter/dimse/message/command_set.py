@@ -29,6 +29,7 @@ RESPONSE_BIT = 0x8000
 
 _NO_DATA_SET = 0x0101
 _DATA_SET_FOLLOWS = 0x0001
+_ABSENT: tuple[object, ...] = (None, "", ())
 _HEADER = Struct("<HHI")
 _GROUP_LENGTH = Struct("<HHII")
 
@@ -90,7 +91,7 @@ def encode_command(message: Message, *, has_dataset: bool) -> bytes:
             value: Any = _DATA_SET_FOLLOWS if has_dataset else _NO_DATA_SET
         else:
             value = getattr(message, element.name)
-        if value is not None and value != ():
+        if value not in _ABSENT:
             parts.append(element.encode(element.number, value))
     parts[0] = _GROUP_LENGTH.pack(0, 0, 4, sum(map(len, parts)))
     return b"".join(parts)
@@ -146,16 +147,19 @@ def _decode_fields(layout: _Layout, values: dict[int, bytes]) -> tuple[dict[str,
     """
     arguments: dict[str, Any] = {}
     for element, is_mandatory in layout.fields:
-        value = values.get(element.number)
-        if value:
-            try:
-                arguments[element.name] = element.decode(value)
-                continue
-            except ValueError:
-                pass
-        if is_mandatory:
+        value = _decode_value(element, values.get(element.number))
+        if value not in _ABSENT:
+            arguments[element.name] = value
+        elif is_mandatory:
             return arguments, element.number
     return arguments, None
+
+
+def _decode_value(element: CommandElement, value: bytes | None) -> Any:
+    try:
+        return element.decode(value) if value else None
+    except ValueError:
+        return None
 
 
 def _unusable(
@@ -176,10 +180,6 @@ def _unusable(
 
 
 def _read_class(values: dict[int, bytes]) -> str | None:
-    for name in ("affected_sop_class_uid", "requested_sop_class_uid"):
-        element = ELEMENTS[name]
-        try:
-            return str(element.decode(values[element.number])) or None
-        except (KeyError, ValueError):
-            continue
-    return None
+    elements = (ELEMENTS["affected_sop_class_uid"], ELEMENTS["requested_sop_class_uid"])
+    found = (_decode_value(element, values.get(element.number)) for element in elements)
+    return next((str(uid) for uid in found if uid), None)

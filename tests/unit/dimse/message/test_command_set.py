@@ -6,7 +6,7 @@ from struct import pack
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
@@ -36,6 +36,8 @@ from isocenter.dimse.ul.errors import ProtocolViolation
 from tests.support.dimse_strategies import messages
 
 KNOWN = [kind for kind in get_args(Message) if kind is not RefusalRsp]
+EXAMPLES_OF_EACH = 20
+"""There are two dozen messages, all made of the same elements."""
 ECHO = CEchoRq(message_id=7)
 STORE = CStoreRq(message_id=7, affected_sop_class_uid="1.2.3", affected_sop_instance_uid="1.2.3.4")
 
@@ -72,6 +74,7 @@ def _tags_of(message: Message) -> set[int]:
 
 
 @pytest.mark.parametrize("kind", KNOWN)
+@settings(max_examples=EXAMPLES_OF_EACH)
 @given(data=st.data(), has_dataset=st.booleans())
 def test_command_set_has_the_bytes_that_pynetdicom_sends(
     kind: type[Message], data: st.DataObject, has_dataset: bool
@@ -81,6 +84,7 @@ def test_command_set_has_the_bytes_that_pynetdicom_sends(
 
 
 @pytest.mark.parametrize("kind", KNOWN)
+@settings(max_examples=EXAMPLES_OF_EACH)
 @given(data=st.data(), has_dataset=st.booleans())
 def test_message_comes_back_as_it_was_encoded(kind: type[Message], data: st.DataObject, has_dataset: bool) -> None:
     message = data.draw(messages(kind))
@@ -201,6 +205,7 @@ def test_refusal_stands_in_the_place_of_the_response(refusal: Message) -> None:
 
 
 @pytest.mark.parametrize("kind", get_args(Request))
+@settings(max_examples=EXAMPLES_OF_EACH)
 @given(data=st.data())
 def test_damaged_request_is_a_message_a_refusal_or_a_violation(kind: type[Message], data: st.DataObject) -> None:
     command = bytearray(encode_command(data.draw(messages(kind)), has_dataset=False))
