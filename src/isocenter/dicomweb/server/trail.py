@@ -57,11 +57,16 @@ def open_trail(
         caller=None,
         address="" if request.client is None else request.client.host,
         method=request.method,
-        uri=str(request.url),
+        uri=_uri(request, operation),
         resource=resource,
         properties=properties,
     )
     return Trail(write, record)
+
+
+def _uri(request: Request, operation: str) -> str:
+    """Return the address that was asked for; the lock of a workitem, which an update names behind it, is a secret."""
+    return str(request.url.replace(query="") if operation == "update-workitem" else request.url)
 
 
 def custom_properties(request: Request) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ from isocenter.archive.archive import Archive
 from isocenter.dicomweb.codec.azure_options import AzureOptions
 from isocenter.dicomweb.server.dispatch import DicomwebApplication
 from isocenter.dicomweb.server.service import Service
+from isocenter.domain.audit import AuditRecord
 from isocenter.domain.principal import LOCAL_OWNER, READER_ACTIONS, Principal
 from isocenter.domain.workitem import WORKITEM_SIZE_MAX_BYTES, Workitem, WorkitemState
 from isocenter.storage.memory import MemoryPartitions, MemoryWorkitems
@@ -122,6 +123,23 @@ def test_no_answer_holds_the_lock(edge: Edge, root: str) -> None:
         assert LOCK.encode() not in answer.body
         assert b"00081195" not in answer.body
         assert LOCK not in str(answer.headers)
+
+
+def test_the_audit_log_does_not_learn_the_lock(edge: Edge) -> None:
+    records: list[AuditRecord] = []
+    audited = replace(edge, service=replace(edge.service, audit=records.append))
+    audited.create()
+    audited.change("IN PROGRESS")
+    assert audited.update({"00741202": attribute("LO", "Night")}, LOCK).status == 200
+    assert audited.found("PatientID=P1") == []
+    assert [record.operation for record in records[::2]] == [
+        "add-workitem",
+        "change-state-workitem",
+        "update-workitem",
+        "query-workitem",
+    ]
+    assert LOCK not in repr(records)
+    assert records[-1].uri.endswith("/v2/workitems?PatientID=P1")
 
 
 # create
