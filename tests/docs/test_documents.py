@@ -81,7 +81,7 @@ def test_every_run_time_dependency_has_its_line() -> None:
 
 def test_every_run_time_dependency_is_used() -> None:
     project = tomllib.loads(_text("pyproject.toml"))["project"]
-    imported = {"pillow": "PIL"}
+    imported = {"pillow": "PIL", "prometheus-client": "prometheus_client", "pyjwt": "jwt"}
     loaded_by_uvicorn = {"httptools", "uvloop"}
     sources = "\n".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "src").rglob("*.py"))
     names = [re.split(r"[^\w-]", requirement)[0] for requirement in project["dependencies"]]
