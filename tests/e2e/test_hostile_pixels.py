@@ -19,7 +19,7 @@ import pytest
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID
 
-from isocenter.app.serve import build_application
+from isocenter.app.serve import Threads, build_application
 from isocenter.app.settings import load_settings
 from isocenter.dimse.shell.record import AssociationRegister
 from isocenter.domain.errors import NotAcceptable
@@ -80,7 +80,7 @@ def _node(folder: Path, decoder: FrameDecoder) -> Iterator[AsgiClient]:
         for content in (SOUND, *map(_hostile, HOSTILE.values())):
             store(archive, content)
         application = build_application(
-            replace(archive, decoder=decoder), settings, readers, pictures, register=AssociationRegister()
+            replace(archive, decoder=decoder), settings, Threads(readers, pictures), register=AssociationRegister()
         )
         yield AsgiClient(application)
 

@@ -19,6 +19,7 @@ from isocenter.storage.memory import (
     MemoryBlobStore,
     MemoryCommitments,
     MemoryInstanceIndex,
+    MemoryOperations,
     MemoryPartitions,
     MemoryPerformedSteps,
     MemoryWorkitems,
@@ -79,6 +80,7 @@ def memory_archive(
             commitments=MemoryCommitments(),
             partitions=partitions,
             workitems=MemoryWorkitems(partitions),
+            operations=MemoryOperations(),
         )
     finally:
         intake.close()

@@ -26,6 +26,7 @@ from isocenter.app.http_listeners import bound_listeners
 from isocenter.app.http_server import serve_http
 from isocenter.app.http_tls import HttpTls
 from isocenter.app.logging_setup import set_up_logging
+from isocenter.app.long_work import LongWork, running_long_work
 from isocenter.app.node_identity import KeyFetcher, NodeIdentity, open_identity, open_to_anybody
 from isocenter.app.settings import Settings
 from isocenter.app.wiring import SystemClock, azure_options, open_archive
@@ -86,30 +87,41 @@ class _Node:
         await application(scope, receive, send)
 
 
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """What may wait for the disk or decode, away from the event loop."""
+
+    readers: Executor
+    pictures: Executor
+    """For what decodes frames."""
+
+
 def build_application(
     archive: Archive,
     settings: Settings,
-    executor: Executor,
-    picture_executor: Executor,
+    threads: Threads,
     *,
     register: AssociationRegister,
     identity: NodeIdentity | None = None,
     audit: Callable[[AuditRecord], None] | None = None,
+    long_work: LongWork | None = None,
 ) -> ASGIApp:
-    """Return the node's web application over an open archive, with threads for what decodes frames and for the rest.
+    """Return the node's web application over an open archive.
 
     Without an identity nobody is asked for evidence.
     """
     identity = identity or open_to_anybody(settings)
     service = Service(
         archive=archive,
-        executor=executor,
+        executor=threads.readers,
         authenticate=identity.admit_call,
-        picture_executor=picture_executor,
+        picture_executor=threads.pictures,
         challenge=identity.challenge,
         audit=audit,
         azure=azure_options(settings),
         has_partitions=settings.azure.partitions == "on",
+        operations=long_work.desk if long_work else None,
+        exporter=long_work.exporter if long_work else None,
     )
     require_switch(archive, is_on=service.has_partitions)
     viewer = ViewerSettings(
@@ -166,13 +178,20 @@ def run(settings: Settings) -> None:
             open_archive(settings) as archive,
             open_identity(settings) as identity,
             _audit_log(settings) as audit,
+            running_long_work(archive, settings) as long_work,
             ThreadPoolExecutor(READER_THREADS, "reader") as executor,
             ThreadPoolExecutor(PICTURE_THREADS, "picture") as picture_executor,
             ThreadPoolExecutor(DICOM_THREADS, "dicom") as dicom_executor,
         ):
             dicom = DicomNode(archive, settings, endpoints, executor=dicom_executor, picture_executor=picture_executor)
             application = build_application(
-                archive, settings, executor, picture_executor, register=dicom.register, identity=identity, audit=audit
+                archive,
+                settings,
+                Threads(executor, picture_executor),
+                register=dicom.register,
+                identity=identity,
+                audit=audit,
+                long_work=long_work,
             )
             application = guarded(application, settings.http, has_own_certificate=tls is None or tls.is_own)
             with _Eraser(archive):

@@ -105,6 +105,7 @@ class AzureSettings:
     include_all_with_others: Literal["accept", "refuse"]
     partitions: Literal["off", "on"]
     workitem_body: Literal["object", "array"]
+    export: Literal["on", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ class StorageSettings:
 
     packs_dir: Path
     index_dir: Path
+    exports_dir: Path
     reserve_bytes: int
     pack_size_bytes: int
 
@@ -227,6 +229,7 @@ def load_settings(flags: Mapping[str, str], environment: Mapping[str, str], conf
         found = in_file | found
     values = {setting.name: _value(setting, found.get(setting.name)) for setting in SETTINGS}
     values["storage.packs_dir"] = values["storage.packs_dir"] or values["data_dir"] / "packs"
+    values["storage.exports_dir"] = values["storage.exports_dir"] or values["data_dir"] / "exports"
     values["storage.index_dir"] = values["storage.index_dir"] or values["data_dir"]
     values["audit.dir"] = values["audit.dir"] or values["data_dir"] / "audit"
     if "http.listen" not in found and values["http.tls_listen"] is None:

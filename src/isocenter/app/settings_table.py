@@ -273,6 +273,12 @@ SETTINGS = (
         "expect, or in an `array`, as the standard says. Under `/dicom-web/` it always comes in an array.",
     ),
     Setting(
+        "azure.export",
+        choice_of("on", "off"),
+        "on",
+        "Whether callers may export to a folder of this machine or to a container (`EnableExport`).",
+    ),
+    Setting(
         "storage.packs_dir",
         PATH,
         None,
@@ -285,6 +291,13 @@ SETTINGS = (
         None,
         "The folder of the index; may lie on a faster volume than the packs.",
         derived_from="`data_dir`",
+    ),
+    Setting(
+        "storage.exports_dir",
+        PATH,
+        None,
+        "The folder below which exports to a folder are written.",
+        derived_from="`exports` in `data_dir`",
     ),
     Setting(
         "storage.reserve_bytes",

@@ -113,6 +113,7 @@ def open_archive(settings: Settings) -> Iterator[Archive]:
                 commitments=index.commitments,
                 partitions=index.partitions,
                 workitems=index.workitems,
+                operations=index.operations,
             )
         finally:
             intake.close()

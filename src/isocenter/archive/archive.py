@@ -14,6 +14,7 @@ from isocenter.ports.clock import Clock
 from isocenter.ports.commitments import Commitments
 from isocenter.ports.frame_decoder import FrameDecoder
 from isocenter.ports.index import InstanceIndex
+from isocenter.ports.operations import Operations
 from isocenter.ports.partitions import Partitions
 from isocenter.ports.performed_steps import PerformedSteps
 from isocenter.ports.workitems import Workitems
@@ -55,3 +56,4 @@ class Archive:
     commitments: Commitments = field(kw_only=True)
     partitions: Partitions = field(kw_only=True)
     workitems: Workitems = field(kw_only=True)
+    operations: Operations = field(kw_only=True)

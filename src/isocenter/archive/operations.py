@@ -187,6 +187,10 @@ class OperationDesk:
     runner: OperationRunner
     clock: Clock
 
+    def new_id(self) -> str:
+        """Return an identifier for an operation that is about to be started."""
+        return secrets.token_hex(16)
+
     def start(
         self,
         kind: OperationType,
@@ -194,10 +198,12 @@ class OperationDesk:
         *,
         resources: Sequence[str] = (),
         is_only_one: bool = False,
+        operation_id: str | None = None,
     ) -> Started:
         """Keep an operation and have it begin; with `is_only_one`, unless one of its type is under way."""
         now = self.clock.now().timestamp()
-        operation = Operation(secrets.token_hex(16), kind, now, now, instructions, resources=tuple(resources))
+        identity = operation_id or self.new_id()
+        operation = Operation(identity, kind, now, now, instructions, resources=tuple(resources))
         active = self.operations.add(operation, is_only_one=is_only_one)
         if active is not None:
             return Started(active, is_new=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from isocenter.domain.operation import Operation, OperationType
+from isocenter.domain.operation import Operation
 
 
 class Operations(Protocol):

@@ -12,6 +12,7 @@ from isocenter.dicomweb.codec.operation_json import (
     parse_operation_id,
     parse_pause,
 )
+from isocenter.dicomweb.server.request_body import iter_body
 from isocenter.dicomweb.server.service import Call
 from isocenter.domain.errors import NotFound, TooLarge
 from isocenter.domain.operation import Operation
@@ -30,19 +31,20 @@ async def read_operation(call: Call) -> Response:
 async def pause_operation(call: Call) -> Response:
     """Pause an operation, or let it go on; beyond what Azure's service offers."""
     operation_id = parse_operation_id(call.parameters["operation"])
-    is_paused = parse_pause(await _short_body(call))
+    is_paused = parse_pause(await read_body(call, size_max_bytes=PAUSE_SIZE_MAX_BYTES))
     desk = _desk(call)
     return _answer(
         call, await call.service.run(desk.set_paused, call.principal, operation_id, is_paused=is_paused), status=200
     )
 
 
-async def _short_body(call: Call) -> bytes:
+async def read_body(call: Call, *, size_max_bytes: int) -> bytes:
+    """Return a body that is held in memory. Raises TooLarge beyond a limit, TooSlow where it stands still."""
     body = bytearray()
-    async for chunk in call.request.stream():
+    async for chunk in iter_body(call.request, idle_max_s=call.service.body_idle_max_s):
         body += chunk
-        if len(body) > PAUSE_SIZE_MAX_BYTES:
-            raise TooLarge(f"The request exceeded the allowed limit of {PAUSE_SIZE_MAX_BYTES} bytes.")
+        if len(body) > size_max_bytes:
+            raise TooLarge(f"The request exceeded the allowed limit of {size_max_bytes} bytes.")
     return bytes(body)
 
 

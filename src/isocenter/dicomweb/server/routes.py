@@ -14,7 +14,9 @@ from isocenter.dicomweb.server import (
     capabilities,
     change_feed,
     delete,
+    export,
     metadata,
+    operations,
     partitions,
     rendered,
     retrieve,
@@ -105,6 +107,7 @@ def _routes() -> list[Route]:
         Route("GET", "changefeed", read, change_feed.read_change_feed, "change-feed", is_in_partition=False),
         Route("GET", "changefeed/latest", read, change_feed.read_latest_change, "change-feed", is_in_partition=False),
         Route("GET", "partitions", read, partitions.read_partitions, "partition", is_in_partition=False),
+        *_operation_routes(),
         Route("OPTIONS", "", None, capabilities.describing(_resources), is_in_partition=False),
         Route("GET", "wado", read, wado_uri.retrieve_by_uri, "retrieve"),
         Route("GET", f"{INSTANCE}/frames/{{frames}}", read, retrieve.retrieve_frames, "retrieve"),
@@ -132,6 +135,16 @@ def _routes() -> list[Route]:
         tail = "/".join(f"{{path{step}}}" for step in range(depth))
         table.append(Route("GET", f"{INSTANCE}/bulkdata/{tail}", read, retrieve.retrieve_bulk_data, "retrieve"))
     return table
+
+
+def _operation_routes() -> list[Route]:
+    """Return the routes of long work."""
+    manage, one = DataAction.MANAGE_EXTENDED_QUERY_TAGS, "operations/{operation}"
+    return [
+        Route("POST", "export", DataAction.EXPORT, export.start_export, "export", SINCE_V1),
+        Route("GET", one, DataAction.READ, operations.read_operation, "operation", is_in_partition=False),
+        Route("PATCH", one, manage, operations.pause_operation, "operation", is_in_partition=False),
+    ]
 
 
 BULK_PATH_DEPTH_MAX = 33

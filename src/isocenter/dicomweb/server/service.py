@@ -13,6 +13,7 @@ from typing import ParamSpec, TypeVar
 from starlette.requests import Request
 
 from isocenter.archive.archive import Archive
+from isocenter.archive.export import Exporter
 from isocenter.archive.operations import OperationDesk
 from isocenter.dicomweb.codec.azure_options import AzureOptions
 from isocenter.dicomweb.codec.dialect import Dialect
@@ -45,6 +46,8 @@ class Service:
 
     operations: OperationDesk | None = None
     """Where long work is handed in; None where none is done."""
+    exporter: Exporter | None = None
+    """What carries out exports; None where they are switched off."""
     azure: AzureOptions = field(default_factory=AzureOptions)
     """What is done under Azure's roots where its documents and its service differ."""
     has_partitions: bool = False

@@ -1,0 +1,38 @@
+"""Join what carries out operations: the desk where they are handed in, their kinds, where their files go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+from isocenter.app.settings import Settings
+from isocenter.archive.archive import Archive
+from isocenter.archive.export import Exporter
+from isocenter.archive.operations import OperationDesk, OperationRunner
+from isocenter.storage.sinks.open_sink import SinkFolder
+from isocenter.storage.sinks.secrets import SecretFiles
+
+SECRETS_FOLDER = "secrets"
+
+
+@dataclass(frozen=True, slots=True)
+class LongWork:
+    """What the edges need of it."""
+
+    desk: OperationDesk
+    exporter: Exporter | None
+    """None where exports are switched off."""
+
+
+@contextmanager
+def running_long_work(archive: Archive, settings: Settings) -> Iterator[LongWork]:
+    """Carry out operations for the length of a block, those first that an earlier process left."""
+    exporter = Exporter(
+        archive,
+        open_sink=SinkFolder(settings.storage.exports_dir),
+        secrets=SecretFiles(settings.data_dir / SECRETS_FOLDER),
+    )
+    with closing(OperationRunner(archive.operations, archive.clock, [exporter])) as runner:
+        desk = OperationDesk(archive.operations, runner, archive.clock)
+        yield LongWork(desk, exporter if settings.azure.export == "on" else None)

@@ -1,0 +1,98 @@
+"""Azurite, the emulator of Azure Blob Storage, on a port of its own and with nothing on disk."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import formatdate
+from pathlib import Path
+
+import httpx
+
+from tests.support.peers import missing, require
+from tests.support.processes import free_port
+from tests.support.shared_data import REPOSITORY
+
+ACCOUNT = "devstoreaccount1"
+KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+"""Azurite's own, the same for everyone."""
+SCRIPT = Path("work/peers/node_modules/azurite/dist/src/blob/main.js")
+START_TIMEOUT_S = 60
+API_VERSION = "2021-12-02"
+
+
+@dataclass(frozen=True, slots=True)
+class Azurite:
+    """A running emulator."""
+
+    port: int
+
+    @property
+    def endpoint(self) -> str:
+        """Return the address of its account."""
+        return f"http://127.0.0.1:{self.port}/{ACCOUNT}"
+
+    @property
+    def connection_string(self) -> str:
+        """Return what a client connects with."""
+        return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={self.endpoint};"
+
+    def create_container(self, name: str) -> None:
+        """Make a container."""
+        answer = self._ask("PUT", f"/{name}", {"restype": "container"})
+        assert answer.status_code == httpx.codes.CREATED, answer.text
+
+    def blob(self, container: str, path: str) -> bytes:
+        """Return the content of a blob."""
+        answer = self._ask("GET", f"/{container}/{path}", {})
+        assert answer.status_code == httpx.codes.OK, answer.text
+        return answer.content
+
+    def _ask(self, method: str, path: str, parameters: dict[str, str]) -> httpx.Response:
+        headers = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": API_VERSION}
+        signed_headers = "".join(f"{name}:{value}\n" for name, value in sorted(headers.items()))
+        resource = f"/{ACCOUNT}/{ACCOUNT}{path}" + "".join(f"\n{key}:{value}" for key, value in parameters.items())
+        text = f"{method}\n\n\n\n\n\n\n\n\n\n\n\n{signed_headers}{resource}"
+        digest = hmac.new(base64.b64decode(KEY), text.encode(), hashlib.sha256).digest()
+        headers["Authorization"] = f"SharedKey {ACCOUNT}:{base64.b64encode(digest).decode()}"
+        return httpx.request(method, self.endpoint + path, params=parameters, headers=headers, trust_env=False)
+
+
+@contextmanager
+def azurite() -> Iterator[Azurite]:
+    """Run the emulator for the length of a block."""
+    node, script = require("node"), REPOSITORY / SCRIPT
+    if not script.is_file():
+        missing("azurite is not installed; run scripts/install_peers.sh")
+    server = Azurite(free_port())
+    options = ["--inMemoryPersistence", "--silent", "--skipApiVersionCheck", "--disableTelemetry"]
+    process = subprocess.Popen(
+        [node, str(script), "--blobHost", "127.0.0.1", "--blobPort", str(server.port), *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait_ready(server, process)
+        yield server
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait_ready(server: Azurite, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "azurite ended"
+        try:
+            httpx.get(server.endpoint, trust_env=False)
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError("azurite did not start in time")
