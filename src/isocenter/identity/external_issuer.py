@@ -152,13 +152,16 @@ def _read_keys(fetched: object) -> Mapping[str, PublicKey]:
 
 
 def _read_key(document: Mapping[str, Any]) -> PublicKey | None:
-    """Return a public key, None for one of a kind that is not used for signing, and for a secret one."""
+    """Return a public key, None for one of a kind that is not used for signing, and for one that is broken."""
+    usual = _USUAL.get(str(document.get("kty")))
+    if usual is None:
+        return None
     try:
-        key = jwt.PyJWK(dict(document), algorithm=None if "alg" in document else _usual(document)).key
-    except jwt.PyJWTError:
+        key = jwt.PyJWK(dict(document), algorithm=None if "alg" in document else usual).key
+    except (jwt.PyJWTError, ValueError, TypeError, AttributeError, NotImplementedError):  # whatever the issuer wrote
         return None
     return key if isinstance(key, RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey) else None
 
 
-def _usual(document: Mapping[str, Any]) -> str:
-    return {"RSA": "RS256", "EC": "ES256", "OKP": "EdDSA"}.get(str(document.get("kty")), "none")
+_USUAL = {"RSA": "RS256", "EC": "ES256", "OKP": "EdDSA"}
+"""The algorithm of a key that names none, by its kind."""

@@ -43,9 +43,8 @@ def principal_of_claims(claims: Claims, *, directory: Directory, rules: RoleRule
     """
     object_id = _text(claims, "oid") or _text(claims, "sub")
     application_id = _text(claims, "azp") or _text(claims, "appid") or _text(claims, "client_id")
-    if rules is None:
-        _require_known(directory, object_id, application_id)
-    name = _text(claims, "preferred_username") or _text(claims, "upn") or _text(claims, "name") or application_id
+    claimed_name = _text(claims, "preferred_username") or _text(claims, "upn") or _text(claims, "name")
+    name = claimed_name or application_id if rules is not None else _known_name(directory, object_id, application_id)
     if "scp" in claims and DELEGATED_SCOPES.isdisjoint(_text(claims, "scp").lower().split()):
         return Principal(name, frozenset(), object_id, application_id)  # signed in, but not for this service
     roles = [] if rules is None else claimed_roles(claims, rules)
@@ -74,12 +73,17 @@ def with_roles(
     return Principal(name or object_id, everywhere, object_id, application_id, tuple(grants))
 
 
-def _require_known(directory: Directory, object_id: str, application_id: str) -> None:
+def _known_name(directory: Directory, object_id: str, application_id: str) -> str:
+    """Return what the directory calls the bearer of a token; raises Unauthenticated where it is no longer in it."""
     application = directory.application(application_id)
     if application is None:
         raise Unauthenticated("The application of the token is not registered any more.")
-    if application.object_id != object_id and directory.user(object_id) is None:
+    if application.object_id == object_id:
+        return application.name
+    user = directory.user(object_id)
+    if user is None:
         raise Unauthenticated("The person of the token is not registered any more.")
+    return user.name
 
 
 def _text(claims: Claims, name: str) -> str:

@@ -122,7 +122,7 @@ def read_header(token: str) -> Mapping[str, str]:
         header = jwt.get_unverified_header(token)
     except (jwt.PyJWTError, RecursionError) as error:
         raise Unauthenticated("The token cannot be read.") from error
-    if header.get("alg") not in ALGORITHMS:
+    if not isinstance(header.get("alg"), str) or header["alg"] not in ALGORITHMS:
         raise Unauthenticated("The token is signed with an algorithm that is not accepted.")
     if not REFUSED_HEADERS.isdisjoint(header):
         raise Unauthenticated("The token brings its own key or rules.")

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from isocenter.domain.errors import Forbidden
+from isocenter.domain.principal import LOCAL_OWNER, READER_ACTIONS, DataAction, PartitionGrant, Principal
+
+WRITE = frozenset({DataAction.WRITE})
+
+
+def test_an_action_that_was_not_granted_is_forbidden() -> None:
+    reader = Principal("reader", READER_ACTIONS)
+    reader.require(DataAction.READ)
+    with pytest.raises(Forbidden, match=r"^Authorization failed\.$"):
+        reader.require(DataAction.WRITE)
+
+
+def test_a_grant_counts_in_its_partition_alone() -> None:
+    one = Principal("one", READER_ACTIONS, partition_grants=(PartitionGrant("north", WRITE),))
+    one.within("north").require(DataAction.WRITE)
+    for elsewhere in (one, one.within("south"), one.within("North"), one.within("")):
+        elsewhere.require(DataAction.READ)
+        with pytest.raises(Forbidden):
+            elsewhere.require(DataAction.WRITE)
+
+
+def test_within_a_partition_nothing_is_left_for_another() -> None:
+    one = Principal("one", frozenset(), "o", "a", (PartitionGrant("north", WRITE), PartitionGrant("south", WRITE)))
+    north = one.within("north")
+    assert (north.name, north.object_id, north.application_id) == ("one", "o", "a")
+    with pytest.raises(Forbidden):
+        north.within("west").within("south").require(DataAction.READ)
+    assert north.partition_grants == ()
+
+
+def test_who_has_no_grants_stays_the_same_everywhere() -> None:
+    assert LOCAL_OWNER.within("north") is LOCAL_OWNER
