@@ -27,8 +27,8 @@ from isocenter.dimse.ul.pdu import (
     PDV_HEADER_LENGTH,
     PROTOCOL_VERSION,
     REJECT_APPLICATION_CONTEXT,
-    REJECT_LOCAL_LIMIT_EXCEEDED,
     REJECT_PROTOCOL_VERSION,
+    REJECT_REQUEST_BEYOND_LIMIT,
     Abort,
     AbortReason,
     AbortSource,
@@ -274,7 +274,7 @@ class Association:
     def _take_violation(self, violation: ProtocolViolation, *, now_s: float) -> None:
         machine = self._machine
         if isinstance(violation, BeyondLocalLimit) and machine.state is State.AWAITING_ASSOCIATE_RQ:
-            cause = Cause(REJECT_LOCAL_LIMIT_EXCEEDED, diagnostic=violation.message)
+            cause = Cause(REJECT_REQUEST_BEYOND_LIMIT, diagnostic=violation.message)
             machine.stimulate(Stimulus.ASSOCIATE_RQ_PDU, cause, now_s=now_s)
         else:
             cause = Cause(reason=violation.reason, diagnostic=violation.message)

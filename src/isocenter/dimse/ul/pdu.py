@@ -111,6 +111,9 @@ REJECT_CALLED_AE_TITLE = AssociateRj(RejectResult.PERMANENT, RejectSource.SERVIC
 REJECT_PROTOCOL_VERSION = AssociateRj(RejectResult.PERMANENT, RejectSource.SERVICE_PROVIDER_ACSE, 2)
 REJECT_TEMPORARY_CONGESTION = AssociateRj(RejectResult.TRANSIENT, RejectSource.SERVICE_PROVIDER_PRESENTATION, 1)
 REJECT_LOCAL_LIMIT_EXCEEDED = AssociateRj(RejectResult.TRANSIENT, RejectSource.SERVICE_PROVIDER_PRESENTATION, 2)
+"""Too much at present."""
+REJECT_REQUEST_BEYOND_LIMIT = AssociateRj(RejectResult.PERMANENT, RejectSource.SERVICE_PROVIDER_PRESENTATION, 2)
+"""Too much in one request, which will be so the next time too."""
 
 
 class Pdv(NamedTuple):

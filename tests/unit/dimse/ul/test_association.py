@@ -24,8 +24,8 @@ from isocenter.dimse.ul.events import (
 from isocenter.dimse.ul.pdu import (
     REJECT_APPLICATION_CONTEXT,
     REJECT_CALLED_AE_TITLE,
-    REJECT_LOCAL_LIMIT_EXCEEDED,
     REJECT_PROTOCOL_VERSION,
+    REJECT_REQUEST_BEYOND_LIMIT,
     Abort,
     AbortReason,
     AbortSource,
@@ -207,10 +207,10 @@ def _with_contexts(number: int) -> AssociateRq:
     [
         pytest.param(replace(REQUEST, protocol_version=2), REJECT_PROTOCOL_VERSION, id="version"),
         pytest.param(replace(REQUEST, application_context_name="1.2"), REJECT_APPLICATION_CONTEXT, id="application"),
-        pytest.param(_with_contexts(300), REJECT_LOCAL_LIMIT_EXCEEDED, id="300 contexts"),
+        pytest.param(_with_contexts(300), REJECT_REQUEST_BEYOND_LIMIT, id="300 contexts"),
         pytest.param(
             replace(REQUEST, user_information=replace(USER_INFORMATION, maximum_length_received=6)),
-            REJECT_LOCAL_LIMIT_EXCEEDED,
+            REJECT_REQUEST_BEYOND_LIMIT,
             id="PDUs of six bytes",
         ),
     ],
