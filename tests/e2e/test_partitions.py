@@ -59,3 +59,16 @@ def test_a_node_does_not_start_without_the_partitions_that_it_has(tmp_path: Path
     refused = command_line.run("serve", "--data-dir", data_dir, "--http", "127.0.0.1:0", "--auth", "off")
     assert refused.code != 0
     assert "Data partitions cannot be switched off" in refused.out + refused.err
+
+
+def test_an_export_of_all_studies_keeps_partitions_apart(tmp_path: Path) -> None:
+    data_dir, folder = tmp_path / "data", tmp_path / "copy"
+    images = {"Microsoft.Default": IMAGE, "north": make_instance(identify(1), seed=7)}
+    with serve(data_dir, environment=ON) as node:
+        for name, image in images.items():
+            assert post_instance(f"{node.base_url}/dicom-web/partitions/{name}", image.content).is_success
+    CommandLine(tmp_path / "state").must("export", "--data-dir", data_dir, "--to", folder, "--all")
+    identifier = IMAGE.identifier
+    file = Path(identifier.study_instance_uid, identifier.series_instance_uid, f"{identifier.sop_instance_uid}.dcm")
+    assert (folder / file).read_bytes() == IMAGE.content
+    assert (folder / "partition-north" / file).read_bytes() == images["north"].content

@@ -22,7 +22,7 @@ from isocenter.archive.retrieve import read_instance
 from isocenter.archive.scrub import ScrubReport, scrub
 from isocenter.archive.search import search
 from isocenter.domain.errors import CorruptInstance, IsocenterError, NotFound
-from isocenter.domain.identifiers import InstanceIdentifier, Level, Scope
+from isocenter.domain.identifiers import DEFAULT_PARTITION, InstanceIdentifier, Level, Scope
 from isocenter.domain.principal import LOCAL_OWNER
 from isocenter.domain.query import Query
 from isocenter.ports.blobs import BlobAddress
@@ -187,15 +187,25 @@ def _rows(archive: Archive, scope: Scope) -> list[InstanceRow]:
 
 
 def _all_studies(archive: Archive) -> Iterator[Scope]:
-    offset = 0
-    while page := search(archive, LOCAL_OWNER, Query(Level.STUDY, limit=STUDY_PAGE, offset=offset)):
-        for found in page:
-            yield Scope(found.attributes[STUDY_INSTANCE_UID])
-        offset += len(page)
+    for partition in archive.partitions.all():
+        name, offset = partition.partition_name, 0
+        while page := search(
+            archive, LOCAL_OWNER, Query(Level.STUDY, limit=STUDY_PAGE, offset=offset, partition_name=name)
+        ):
+            for found in page:
+                yield Scope(found.attributes[STUDY_INSTANCE_UID], partition_name=name)
+            offset += len(page)
+
+
+def _folder_of(identifier: InstanceIdentifier, folder: Path) -> Path:
+    """Return where the studies of a partition go: those of further ones apart, as they lie apart in the archive."""
+    name = identifier.partition_name
+    return folder if name == DEFAULT_PARTITION else folder / f"partition-{name}"
 
 
 def _export_one(archive: Archive, row: InstanceRow, *, folder: Path, report: ExportReport) -> None:
     identifier = row.identifier
+    folder = _folder_of(identifier, folder)
     report.done_bytes += row.address.length
     try:
         path = instance_path(folder, identifier)

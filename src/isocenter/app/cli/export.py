@@ -32,9 +32,10 @@ def command(
 ) -> int:
     """Write instances out of a data folder as DICOM files, bit for bit as they came.
 
-    The node must not run. Each file is FOLDER/STUDY/SERIES/INSTANCE.dcm; what is there already with the
-    same bytes is left, so an export that was stopped goes on where it ended. Other bytes are never
-    overwritten. Exit code 1 where an instance could not be written.
+    The node must not run. Each file is FOLDER/STUDY/SERIES/INSTANCE.dcm; with --all, those of a further data
+    partition are in FOLDER/partition-NAME. What is there already with the same bytes is left, so an export that
+    was stopped goes on where it ended. Other bytes are never overwritten. Exit code 1 where an instance could not
+    be written.
     """
     if is_all == bool(names):
         raise click.UsageError("Name studies, or give --all.")
