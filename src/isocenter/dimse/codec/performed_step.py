@@ -1,23 +1,15 @@
-"""Modality performed procedure steps: attribute lists, event information (PS3.4 F.7 to F.9)."""
+"""Modality performed procedure steps: attribute lists (PS3.4 F.7, F.8)."""
 
 from __future__ import annotations
 
 from isocenter.dicom.dataset import Dataset, decode_dataset, encode_dataset
 from isocenter.dicom.model import Encoding
-from isocenter.domain.performed_step import PerformedStepState
 
 MODALITY_PERFORMED_PROCEDURE_STEP = "1.2.840.10008.3.1.2.3.3"
 MODALITY_PERFORMED_PROCEDURE_STEP_RETRIEVE = "1.2.840.10008.3.1.2.3.4"
-MODALITY_PERFORMED_PROCEDURE_STEP_NOTIFICATION = "1.2.840.10008.3.1.2.3.5"
 
 MAY_NO_LONGER_BE_UPDATED = 0xA710
 """The error id of an N-SET that comes too late (PS3.4 table F.7.2-2)."""
-EVENT_TYPES = {
-    PerformedStepState.IN_PROGRESS: 1,
-    PerformedStepState.COMPLETED: 2,
-    PerformedStepState.DISCONTINUED: 3,
-}
-"""Of the notification class (PS3.4 table F.9.2-1)."""
 
 
 def decode_attributes(attribute_list: bytes | None, encoding: Encoding) -> Dataset:
