@@ -7,8 +7,8 @@
 
 While a batch waits for the disk, the next one gathers in the queue; that is where the speed comes
 from. Senders that wait for each answer come back together a moment after it: they are waited for, so
-that they share a batch and do not take turns. Nothing is acknowledged before both syncs. If either fails, the whole batch is refused with
-the reason and the pack is cut back to where it was.
+that they share a batch and do not take turns. Nothing is acknowledged before both syncs. If either fails, the whole
+batch is refused with the reason and the pack is cut back to where it was.
 """
 
 from __future__ import annotations
