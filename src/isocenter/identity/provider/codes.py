@@ -65,9 +65,11 @@ def issue_refresh_token(provider: Provider, consent: Consent, *, object_id: str,
 
 
 def peek_redirect_uri(provider: Provider, code: str) -> str:
-    """Return where a code was sent to, empty for an unknown one; the code stays as it is."""
+    """Return where a code was sent to; the code stays as it is. Raises OAuthRefusal for one that is gone."""
     found = provider.store.grant(GrantKind.CODE, digest_of(code))
-    return "" if found is None else _consent(found).redirect_uri
+    if found is None:
+        raise OAuthRefusal(CODE_GONE)
+    return _consent(found).redirect_uri
 
 
 def redeem_code(
