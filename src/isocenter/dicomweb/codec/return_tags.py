@@ -77,8 +77,8 @@ def return_tags(request: SearchRequest, dialect: Dialect) -> tuple[int, ...]:
     return tuple(sorted(tag for tag in tags if _is_answered(tag, query, dialect)))
 
 
-def tags_beyond_index(tags: Iterable[int], dialect: Dialect) -> tuple[int, ...]:
-    """Return those of the tags whose values are taken from the header of the newest instance.
+def tags_beyond_index(tags: Iterable[int], dialect: Dialect, level: Level) -> tuple[int, ...]:
+    """Return those of the tags whose values are taken from the header of the newest instance of a row of a level.
 
     By the standard these are the ones that the index does not keep. Azure's service takes every value from there as
     soon as one of them is not among the few that it keeps itself (dicom-service 4.4): attributes that are empty show
@@ -87,7 +87,8 @@ def tags_beyond_index(tags: Iterable[int], dialect: Dialect) -> tuple[int, ...]:
     if not dialect.is_azure:
         return tuple(tag for tag in tags if not (tag in BY_TAG or tag in COMPUTED_TAGS or tag in SYNTHETIC_TAGS))
     kept = tuple(tag for tag in tags if tag not in COMPUTED_TAGS)
-    return () if SEARCHABLE.keys() >= set(kept) else kept
+    is_in_index = all(tag in SEARCHABLE and SEARCHABLE[tag].level <= level for tag in kept)
+    return () if is_in_index else kept
 
 
 def _levels(query: Query) -> list[Level]:

@@ -98,7 +98,7 @@ def _find(call: Call, asked: SearchRequest) -> _Found:
 
 def _encode(call: Call, asked: SearchRequest, rows: list[SearchRow]) -> bytes:
     tags = return_tags(asked, call.dialect)
-    beyond = frozenset(tags_beyond_index(tags, call.dialect))
+    beyond = frozenset(tags_beyond_index(tags, call.dialect, asked.query.level))
     encoder = RowEncoder(tags, level=asked.query.level, service_url=call.resource_root)
     if not beyond:
         return encoder.encode(rows)

@@ -89,7 +89,7 @@ def test_the_standard_returns_what_it_requires_from_the_index_alone(level: Level
     request = parse_search("", Dialect.STANDARD, level=level)
     found = return_tags(request, Dialect.STANDARD)
     assert {int(tag, 16) for tag in required.split()} <= set(found)
-    assert tags_beyond_index(found, Dialect.STANDARD) == ()
+    assert tags_beyond_index(found, Dialect.STANDARD, level) == ()
 
 
 def test_the_standard_tells_of_the_levels_above_and_not_of_those_below() -> None:
@@ -99,12 +99,12 @@ def test_the_standard_tells_of_the_levels_above_and_not_of_those_below() -> None
 
 def test_the_header_is_asked_only_for_what_the_index_does_not_keep() -> None:
     request = parse_search("includefield=PatientAge,StudyDate,00080005", Dialect.STANDARD, level=Level.STUDY)
-    assert tags_beyond_index(return_tags(request, Dialect.STANDARD), Dialect.STANDARD) == (0x00101010,)
+    assert tags_beyond_index(return_tags(request, Dialect.STANDARD), Dialect.STANDARD, Level.STUDY) == (0x00101010,)
 
 
 def _beyond(dialect: Dialect, level: Level, query_string: str = "") -> list[str]:
     request = parse_search(query_string, dialect, level=level)
-    return [f"{tag:08X}" for tag in tags_beyond_index(return_tags(request, dialect), dialect)]
+    return [f"{tag:08X}" for tag in tags_beyond_index(return_tags(request, dialect), dialect, level)]
 
 
 @pytest.mark.parametrize("level", [Level.STUDY, Level.SERIES, Level.INSTANCE])
@@ -121,4 +121,5 @@ def test_azure_answers_from_the_newest_instance_where_its_index_lacks_one(level:
 
 
 def test_azure_has_attributes_of_lower_levels_on_request() -> None:
-    assert "00080060" in tags(Dialect.AZURE_V2, Level.STUDY, "includefield=Modality")
+    assert "00080060" in _beyond(Dialect.AZURE_V2, Level.STUDY, "includefield=Modality")
+    assert _beyond(Dialect.AZURE_V2, Level.SERIES, "includefield=Modality") == []
