@@ -42,7 +42,8 @@ class NodeOptions:
     times: Times = field(default_factory=Times)
     acse_timeout_s: float = 30.0
     services: ServiceSettings = field(default_factory=ServiceSettings)
-    further: Sequence[Service] = ()
+    further: Callable[[Opener], Sequence[Service]] = lambda opener: ()
+    """Services beside those of every node, given what opens associations."""
     tls: ssl.SSLContext | None = None
     client_tls: ssl.SSLContext | None = None
 
@@ -100,10 +101,10 @@ async def dimse_node(archive: Archive, options: NodeOptions | None = None) -> As
             ),
             times=options.times,
         )
-        services = node_services(archive, options.services, further=options.further)
+        opener = Opener(runtime, AssociationRegister(), CALLER, options.client_tls)
+        services = node_services(archive, options.services, further=options.further(opener))
         listener = Listener(runtime, register, options.table, services, limits=options.limits)
         await listener.start([Endpoint(endpoint, options.tls)])
-        opener = Opener(runtime, AssociationRegister(), CALLER, options.client_tls)
         try:
             yield DimseNode(listener, register, services, opener, endpoint.getsockname()[1])
         finally:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from isocenter.dimse.message.assembler import DatasetFragment, MessageAssembler, MessageBegun
 from isocenter.dimse.message.fragmenter import iter_pdvs
 from isocenter.dimse.message.messages import CStoreRq, Message
+from isocenter.dimse.ul.negotiation import AcceptedSyntax, AcceptorRole, NegotiationPolicy, negotiate
 from isocenter.dimse.ul.pdu import (
     Abort,
     AssociateAc,
@@ -92,6 +93,7 @@ class RawPeer:
         self._pdus: list[Answer] = []
         self._messages: list[Received] = []
         self._command: MessageBegun | None = None
+        self._request: AssociateRq | None = None
         self._dataset = bytearray()
         self.is_over = False
         """The other end has closed the connection."""
@@ -110,6 +112,15 @@ class RawPeer:
         """Request an association and return the answer."""
         await self.send(request or associate_rq())
         return await self.pdu()
+
+    async def accept(self) -> None:
+        """Wait for a request and accept all its contexts, as the acceptor."""
+        while self._request is None:
+            await self._read()
+        policy = NegotiationPolicy(
+            lambda uid: AcceptedSyntax(None, AcceptorRole.BOTH), PDU_LENGTH_MAX, "1.2.3.5", "RAW"
+        )
+        await self.send(negotiate(self._request, policy))
 
     async def release(self) -> Answer:
         """Release the association and return what came."""
@@ -146,6 +157,8 @@ class RawPeer:
         for decoded in self._decoder.feed(data):
             if isinstance(decoded, Pdv):
                 self._take(decoded)
+            elif isinstance(decoded, AssociateRq):
+                self._request = decoded
             elif isinstance(decoded, AssociateAc | AssociateRj | ReleaseRp | ReleaseRq | Abort):
                 self._pdus.append(decoded)
             else:

@@ -55,8 +55,10 @@ async def move_to(
                 mover.log_unreachable(error)
                 mover.fail(group)
         await retrieval.finish(comment=comment)
+        await mover.release()
     finally:
         retrieval.stop()
+        await mover.give_up()
 
 
 def _groups(rows: Sequence[InstanceRow]) -> list[tuple[ContextPlan, list[InstanceRow]]]:
@@ -84,6 +86,21 @@ class _Mover:
         self.destination = destination
         self.originator = exchange.peer.ae_title, request.message_id
         self._exchange = exchange
+        self._done: list[Connection] = []
+
+    def is_done_with(self, connection: Connection) -> None:
+        """Keep an association to be released when the requestor has its answer: a receiver may be slow to agree."""
+        self._done.append(connection)
+
+    async def release(self) -> None:
+        """Release the associations that are done with."""
+        await asyncio.gather(*(close(connection) for connection in self._done))
+        self._done.clear()
+
+    async def give_up(self) -> None:
+        """Abort the associations that were not released."""
+        for connection in self._done:
+            await give_up(connection, "The move was given up.")
 
     async def open(self, plan: ContextPlan) -> Connection:
         """Open an association to the destination."""
@@ -170,8 +187,8 @@ class _Sender:
             while not self._mover.retrieval.is_cancelled and (opened := await self._ahead.take()) is not None:
                 if not await self._send(opened):
                     return
-            connection, self.connection = self.connection, None
-            await close(connection)
+            self._mover.is_done_with(self.connection)
+            self.connection = None
         except (Refused, Unavailable) as error:  # one association less; the others go on
             self._mover.log_unreachable(error)
         finally:

@@ -12,7 +12,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from isocenter.dicom.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -176,19 +176,17 @@ _PEER_PRINCIPAL = Principal("peer", frozenset())
 
 async def close(connection: Connection) -> None:
     """Release an association, and wait for it; a peer that does not agree in time is left."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(RELEASE_TIMEOUT_S):
-            connection.release()
-            await connection.closed
+    connection.release()
+    await asyncio.wait([connection.closed], timeout=RELEASE_TIMEOUT_S)
     connection.drop()
-    await connection.closed
+    await asyncio.wait([connection.closed])
 
 
 async def give_up(connection: Connection, cause: str) -> None:
     """Abort an association, and wait until nothing is left of it."""
     connection.abort(cause)
     connection.drop()
-    await connection.closed
+    await asyncio.wait([connection.closed])
 
 
 def find_context(

@@ -349,7 +349,7 @@ class Connection(asyncio.Protocol):
     async def wait_ended(self) -> None:
         """Wait until nothing of the association runs any more."""
         await self._dispatcher.wait_ended()
-        await self.closed
+        await asyncio.wait([self.closed])
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
         """Run something that belongs to the association and is cancelled when that ends."""

@@ -1,0 +1,317 @@
+"""C-GET and C-MOVE from the archive to a receiver: bytes, counters, statuses, lost associations."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from isocenter.archive.archive import Archive
+from isocenter.dicom.dataset import encode_dataset, text_attribute
+from isocenter.dicom.part10 import encoding_of, read_encoding
+from isocenter.dimse.message.messages import CCancelRq, CGetRq, CGetRsp, CMoveRq, CMoveRsp, CStoreRq, CStoreRsp
+from isocenter.dimse.scp.retrieve import RetrieveProvider
+from isocenter.dimse.scu.client import Opener
+from isocenter.dimse.shell.service import Service
+from isocenter.dimse.ul.pdu import Abort, AssociateRq
+from isocenter.dimse.ul.pdu_encoder import encode_pdu
+from isocenter.dimse.ul.user_information import RoleSelection
+from isocenter.domain.application_entity import RemoteAe
+from tests.support.dimse_node import DimseNode, NodeOptions, dimse_node, run
+from tests.support.instances import CT_IMAGE_STORAGE, EXPLICIT_VR_LITTLE_ENDIAN, identify
+from tests.support.memory_archive import memory_archive, store
+from tests.support.raw_peer import IMPLICIT_VR_LITTLE_ENDIAN, RawPeer, Received, associate_rq, associated
+from tests.support.small_instances import make_instance
+
+STUDY_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
+STUDY_GET = "1.2.840.10008.5.1.4.1.2.2.3"
+UNKNOWN, SINK = "UNKNOWN", "SINK"
+COUNTERS = ("remaining", "completed", "failed", "warning")
+
+
+def _identifier(study: int = 1) -> bytes:
+    uid = identify(study).study_instance_uid
+    dataset = {0x00080052: text_attribute("CS", "STUDY"), 0x0020000D: text_attribute("UI", uid)}
+    return encode_dataset(dataset, encoding_of(IMPLICIT_VR_LITTLE_ENDIAN))
+
+
+def _fill(archive: Archive, count: int, *, size_bytes: int = 2000) -> dict[str, bytes]:
+    """Store a study and return its data sets by SOP instance UID."""
+    datasets = {}
+    for number in range(1, count + 1):
+        instance = make_instance(identify(1, 1, number), size_bytes=size_bytes)
+        store(archive, instance.content)
+        datasets[instance.identifier.sop_instance_uid] = instance.content[read_encoding(instance.content)[1] :]
+    return datasets
+
+
+def _total(response: CGetRsp | CMoveRsp) -> int:
+    return sum(getattr(response, f"number_of_{name}_suboperations") or 0 for name in COUNTERS)
+
+
+def _getting(syntax: str = EXPLICIT_VR_LITTLE_ENDIAN) -> AssociateRq:
+    return associate_rq(
+        (STUDY_GET, IMPLICIT_VR_LITTLE_ENDIAN),
+        (CT_IMAGE_STORAGE, syntax),
+        roles=[RoleSelection(CT_IMAGE_STORAGE, scu_role=False, scp_role=True)],
+    )
+
+
+@asynccontextmanager
+async def _node(archive: Archive, find_destination: Callable[[str], RemoteAe | None]) -> AsyncIterator[DimseNode]:
+    """Run a node whose table of services has retrieval."""
+
+    def retrieval(opener: Opener) -> list[Service]:
+        return RetrieveProvider(archive, opener, find_destination=find_destination).services()
+
+    async with dimse_node(archive, NodeOptions(further=retrieval)) as node:
+        yield node
+
+
+async def _get(
+    peer: RawPeer, status_of: Callable[[str], int] = lambda uid: 0, *, cancel_after: int | None = None
+) -> tuple[dict[str, bytes], list[CGetRsp], bytes]:
+    """Ask for the study and take what comes, answering each instance with a status."""
+    request = CGetRq(message_id=1, affected_sop_class_uid=STUDY_GET)
+    await peer.send_message(1, request, _identifier())
+    got: dict[str, bytes] = {}
+    responses: list[CGetRsp] = []
+    while True:
+        received: Received = await peer.message()
+        message = received.message
+        if isinstance(message, CGetRsp):
+            responses.append(message)
+            if message.status != 0xFF00:
+                return got, responses, received.dataset
+            continue
+        assert isinstance(message, CStoreRq)
+        got[message.affected_sop_instance_uid] = received.dataset
+        if cancel_after == len(got):
+            await peer.send_message(1, CCancelRq(message_id_being_responded_to=1))
+        answer = CStoreRsp(
+            message_id_being_responded_to=message.message_id, status=status_of(message.affected_sop_instance_uid)
+        )
+        await peer.send_message(received.context_id, answer)
+
+
+def _nowhere(ae_title: str) -> RemoteAe | None:
+    return None
+
+
+@pytest.mark.parametrize("size_bytes", [2000, 500_000, 6_000_000], ids=["small", "CT", "streamed"])
+def test_a_study_comes_back_by_c_get_with_the_bytes_that_were_stored(size_bytes: int) -> None:
+    async def work() -> None:
+        with memory_archive() as archive:
+            datasets = _fill(archive, 3, size_bytes=size_bytes)
+            async with _node(archive, _nowhere) as node, associated(node.port, _getting()) as peer:
+                got, responses, _ = await _get(peer)
+                assert got == datasets
+                assert [response.status for response in responses if response.status != 0xFF00] == [0x0000]
+                assert responses[-1].number_of_completed_suboperations == 3
+
+    run(work())
+
+
+def test_an_instance_is_turned_into_what_the_receiver_takes() -> None:
+    async def work() -> None:
+        with memory_archive() as archive:
+            datasets = _fill(archive, 2)
+            request = _getting(IMPLICIT_VR_LITTLE_ENDIAN)
+            async with _node(archive, _nowhere) as node, associated(node.port, request) as peer:
+                got, responses, _ = await _get(peer)
+                assert responses[-1].status == 0
+                assert got.keys() == datasets.keys()
+                for uid, dataset in got.items():
+                    assert dataset[4:8] == (26).to_bytes(4, "little")  # an implicit header: the length at once
+                    assert dataset[-1900:] == datasets[uid][-1900:]
+
+    run(work())
+
+
+@pytest.mark.parametrize(
+    ("failing", "status", "counters"),
+    [(0, 0x0000, (3, 0)), (1, 0xB000, (2, 1)), (3, 0xA702, (0, 3))],
+    ids=["none", "one", "all"],
+)
+def test_failures_are_counted_and_named_and_the_rest_goes_on(
+    failing: int, status: int, counters: tuple[int, int]
+) -> None:
+    async def work() -> None:
+        with memory_archive() as archive:
+            uids = list(_fill(archive, 3))
+            refused = set(uids[:failing])
+            async with _node(archive, _nowhere) as node, associated(node.port, _getting()) as peer:
+                got, responses, identifier = await _get(peer, lambda uid: 0xA700 if uid in refused else 0)
+                final = responses[-1]
+                assert len(got) == 3
+                assert final.status == status
+                assert (final.number_of_completed_suboperations, final.number_of_failed_suboperations) == counters
+                assert all(_total(response) == 3 for response in responses)
+                assert all(uid.encode() in identifier for uid in refused)
+                assert bool(identifier) == bool(refused)
+
+    run(work())
+
+
+def test_a_cancelled_retrieval_ends_with_what_remains() -> None:
+    async def work() -> None:
+        with memory_archive() as archive:
+            _fill(archive, 20)
+            async with _node(archive, _nowhere) as node, associated(node.port, _getting()) as peer:
+                got, responses, _ = await _get(peer, cancel_after=5)
+                final = responses[-1]
+                assert final.status == 0xFE00
+                assert 5 <= len(got) < 20
+                assert final.number_of_remaining_suboperations == 20 - len(got)
+                assert _total(final) == 20
+
+    run(work())
+
+
+def test_nothing_found_is_success_with_nothing_sent() -> None:
+    async def work() -> None:
+        with memory_archive() as archive:
+            async with _node(archive, _nowhere) as node, associated(node.port, _getting()) as peer:
+                got, [final], _ = await _get(peer)
+                assert (got, final.status, _total(final)) == ({}, 0, 0)
+
+    run(work())
+
+
+def test_classes_that_the_receiver_did_not_propose_fail() -> None:
+    async def work() -> None:
+        with memory_archive() as archive:
+            _fill(archive, 2)
+            request = associate_rq((STUDY_GET, IMPLICIT_VR_LITTLE_ENDIAN))
+            async with _node(archive, _nowhere) as node, associated(node.port, request) as peer:
+                got, [final], _ = await _get(peer)
+                assert (got, final.status, final.number_of_failed_suboperations) == ({}, 0xA702, 2)
+
+    run(work())
+
+
+@dataclass
+class _Receiver:
+    """A destination that keeps what it gets, and hangs up when a test wants it to."""
+
+    hangs_up_at: Sequence[int] = ()
+    requests: list[CStoreRq] = field(default_factory=list)
+    datasets: dict[str, bytes] = field(default_factory=dict)
+    associations: int = 0
+    arrivals: int = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.associations += 1
+        peer = RawPeer(reader, writer)
+        try:
+            await peer.accept()
+            while True:
+                received = await peer.message()
+                self.arrivals += 1
+                if self.arrivals in self.hangs_up_at:
+                    await peer.send(encode_pdu(Abort(0, 0)))
+                    return
+                message = received.message
+                assert isinstance(message, CStoreRq)
+                self.requests.append(message)
+                self.datasets[message.affected_sop_instance_uid] = received.dataset
+                answer = CStoreRsp(message_id_being_responded_to=message.message_id, status=0)
+                await peer.send_message(received.context_id, answer)
+        except EOFError:
+            pass
+        finally:
+            writer.close()
+
+
+async def _move(peer: RawPeer, destination: str) -> tuple[list[CMoveRsp], bytes]:
+    request = CMoveRq(message_id=9, affected_sop_class_uid=STUDY_MOVE, move_destination=destination)
+    await peer.send_message(1, request, _identifier())
+    responses: list[CMoveRsp] = []
+    while True:
+        received = await peer.message()
+        assert isinstance(received.message, CMoveRsp)
+        responses.append(received.message)
+        if received.message.status != 0xFF00:
+            return responses, received.dataset
+
+
+@asynccontextmanager
+async def _moving(archive: Archive, receiver: _Receiver) -> AsyncIterator[RawPeer]:
+    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+
+    def find(ae_title: str) -> RemoteAe | None:
+        return RemoteAe(SINK, "127.0.0.1", port) if ae_title == SINK else None
+
+    request = associate_rq((STUDY_MOVE, IMPLICIT_VR_LITTLE_ENDIAN), calling="ASKER")
+    try:
+        async with _node(archive, find) as node, associated(node.port, request) as peer:
+            yield peer
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+def test_a_study_is_moved_in_the_name_of_who_asked() -> None:
+    async def work() -> None:
+        receiver = _Receiver()
+        with memory_archive() as archive:
+            datasets = _fill(archive, 5)
+            async with _moving(archive, receiver) as peer:
+                responses, identifier = await _move(peer, SINK)
+                assert (responses[-1].status, identifier) == (0, b"")
+                assert receiver.datasets == datasets
+                assert {request.move_originator_ae_title for request in receiver.requests} == {"ASKER"}
+                assert {request.move_originator_message_id for request in receiver.requests} == {9}
+
+    run(work())
+
+
+@pytest.mark.parametrize(
+    ("hangs_up_at", "status", "failed", "associations"),
+    [((3,), 0x0000, 0, 2), ((3, 4), 0xB000, 3, 2), ((3, 5), 0x0000, 0, 3)],
+    ids=["once", "twice over the same instance", "over two instances"],
+)
+def test_a_lost_destination_is_called_once_more_for_the_instance_under_way(
+    hangs_up_at: Sequence[int], status: int, failed: int, associations: int
+) -> None:
+    async def work() -> None:
+        receiver = _Receiver(hangs_up_at)
+        with memory_archive() as archive:
+            datasets = _fill(archive, 5)
+            async with _moving(archive, receiver) as peer:
+                responses, identifier = await _move(peer, SINK)
+                final = responses[-1]
+                assert (final.status, final.number_of_failed_suboperations) == (status, failed)
+                assert _total(final) == 5
+                assert receiver.associations == associations
+                missing = datasets.keys() - receiver.datasets.keys()
+                assert len(missing) == failed
+                assert all(uid.encode() in identifier for uid in missing)
+
+    run(work())
+
+
+def test_an_unknown_destination_and_one_that_is_down_are_told_apart() -> None:
+    async def work() -> None:
+        with memory_archive() as archive:
+            _fill(archive, 2)
+
+            def find(ae_title: str) -> RemoteAe | None:
+                return RemoteAe(SINK, "127.0.0.1", 1) if ae_title == SINK else None
+
+            request = associate_rq((STUDY_MOVE, IMPLICIT_VR_LITTLE_ENDIAN))
+            async with _node(archive, find) as node, associated(node.port, request) as peer:
+                [unknown], _ = await _move(peer, UNKNOWN)
+                assert unknown.status == 0xA801
+                assert UNKNOWN in (unknown.error_comment or "")
+                responses, identifier = await _move(peer, SINK)
+                assert responses[-1].status == 0xA702
+                assert SINK in (responses[-1].error_comment or "")
+                assert responses[-1].number_of_failed_suboperations == 2
+                assert identifier
+
+    run(work())
