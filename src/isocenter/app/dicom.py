@@ -151,19 +151,12 @@ class DicomNode:
             return
         table = ae_table(self._settings, self._endpoints)
         runtime = self._runtime()
-        opener = Opener(runtime, self.register, table.ae_title, tls=self._client_tls())
-        self._commitment = CommitmentProvider(
-            self._archive,
-            runtime,
-            opener,
-            find_peer=table.destination,
-            accepts_private_classes=self._settings.private_sop_classes == "accept",
-        )
+        services, self._commitment = self._provide(runtime, table)
         self._listener = Listener(
             runtime,
             self.register,
             table,
-            self._services(table, opener, self._commitment),
+            services,
             limits=ListenerLimits(self._settings.associations_max, self._settings.associations_per_ae_max),
         )
         tls = server_context(tls_settings(self._settings)) if self._settings.tls_listen is not None else None
@@ -180,6 +173,22 @@ class DicomNode:
                 tls=endpoint.uses_tls,
                 unknown_callers="accepted" if table.accepts_unknown_callers else "refused",
             )
+
+    async def offered(self) -> ServiceTable:
+        """Return what callers may ask for, without listening: for the conformance statement."""
+        services, _commitment = self._provide(self._runtime(), AeTable("ISOCENTER"))
+        return services
+
+    def _provide(self, runtime: Runtime, table: AeTable) -> tuple[ServiceTable, CommitmentProvider]:
+        opener = Opener(runtime, self.register, table.ae_title, tls=self._client_tls())
+        commitment = CommitmentProvider(
+            self._archive,
+            runtime,
+            opener,
+            find_peer=table.destination,
+            accepts_private_classes=self._settings.private_sop_classes == "accept",
+        )
+        return self._services(table, opener, commitment), commitment
 
     async def stop(self) -> None:
         """End all associations."""

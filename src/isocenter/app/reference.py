@@ -1,10 +1,11 @@
-"""Pages of the reference that are made from the tables they describe: settings, commands, monitoring."""
+"""Pages of the reference that are made from the tables they describe: settings, commands, monitoring, conformance."""
 
 from __future__ import annotations
 
 import click
 
 from isocenter.app.cli import COMMANDS, group
+from isocenter.app.reference_conformance import render_conformance
 from isocenter.app.reference_monitoring import render_monitoring
 from isocenter.app.settings_table import OTHER_VARIABLES, SETTINGS, Setting
 
@@ -14,11 +15,12 @@ _NOTE = "<!-- Made by scripts/write_reference.py from the table in the code; a t
 
 
 def pages() -> dict[str, str]:
-    """Return every page by its name in `docs/reference`."""
+    """Return every page by its name in `docs`."""
     return {
-        "settings.md": render_settings(),
-        "commands.md": render_commands(),
-        "monitoring.md": render_monitoring(_NOTE),
+        "reference/settings.md": render_settings(),
+        "reference/commands.md": render_commands(),
+        "reference/monitoring.md": render_monitoring(_NOTE),
+        "conformance/dicom.md": render_conformance(_NOTE),
     }
 
 

@@ -116,3 +116,13 @@ def uid_name(uid: str) -> str | None:
 
     entry = UID_dictionary.get(uid)
     return None if entry is None else entry[0]
+
+
+def storage_class_names() -> dict[str, str]:
+    """Return the SOP classes of the standard whose name says that they are stored, by UID, in the order of names."""
+    from pydicom._uid_dict import UID_dictionary
+
+    named = {
+        uid: entry[0] for uid, entry in UID_dictionary.items() if entry[1] == "SOP Class" and "Storage" in entry[0]
+    }
+    return dict(sorted(named.items(), key=lambda item: item[1]))

@@ -88,6 +88,11 @@ class ServiceTable:
         self._by_sop_class = {uid: service for service in services for uid in service.sop_class_uids}
         self._other = other
 
+    @property
+    def listed(self) -> tuple[Service, ...]:
+        """Return the services that list their SOP classes."""
+        return tuple({id(service): service for service in self._by_sop_class.values()}.values())
+
     def find(self, sop_class_uid: str) -> Service | None:
         """Return the service for an SOP class, or None."""
         return self._by_sop_class.get(sop_class_uid) or self._other(sop_class_uid)
