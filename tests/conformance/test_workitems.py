@@ -201,6 +201,12 @@ def test_times_are_found_by_range(
     assert _found(workitems, keyword, Between(_tag(keyword), lowest, highest)) == expected
 
 
+def test_a_range_compares_every_character(workitems: Workitems) -> None:
+    workitems.create(workitem(1), texts({"PatientName": "a"}))
+    assert _found(workitems, "PatientName", Between(_tag("PatientName"), None, "A")) == []
+    assert _found(workitems, "PatientName", Between(_tag("PatientName"), "a", None)) == [1]
+
+
 def test_a_workitem_is_found_once_however_many_of_its_texts_fit(workitems: Workitems) -> None:
     keyword = "ScheduledStationNameCodeSequence.CodeValue"
     workitems.create(workitem(1), texts({keyword: ("A", "B", "b"), "PatientName": "Ann^Anna"}))

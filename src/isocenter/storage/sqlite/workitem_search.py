@@ -104,10 +104,7 @@ def _compared(wanted: WorkitemMatch, alias: str, bound: _Bound) -> str:
         case Wildcard(_, pattern, comparison):
             return _wildcard(attribute, pattern, comparison, alias, bound)
         case Between(_, lowest, highest):
-            ends = [(">=", lowest), ("<=", highest)]
-            kept = kept_form(attribute)
-            parts = [f"{alias}.form {sign} {bound.bind(to_form(kept, end))}" for sign, end in ends if end is not None]
-            return " AND ".join(parts) or "1"
+            return _between(attribute, (lowest, highest), alias, bound)
         case WordPrefixes():
             return _words(folded_words(wanted.match), alias, bound)
 
@@ -129,6 +126,15 @@ def _one_of(
 def _equals(column: str, wanted: list[str], bound: _Bound) -> str:
     distinct = [bound.bind(value) for value in dict.fromkeys(wanted)]
     return f"{column} = {distinct[0]}" if len(distinct) == 1 else f"{column} IN ({', '.join(distinct)})"
+
+
+def _between(attribute: SearchableAttribute, ends: tuple[str | None, str | None], alias: str, bound: _Bound) -> str:
+    """Return what lies in a closed range, by every character; of dates and times that is the form that is kept."""
+    exact = form_of(attribute.vr, Comparison.EXACT)
+    column = f"{alias}.form" if exact is kept_form(attribute) else _in_form(alias, exact)
+    signed = zip((">=", "<="), ends, strict=True)
+    parts = [f"{column} {sign} {bound.bind(to_form(exact, end))}" for sign, end in signed if end is not None]
+    return " AND ".join(parts) or "1"
 
 
 def _in_form(alias: str, form: Form) -> str:
