@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from isocenter.dimse.message.assembler import DatasetFragment, MessageAssembler, MessageBegun
 from isocenter.dimse.message.fragmenter import iter_pdvs
-from isocenter.dimse.message.messages import CStoreRq, Message
+from isocenter.dimse.message.messages import CStoreRq, CStoreRsp, Message
 from isocenter.dimse.ul.negotiation import AcceptedSyntax, AcceptorRole, NegotiationPolicy, negotiate
 from isocenter.dimse.ul.pdu import (
     Abort,
@@ -200,3 +200,39 @@ async def associated(port: int, request: AssociateRq | None = None) -> AsyncIter
         answer = await peer.associate(request)
         assert isinstance(answer, AssociateAc), answer
         yield peer
+
+
+@dataclass
+class StoreSink:
+    """A C-STORE SCP that keeps what it gets, and hangs up when a test wants it to.
+
+    `serve` is for asyncio.start_server.
+    """
+
+    hangs_up_at: Sequence[int] = ()
+    requests: list[CStoreRq] = field(default_factory=list)
+    datasets: dict[str, bytes] = field(default_factory=dict)
+    associations: int = 0
+    arrivals: int = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.associations += 1
+        peer = RawPeer(reader, writer)
+        try:
+            await peer.accept()
+            while True:
+                received = await peer.message()
+                self.arrivals += 1
+                if self.arrivals in self.hangs_up_at:
+                    await peer.send(encode_pdu(Abort(0, 0)))
+                    return
+                message = received.message
+                assert isinstance(message, CStoreRq)
+                self.requests.append(message)
+                self.datasets[message.affected_sop_instance_uid] = received.dataset
+                answer = CStoreRsp(message_id_being_responded_to=message.message_id, status=0)
+                await peer.send_message(received.context_id, answer)
+        except EOFError:
+            pass
+        finally:
+            writer.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 import pytest
 
@@ -16,14 +15,13 @@ from isocenter.dimse.message.messages import CCancelRq, CGetRq, CGetRsp, CMoveRq
 from isocenter.dimse.scp.retrieve import RetrieveProvider
 from isocenter.dimse.scu.client import Opener
 from isocenter.dimse.shell.service import Service
-from isocenter.dimse.ul.pdu import Abort, AssociateRq
-from isocenter.dimse.ul.pdu_encoder import encode_pdu
+from isocenter.dimse.ul.pdu import AssociateRq
 from isocenter.dimse.ul.user_information import RoleSelection
 from isocenter.domain.application_entity import RemoteAe
 from tests.support.dimse_node import DimseNode, NodeOptions, dimse_node, run
 from tests.support.instances import CT_IMAGE_STORAGE, EXPLICIT_VR_LITTLE_ENDIAN, identify
 from tests.support.memory_archive import memory_archive, store
-from tests.support.raw_peer import IMPLICIT_VR_LITTLE_ENDIAN, RawPeer, Received, associate_rq, associated
+from tests.support.raw_peer import IMPLICIT_VR_LITTLE_ENDIAN, RawPeer, Received, StoreSink, associate_rq, associated
 from tests.support.small_instances import make_instance
 
 STUDY_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
@@ -193,39 +191,6 @@ def test_classes_that_the_receiver_did_not_propose_fail() -> None:
     run(work())
 
 
-@dataclass
-class _Receiver:
-    """A destination that keeps what it gets, and hangs up when a test wants it to."""
-
-    hangs_up_at: Sequence[int] = ()
-    requests: list[CStoreRq] = field(default_factory=list)
-    datasets: dict[str, bytes] = field(default_factory=dict)
-    associations: int = 0
-    arrivals: int = 0
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.associations += 1
-        peer = RawPeer(reader, writer)
-        try:
-            await peer.accept()
-            while True:
-                received = await peer.message()
-                self.arrivals += 1
-                if self.arrivals in self.hangs_up_at:
-                    await peer.send(encode_pdu(Abort(0, 0)))
-                    return
-                message = received.message
-                assert isinstance(message, CStoreRq)
-                self.requests.append(message)
-                self.datasets[message.affected_sop_instance_uid] = received.dataset
-                answer = CStoreRsp(message_id_being_responded_to=message.message_id, status=0)
-                await peer.send_message(received.context_id, answer)
-        except EOFError:
-            pass
-        finally:
-            writer.close()
-
-
 async def _move(peer: RawPeer, destination: str) -> tuple[list[CMoveRsp], bytes]:
     request = CMoveRq(message_id=9, affected_sop_class_uid=STUDY_MOVE, move_destination=destination)
     await peer.send_message(1, request, _identifier())
@@ -239,7 +204,7 @@ async def _move(peer: RawPeer, destination: str) -> tuple[list[CMoveRsp], bytes]
 
 
 @asynccontextmanager
-async def _moving(archive: Archive, receiver: _Receiver) -> AsyncIterator[RawPeer]:
+async def _moving(archive: Archive, receiver: StoreSink) -> AsyncIterator[RawPeer]:
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
 
@@ -257,7 +222,7 @@ async def _moving(archive: Archive, receiver: _Receiver) -> AsyncIterator[RawPee
 
 def test_a_study_is_moved_in_the_name_of_who_asked() -> None:
     async def work() -> None:
-        receiver = _Receiver()
+        receiver = StoreSink()
         with memory_archive() as archive:
             datasets = _fill(archive, 5)
             async with _moving(archive, receiver) as peer:
@@ -279,7 +244,7 @@ def test_a_lost_destination_is_called_once_more_for_the_instance_under_way(
     hangs_up_at: Sequence[int], status: int, failed: int, associations: int
 ) -> None:
     async def work() -> None:
-        receiver = _Receiver(hangs_up_at)
+        receiver = StoreSink(hangs_up_at)
         with memory_archive() as archive:
             datasets = _fill(archive, 5)
             async with _moving(archive, receiver) as peer:
