@@ -160,6 +160,22 @@ def test_the_uid_stands_in_the_query_or_in_the_attributes(edge: Edge) -> None:
     assert edge.create(without, query="?abc").status == 400
 
 
+def test_what_the_published_samples_send_is_taken(edge: Edge) -> None:
+    given = creation(
+        t00081084=attribute("SQ", {}),
+        t00380014=attribute("SQ", {}),
+        t00404010=attribute("DT", "20211202115531.193"),
+        t00741000=attribute("CS", "SCHEDULED"),
+        t00741202=attribute("LO", "WORKLIST"),
+        t0040e020=attribute("CS", "Type of Instances"),
+    )
+    del given["00080018"]
+    assert edge.create(given, query="?2.25.00000000000000000000000000000000").status == 201
+    [found] = json.loads(edge.ask("GET", f"{AZURE}/workitems?includefield=0040E020").body)
+    assert found["0040E020"] == attribute("CS", "Type of Instances")
+    assert found["00741202"] == attribute("LO", "WORKLIST")
+
+
 def test_a_uid_that_is_in_use_is_a_conflict(edge: Edge) -> None:
     edge.create()
     again = edge.create()
