@@ -120,7 +120,9 @@ class DicomwebApplication:
             return Response(status_code=204, headers={"Allow": ", ".join([*error.methods, "OPTIONS"])})
         response = _error_response(error)
         if isinstance(error, Unauthenticated) and self._service.challenge is not None:
-            response.headers["WWW-Authenticate"] = self._service.challenge(public_origin(request))
+            response.headers["WWW-Authenticate"] = self._service.challenge(
+                public_origin(request) + public_prefix(request)
+            )
         return response
 
     def _match(self, request: Request) -> tuple[Route, Mapping[str, str]]:

@@ -40,7 +40,7 @@ class Service:
     picture_executor: Executor | None = None
     """Threads for what decodes frames, so that hostile ones hold up no other request; None where nobody minds."""
     challenge: Callable[[str], str] | None = None
-    """From the origin that a caller used to what a 401 tells it to do (`WWW-Authenticate`)."""
+    """From the address of the node as a caller sees it to what a 401 tells it to do (`WWW-Authenticate`)."""
     audit: Callable[[AuditRecord], None] | None = None
     """Takes the records of the audit log; None where none is kept."""
 
