@@ -25,7 +25,7 @@ from isocenter.dicom.minimum_rules import element_message, object_to_text
 from isocenter.dicom.scan import ScannedHeader
 from isocenter.dicom.text import CHARSET_DELIMITERS
 from isocenter.dicom.validation import find_flaws
-from isocenter.dicom.validation_plan import Flaw, other_vrs
+from isocenter.dicom.validation_plan import Flaw
 from isocenter.dicom.walk import Element
 from isocenter.domain.attributes import BY_KEYWORD, BY_TAG, IndexedAttribute
 from isocenter.domain.errors import InvalidDataset
@@ -53,7 +53,13 @@ SEARCHABLE_TAGS = frozenset(
     )
 )
 """What Azure's service keeps in its index; of several values it keeps the first."""
+_REQUIRED = tuple(sorted(REQUIRED_TAGS))
+_REQUIRED_OR_SEARCHABLE = tuple(sorted(REQUIRED_TAGS | SEARCHABLE_TAGS))
 _CORE = REQUIRED_TAGS | SEARCHABLE_TAGS | {_SPECIFIC_CHARACTER_SET}
+_VRS_BY_TAG: Mapping[int, tuple[str | None, ...]] = {
+    tag: (BY_TAG[tag].vr, None, "UN") for tag in REQUIRED_TAGS | SEARCHABLE_TAGS
+}
+"""How an attribute may be encoded: in its own VR, or in an encoding that does not tell one."""
 COMMENTS_MAX = 256
 """More in one answer say nothing more."""
 
@@ -101,15 +107,17 @@ def validate(header: ScannedHeader, validation: Validation) -> Findings:
 
     Raises InvalidDataset, with a comment for each attribute, where it cannot be kept.
     """
-    core = _CoreAttributes(header, is_tolerant=validation.is_tolerant)
-    tags = REQUIRED_TAGS if validation.is_tolerant else REQUIRED_TAGS | SEARCHABLE_TAGS
-    comments = [comment for tag in sorted(tags) if (comment := core.objection_to(tag))]
-    if comments:
-        raise InvalidDataset("; ".join(comments), comments=tuple(comments))
     attributes = header.scanned.attributes
+    tags = _REQUIRED if validation.is_tolerant else _REQUIRED_OR_SEARCHABLE
+    lies = {element[0]: element for element in header.elements if element[0] in _CORE}
+    if not _keeps_core_rules(header, lies, tags, is_tolerant=validation.is_tolerant):
+        core = _CoreAttributes(header, lies, is_tolerant=validation.is_tolerant)
+        comments = [comment for tag in tags if (comment := core.objection_to(tag))]
+        if comments:
+            raise InvalidDataset("; ".join(comments), comments=tuple(comments))
     if not validation.looks_at_all:
         return _findings(attributes, {}, ())
-    flaws = _flaws(header)
+    flaws = _flaws(header, lies)
     if validation.is_full:
         _refuse([flaw for flaw in flaws if not flaw.is_nested])
     if not validation.is_tolerant:
@@ -124,20 +132,46 @@ def validate(header: ScannedHeader, validation: Validation) -> Findings:
 
 
 def _findings(attributes: Mapping[int, str], reasons: Mapping[int, str], paths: tuple[str, ...]) -> Findings:
-    several = [tag for tag in SEARCHABLE_TAGS if "\\" in attributes.get(tag, "")]
+    several = [tag for tag, text in attributes.items() if "\\" in text and tag in SEARCHABLE_TAGS]
     if several:
         attributes = {**attributes, **{tag: attributes[tag].split("\\")[0] for tag in several}}
     comments = [comment_on(tag, reasons[tag]) for tag in sorted(reasons)[:COMMENTS_MAX]]
     return Findings(attributes, tuple(comments), paths, bool(several))
 
 
-def _flaws(header: ScannedHeader) -> list[Flaw]:
+def _flaws(header: ScannedHeader, lies: Mapping[int, Element]) -> list[Flaw]:
     """Return what is invalid beside the required attributes, for which fewer rules hold."""
-    found = find_flaws(header.buffer, header.elements, end=header.end, plan=header.plan)
+    elements = header.everything or header.elements  # with a plan, the first ones tell the character set
+    found = find_flaws(header.buffer, elements, end=header.end, plan=header.plan)
     flaws = [flaw for flaw in found if flaw.is_nested or flaw.tag not in REQUIRED_TAGS]
-    for tag, vr in other_vrs(header.elements, SEARCHABLE_TAGS - REQUIRED_TAGS):
-        flaws.append(Flaw(tag, f"{tag:08X}", _other_vr(BY_TAG[tag], vr)))
+    for tag, element in lies.items():
+        coded_vr = element[1]
+        if coded_vr not in _VRS_BY_TAG.get(tag, (coded_vr,)) and tag not in REQUIRED_TAGS:
+            flaws.append(Flaw(tag, f"{tag:08X}", _other_vr(BY_TAG[tag], str(coded_vr))))
     return flaws
+
+
+def _keeps_core_rules(
+    header: ScannedHeader, lies: Mapping[int, Element], tags: Sequence[int], *, is_tolerant: bool
+) -> bool:
+    """Tell whether there is surely no objection to the core attributes, by their texts as the index has them."""
+    attributes = header.scanned.attributes
+    for tag in tags:
+        element, text = lies.get(tag), attributes.get(tag)
+        if element is None or not text:
+            if tag in REQUIRED_TAGS or (element is not None and element[3]):
+                return False
+            continue
+        if element[1] not in _VRS_BY_TAG[tag] or object_to_text(BY_TAG[tag].vr, text) is not None:
+            return False
+        if not is_tolerant and _ends_in_nul(header, element, BY_TAG[tag].vr):
+            return False
+    return True
+
+
+def _ends_in_nul(header: ScannedHeader, element: Element, vr: str) -> bool:
+    """Tell whether a NUL is behind a value that its text has lost, where that is no padding: in UIDs it is."""
+    return vr != "UI" and header.buffer[element[2] + element[3] - 1] == 0
 
 
 def _refuse(flaws: Sequence[Flaw]) -> None:
@@ -153,10 +187,10 @@ def _other_vr(attribute: IndexedAttribute, coded_vr: str) -> str:
 class _CoreAttributes:
     """The attributes of one header that the fewest rules are for."""
 
-    def __init__(self, header: ScannedHeader, *, is_tolerant: bool) -> None:
+    def __init__(self, header: ScannedHeader, lies: Mapping[int, Element], *, is_tolerant: bool) -> None:
         self._buffer = header.buffer
         self._is_tolerant = is_tolerant
-        self._lies = {element[0]: element for element in header.elements if element[0] in _CORE}
+        self._lies = lies
 
     def objection_to(self, tag: int) -> str | None:
         """Return the comment on an attribute that makes an instance impossible to keep."""

@@ -64,7 +64,9 @@ class ScannedHeader:
     end: int
     """Where the pixel data begins, or everything ends."""
     elements: Sequence[Element]
-    """Those of the data set itself: the wanted ones, or more, and all of them where no plan is given."""
+    """The wanted ones of the data set itself, and those that reading them depends on."""
+    everything: Sequence[Element]
+    """All of them, where all were taken and no plan is known."""
     plan: Plan | None
 
 
@@ -75,10 +77,11 @@ def scan_header(buffer: Buffer, *, wanted: frozenset[int], shapes: HeaderShapes,
         return _scanned_header(OpenedFile(buffer, shape.encoding, shape.dataset_offset, len(buffer)), shape, wanted)
     opened = open_file(buffer)
     walked = _walk(opened, None if takes_all else wanted)
-    scanned = _scanned(opened, walked, wanted)
     kept = _only(walked, _with_context(wanted)) if takes_all else walked
+    scanned = _scanned(opened, kept, wanted)
     shapes.learn(opened, kept, wanted, has_plan=takes_all)
-    return ScannedHeader(scanned, opened.buffer, walked.end, walked.elements, None)
+    everything = walked.elements if takes_all else ()
+    return ScannedHeader(scanned, opened.buffer, walked.end, kept.elements, everything, None)
 
 
 def scan_known_header(
@@ -94,7 +97,7 @@ def scan_known_header(
 def _scanned_header(opened: OpenedFile, shape: Shape, wanted: frozenset[int]) -> ScannedHeader:
     walked = shape.walked
     scanned = _scanned(opened, walked, wanted)
-    return ScannedHeader(scanned, opened.buffer, walked.end, walked.elements, shape.plan)
+    return ScannedHeader(scanned, opened.buffer, walked.end, walked.elements, (), shape.plan)
 
 
 def _only(walked: Walked, wanted: frozenset[int]) -> Walked:

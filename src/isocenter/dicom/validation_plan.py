@@ -103,11 +103,6 @@ def iter_plans(elements: Sequence[Element]) -> Iterator[Plan]:
     yield planner.take()
 
 
-def other_vrs(elements: Sequence[Element], wanted: frozenset[int]) -> tuple[tuple[int, str], ...]:
-    """Return those of the wanted elements that are not coded in the VR of the dictionary: tag and coded VR."""
-    return tuple([(tag, vr) for tag, vr, *_ in elements if vr is not None and tag in wanted and _is_other(tag, vr)])
-
-
 def path_of(tag: int, place: Place | None) -> str:
     """Return the path of an element."""
     return f"{place.path if place is not None else ''}{tag:08X}"
@@ -117,11 +112,6 @@ def require_few(flaws: Sequence[Flaw]) -> None:
     """Raise LimitExceeded where flaws are too many to be remembered."""
     if len(flaws) > FLAWS_MAX:
         raise LimitExceeded(f"More than {FLAWS_MAX} elements of the data set are invalid.")
-
-
-def _is_other(tag: int, coded_vr: str) -> bool:
-    vr = dictionary_vr(tag)
-    return coded_vr not in (vr, "UN") and vr != "UN" and " " not in vr
 
 
 def _located(elements: Sequence[Element], place: Place | None) -> Iterator[tuple[Element, Place | None]]:

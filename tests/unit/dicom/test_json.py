@@ -231,6 +231,9 @@ def test_damaged_header_gives_json_or_a_refusal(dataset: Dataset, data: st.DataO
 
 def test_elements_are_taken_out_by_their_paths_where_they_are_there() -> None:
     step = {"00400007": {"vr": "LO", "Value": ["step"]}, "00400009": {"vr": "SH"}}
-    dataset = {"00080060": {"vr": "CS", "Value": ["CT"]}, "00400275": {"vr": "SQ", "Value": [{}, step]}}
+    dataset: dict[str, dict[str, Any]] = {
+        "00080060": {"vr": "CS", "Value": ["CT"]},
+        "00400275": {"vr": "SQ", "Value": [{}, step]},
+    }
     paths = ["00080060", "00400275/1/00400007", "00400275/0/00400007", "00400275/7/00400007", "00991001/0/00991002"]
     assert without_paths(dataset, paths) == {"00400275": {"vr": "SQ", "Value": [{}, {"00400009": {"vr": "SH"}}]}}

@@ -83,7 +83,7 @@ def test_whatever_is_changed_in_a_known_header_the_scan_is_that_of_a_walk(row: M
 
 
 def _flaws(header: ScannedHeader) -> list[Flaw]:
-    return find_flaws(header.buffer, header.elements, end=header.end, plan=header.plan)
+    return find_flaws(header.buffer, header.everything or header.elements, end=header.end, plan=header.plan)
 
 
 @pytest.mark.parametrize("takes_all", [False, True])

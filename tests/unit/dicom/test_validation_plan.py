@@ -8,7 +8,7 @@ import pytest
 
 from isocenter.dicom import validation_plan
 from isocenter.dicom.part10 import open_file
-from isocenter.dicom.validation_plan import iter_plans, other_vrs, plan_of
+from isocenter.dicom.validation_plan import iter_plans, plan_of
 from isocenter.dicom.walk import Element, walk_dataset
 from isocenter.domain.errors import LimitExceeded
 from tests.support.dicom_files import ITEM, element, file_of, header, implicit_element
@@ -77,15 +77,3 @@ def test_more_flaws_than_can_be_named_are_refused(monkeypatch: pytest.MonkeyPatc
     _, elements = _elements(b"".join(element(0x00280010 + number, "US", b"x") for number in range(4)))
     with pytest.raises(LimitExceeded):
         plan_of(elements)
-
-
-def test_a_wanted_element_in_another_vr_than_the_dictionary_has_is_named() -> None:
-    _, elements = _elements(
-        element(0x00080020, "LO", b"20260228")
-        + element(0x00080060, "CS", b"CT")
-        + element(0x00100020, "UN", b"P-17")
-        + element(0x00280106, "US", b"\0\0")
-        + element(0x00100010, "LO", b"unwanted")
-    )
-    wanted = frozenset({0x00080020, 0x00080060, 0x00100020, 0x00280106})
-    assert other_vrs(elements, wanted) == ((0x00080020, "LO"),)
