@@ -13,6 +13,7 @@ import ssl
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import WeakSet
 
 import structlog
 
@@ -86,6 +87,8 @@ class Listener:
         self._addresses = Addresses(runtime.loop)
         self._servers: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
+        self._made: WeakSet[Connection] = WeakSet()
+        """With those that shake hands; of one that fails nobody tells, it is just gone."""
         self._accepted: dict[Connection, str] = {}
         """With the AE title that each counts for."""
         self._by_ae_title: Counter[str] = Counter()
@@ -120,14 +123,18 @@ class Listener:
             task.cancel()
 
     def _connect(self) -> asyncio.Protocol:
-        if self._is_stopping or len(self._connections) >= self._limits.associations_max + NEGOTIATING_MAX:
-            _log.warning("association.dropped", reason="too many connections", connections=len(self._connections))
+        if self._is_stopping or len(self._made) >= self._limits.associations_max + NEGOTIATING_MAX:
+            _log.warning("association.dropped", reason="too many connections", connections=len(self._made))
             return _Dropped()
         connection = Connection(self._runtime, self._register, self, request=None)
-        self._connections.add(connection)
+        self._made.add(connection)
         return connection
 
     # ---- turns of an association (shell.connection.Owner)
+
+    def connected(self, connection: Connection) -> None:
+        """Keep a connection whose handshake, if there is one, went well."""
+        self._connections.add(connection)
 
     def requested(self, connection: Connection, request: AssociateRq) -> None:
         """Decide about a request; where a name must be looked up for it, later."""
@@ -233,6 +240,7 @@ class Listener:
     def ended(self, connection: Connection) -> None:
         """Count an association off."""
         self._connections.discard(connection)
+        self._made.discard(connection)
         calling_ae_title = self._accepted.pop(connection, None)
         if calling_ae_title is None:
             return

@@ -215,6 +215,9 @@ class _Waiting:
         self._services = services
         self.answer = answer
 
+    def connected(self, connection: Connection) -> None:
+        """Take no notice: the request goes out by itself."""
+
     def requested(self, connection: Connection, request: AssociateRq) -> None:
         """Take no notice: nobody requests anything of a requestor."""
 

@@ -67,6 +67,10 @@ NOBODY = Peer(ae_title="", address="", principal=Principal("nobody", frozenset()
 class Owner(Protocol):
     """Who made a connection, and wants to know of its turns."""
 
+    def connected(self, connection: Connection) -> None:
+        """Take notice that the connection is made, over TLS that both agreed on it; `ended` follows in any case."""
+        ...
+
     def requested(self, connection: Connection, request: AssociateRq) -> None:
         """Decide about a request for an association: `connection.accept` or `connection.reject`, now or later."""
         ...
@@ -382,6 +386,7 @@ class Connection(asyncio.Protocol):
         if self._request is not None:
             self._record.calling_ae_title = self._request.calling_ae_title
             self._record.called_ae_title = self._request.called_ae_title
+        self._owner.connected(self)
         self._write()
         self._wait()
 
