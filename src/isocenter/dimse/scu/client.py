@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from isocenter.dicom.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.dicom.syntax import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
-from isocenter.dimse.scu.errors import AssociationRefused, rejection_error
+from isocenter.dimse.scu.errors import AssociationRefused, describe_tls_failure, rejection_error
 from isocenter.dimse.shell.connection import Connection
 from isocenter.dimse.shell.exchange import Peer
 from isocenter.dimse.shell.record import AssociationRegister
@@ -150,7 +150,7 @@ class Opener:
         except TimeoutError as error:
             raise PeerUnreachable(f"{address} does not answer; check its address and that it runs.") from error
         except ssl.SSLError as error:
-            raise PeerUnreachable(f"TLS with {address} failed: {error.reason or error}.") from error
+            raise PeerUnreachable(f"TLS with {address} failed: {describe_tls_failure(error)}.") from error
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
             raise PeerUnreachable(f"{address} cannot be reached: {reason}.") from error

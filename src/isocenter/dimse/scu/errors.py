@@ -11,6 +11,8 @@ Unavailable
 
 from __future__ import annotations
 
+import ssl
+
 from isocenter.dimse.ul.pdu import AssociateRj, RejectResult, RejectSource
 from isocenter.domain.application_entity import AeAddress
 from isocenter.domain.errors import Refused, Unavailable
@@ -58,3 +60,22 @@ def rejection_error(answer: AssociateRj, peer: AeAddress, *, calling_ae_title: s
     )
     kind = PeerBusy if answer.result == RejectResult.TRANSIENT else AssociationRefused
     return kind(message + ".")
+
+
+_TLS_REASONS = {
+    "WRONG_VERSION_NUMBER": "it does not speak TLS on this port",
+    "CERTIFICATE_VERIFY_FAILED": "nobody whom we trust vouches for its certificate",
+    "TLSV1_ALERT_UNKNOWN_CA": "it does not trust who vouches for our certificate",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it wants a certificate of ours",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": "it takes none of our cipher suites, or wants a certificate of ours",
+    "NO_CIPHERS_AVAILABLE": "it takes none of our cipher suites",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "it speaks no version of TLS that is still safe",
+    "UNSUPPORTED_PROTOCOL": "it speaks no version of TLS that is still safe",
+}
+"""What OpenSSL says, and what it means to an operator."""
+
+
+def describe_tls_failure(error: ssl.SSLError) -> str:
+    """Say in words why TLS with a peer did not come about."""
+    reason = error.reason or ""
+    return f"{_TLS_REASONS[reason]} ({reason})" if reason in _TLS_REASONS else reason or str(error)
