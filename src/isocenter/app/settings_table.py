@@ -22,6 +22,7 @@ from isocenter.domain.application_entity import STORE_ASSOCIATIONS_MAX
 ENVIRONMENT_PREFIX = "ISOCENTER_"
 
 OTHER_VARIABLES = {
+    "ISOCENTER_AUTHORITY": "where that application gets its tokens",
     "ISOCENTER_CA": "the certificates of authorities that commands trust besides those of the system, in PEM form",
     "ISOCENTER_CLIENT_ID": "the application as which `store`, `find`, `get` and `delete` ask for a token",
     "ISOCENTER_CLIENT_SECRET": "its secret",

@@ -5,15 +5,17 @@ from __future__ import annotations
 import click
 
 from isocenter.app.cli.command import CommandWithExamples
-from isocenter.app.cli.options import parse_scope, url_option, yes_option
+from isocenter.app.cli.options import parse_scope, yes_option
 from isocenter.app.cli.output import count_of
+from isocenter.app.cli.peers import service_options
+from isocenter.app.web_archive import WebArchive
 
 
 @click.command(cls=CommandWithExamples, examples=("isocenter delete 1.2.840.1 --from http://127.0.0.1:8080",))
 @click.argument("names", metavar="STUDY[/SERIES[/INSTANCE]]…", nargs=-1, required=True)
-@url_option("--from")
+@service_options("--from")
 @yes_option
-def command(names: tuple[str, ...], url: str, is_sure: bool) -> int:
+def command(names: tuple[str, ...], archive: WebArchive, is_sure: bool) -> int:
     """Delete studies, series or instances from an archive.
 
     A node makes them unreachable at once and destroys their bytes a minute later (archive.erase_after_s).
@@ -25,7 +27,7 @@ def command(names: tuple[str, ...], url: str, is_sure: bool) -> int:
     from isocenter.domain.errors import NotFound
 
     failed = 0
-    with open_peer(url) as client:
+    with open_peer(archive) as client:
         for scope, name in zip(scopes, names, strict=True):
             level = scope.level.name.lower()
             try:

@@ -11,6 +11,7 @@ from isocenter.app.cli.command import CommandWithExamples
 from isocenter.app.cli.options import json_option
 from isocenter.app.cli.output import count_of, print_json, print_named_rows, print_table
 from isocenter.app.cli.peers import Archive, archive_options
+from isocenter.app.web_archive import WebArchive
 from isocenter.domain.identifiers import Level
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def command(
     """
     parameters = [_parse_match(match) for match in matches]
     asked = LEVELS[level]
-    if isinstance(archive, str):
+    if isinstance(archive, WebArchive):
         rows = _ask_service(archive, asked, parameters, model=model, limit=limit, as_json=as_json)
     else:
         rows = _ask_peer(archive, asked, parameters, model=model, limit=limit)
@@ -138,14 +139,20 @@ def _parse_match(text: str) -> tuple[str, str]:
 
 
 def _ask_service(
-    url: str, level: Level, parameters: list[tuple[str, str]], *, model: str | None, limit: int, as_json: bool
+    service: WebArchive,
+    level: Level,
+    parameters: list[tuple[str, str]],
+    *,
+    model: str | None,
+    limit: int,
+    as_json: bool,
 ) -> list[dict[str, Any]]:
     if level is Level.PATIENT or model is not None:
         raise click.UsageError("--level patient and --model are for a DIMSE peer; DICOMweb searches from studies on.")
     from isocenter.app.peer import open_peer
 
     wanted = parameters if as_json else [*parameters, *NOT_BY_DEFAULT[level]]
-    with open_peer(url) as client:
+    with open_peer(service) as client:
         return _search(client, level, wanted, limit=limit)
 
 

@@ -12,6 +12,7 @@ from isocenter.app.cli.command import CommandWithExamples
 from isocenter.app.cli.options import json_option, parse_scope
 from isocenter.app.cli.output import count_of, format_size, print_json, printable, show_count
 from isocenter.app.cli.peers import Archive, archive_options
+from isocenter.app.web_archive import WebArchive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +59,7 @@ def command(names: tuple[str, ...], archive: Archive, folder: Path, as_json: boo
 
 
 def _fetch_all(archive: Archive, scopes: list[Scope], folder: Path) -> list[FetchReport]:
-    if isinstance(archive, str):
+    if isinstance(archive, WebArchive):
         from isocenter.app.fetching import fetch
         from isocenter.app.peer import open_peer
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from isocenter.app.cli.output import printable
 from isocenter.domain.errors import InvalidSetting
 from isocenter.domain.identifiers import Scope, is_uid
 
@@ -38,26 +37,6 @@ set_option = click.option(
 )
 yes_option = click.option("--yes", "-y", "is_sure", is_flag=True, help="Do not ask.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-
-
-def url_option(flag: str) -> Callable[[Command], Command]:
-    """Return the option that names an archive by its address."""
-    return click.option(
-        flag,
-        "url",
-        metavar="URL",
-        callback=_check_url,
-        envvar="ISOCENTER_URL",
-        default="http://127.0.0.1:8080",
-        show_default=True,
-        help="The archive: a node's address, or the root of any DICOMweb service. ISOCENTER_URL sets another default.",
-    )
-
-
-def _check_url(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
-    if not value.startswith(("http://", "https://")):
-        raise click.BadParameter(f"{printable(value)} is no address; it begins with http:// or https://.")
-    return value
 
 
 def node_options(command: Command) -> Command:

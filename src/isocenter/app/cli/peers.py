@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -10,16 +11,21 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from isocenter.app.cli.output import printable
+from isocenter.app.web_archive import WebArchive
 
 if TYPE_CHECKING:
     from isocenter.app.dimse_peer import DimsePeer, TlsFiles
 
-Archive: TypeAlias = "str | DimsePeer"
+Archive: TypeAlias = "WebArchive | DimsePeer"
 """The address of a DICOMweb service, or a DIMSE peer."""
 Command = Callable[..., Any]
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 PEER_METAVAR = "AET@HOST:PORT"
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_CA_HELP = "Who certifies the archive or peer (PEM); for a service ISOCENTER_CA as well."
+_SHOWN = ("token", "client_id", "client_secret_file", "authority")
+"""The options that say what a service is shown."""
 
 
 def archive_options(flag: str) -> Callable[[Command], Command]:
@@ -35,6 +41,38 @@ def archive_options(flag: str) -> Callable[[Command], Command]:
         "port. ISOCENTER_URL sets another default.",
     )
     return _with_peer(address, flag, "archive", allows_url=True)
+
+
+def service_options(flag: str) -> Callable[[Command], Command]:
+    """Add what names a DICOMweb service, and what it is shown; the command gets it as `archive`."""
+    address = click.option(
+        flag,
+        "address",
+        metavar="URL",
+        envvar="ISOCENTER_URL",
+        default=DEFAULT_URL,
+        show_default=True,
+        help="The archive: a node's address, or the root of any DICOMweb service. ISOCENTER_URL sets another default.",
+    )
+    authorities = click.option("--ca", "authorities", metavar="FILE", type=_FILE, help=_CA_HELP)
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def wrapped(*, address: str, authorities: Path | None, **others: Any) -> Any:
+            if not is_url(address):
+                message = f"{printable(address)} is no address; it begins with http:// or https://."
+                raise click.BadParameter(message, param_hint=f"'{flag}'")
+            shown = {name: others.pop(name) for name in _SHOWN}
+            return command(archive=_service(address, authorities, **shown), **others)
+
+        return address(authorities(_credential_options(wrapped)))
+
+    return decorate
+
+
+def is_url(address: str) -> bool:
+    """Tell whether an address is that of a DICOMweb service."""
+    return address.startswith(("http://", "https://"))
 
 
 def peer_option(flag: str) -> Callable[[Command], Command]:
@@ -67,25 +105,72 @@ def _with_peer(
             timeout_s: float | None,
             **others: Any,
         ) -> Any:
-            given = (calling_ae_title, certificate, key, authorities, timeout_s)
-            if allows_url and address.startswith(("http://", "https://")):
-                if uses_tls or any(value is not None for value in given):
+            shown = {option: others.pop(option) for option in _SHOWN} if allows_url else {}
+            if allows_url and is_url(address):
+                if uses_tls or any(value is not None for value in (calling_ae_title, certificate, key, timeout_s)):
                     raise click.UsageError(
-                        f"--as, --tls, --cert, --key, --ca and --timeout are for a peer {PEER_METAVAR}, not for a URL."
+                        f"--as, --tls, --cert, --key and --timeout are for a peer {PEER_METAVAR}, not for a URL."
                     )
-                return command(**{name: address}, **others)
+                return command(**{name: _service(address, authorities, **shown)}, **others)
             peer = _peer(address, hint, allows_url=allows_url, calling_ae_title=calling_ae_title, timeout_s=timeout_s)
             if uses_tls or any(path is not None for path in (certificate, key, authorities)):
                 peer = peer.with_tls(_tls_files(certificate, key, authorities))
             return command(**{name: peer}, **others)
 
-        return address_parameter(_dimse_options(wrapped))
+        with_options = _dimse_options(_credential_options(wrapped) if allows_url else wrapped)
+        return address_parameter(with_options)
 
     return decorate
 
 
+def _credential_options(command: Command) -> Command:
+    for option in (
+        click.option(
+            "--authority",
+            metavar="URL",
+            envvar="ISOCENTER_AUTHORITY",
+            help="Where it gets its tokens (default: where the service says, if that is the service itself).",
+        ),
+        click.option(
+            "--client-secret-file", metavar="FILE", help="Its secret, in a file; or in ISOCENTER_CLIENT_SECRET."
+        ),
+        click.option(
+            "--client-id", metavar="ID", envvar="ISOCENTER_CLIENT_ID", help="The application as which to ask for one."
+        ),
+        click.option(
+            "--token", metavar="TOKEN", envvar="ISOCENTER_TOKEN", help="A token for a service that wants one."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _service(
+    url: str,
+    authorities: Path | None,
+    *,
+    token: str | None,
+    client_id: str | None,
+    client_secret_file: str | None,
+    authority: str | None,
+) -> WebArchive:
+    from isocenter.app.cli.directory import read_secret
+
+    in_environment = os.environ.get("ISOCENTER_CA")
+    if authorities is None and in_environment:
+        authorities = Path(in_environment)
+    if token or client_id is None:
+        return WebArchive(url, token=token or None, authorities=authorities)
+    secret = os.environ.get("ISOCENTER_CLIENT_SECRET", "")
+    if client_secret_file is not None:
+        secret = read_secret(client_secret_file)
+    if not secret:
+        raise click.UsageError("--client-id needs its secret, by --client-secret-file or ISOCENTER_CLIENT_SECRET.")
+    return WebArchive(url, client_id=client_id, client_secret=secret, authority=authority, authorities=authorities)
+
+
 def _dimse_options(command: Command) -> Command:
-    path = click.Path(path_type=Path, exists=True, dir_okay=False)
+    path = _FILE
     for option in (
         click.option(
             "--timeout",
@@ -94,7 +179,7 @@ def _dimse_options(command: Command) -> Command:
             type=click.FloatRange(1, 86_400),
             help="How long to wait for a response of a DIMSE peer (default: 120).",
         ),
-        click.option("--ca", "authorities", metavar="FILE", type=path, help="Who certifies the peer (PEM)."),
+        click.option("--ca", "authorities", metavar="FILE", type=path, help=_CA_HELP),
         click.option("--key", metavar="FILE", type=path, help="The private key of that certificate (PEM)."),
         click.option("--cert", "certificate", metavar="FILE", type=path, help="Our certificate (PEM)."),
         click.option("--tls", "uses_tls", is_flag=True, help="Call a DIMSE peer over TLS."),

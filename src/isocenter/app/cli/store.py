@@ -13,6 +13,7 @@ from isocenter.app.cli.command import CommandWithExamples
 from isocenter.app.cli.options import json_option
 from isocenter.app.cli.output import count_of, format_size, print_json, printable, show_progress
 from isocenter.app.cli.peers import Archive, archive_options
+from isocenter.app.web_archive import WebArchive
 
 if TYPE_CHECKING:
     from isocenter.app.cli.output import Progress
@@ -139,7 +140,7 @@ def _send(
     from isocenter.app.part10_files import iter_files
 
     run = _Run(paths, journal_path, again, total=sum(file.size_bytes for file in iter_files(paths)))
-    if isinstance(archive, str):
+    if isinstance(archive, WebArchive):
         _send_to_service(run, archive, parallel=parallel or REQUESTS)
     else:
         _send_to_peer(run, archive, parallel=parallel or ASSOCIATIONS)
@@ -186,11 +187,11 @@ class _Run:
                 raise
 
 
-def _send_to_service(run: _Run, url: str, *, parallel: int) -> None:
+def _send_to_service(run: _Run, service: WebArchive, *, parallel: int) -> None:
     from isocenter.app.peer import open_peer
     from isocenter.app.sending import send, still_has
 
-    with open_peer(url) as client:
+    with open_peer(service) as client:
         run.go(
             client.service,
             still_has=lambda journal: still_has(client, journal),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,6 +65,8 @@ class DicomwebClient:
         base_url: str,
         *,
         token: str | None = None,
+        auth: httpx.Auth | None = None,
+        tls: ssl.SSLContext | None = None,
         timeout_s: float = TIMEOUT_S,
         transport: httpx.BaseTransport | None = None,
         new_boundary: Callable[[], str] = lambda: uuid4().hex,
@@ -81,6 +84,8 @@ class DicomwebClient:
         self._http = httpx.Client(
             base_url=str(url).rstrip("/"),
             headers=headers,
+            auth=auth,
+            verify=True if tls is None else tls,
             timeout=timeout_s,
             transport=transport,
             follow_redirects=False,
