@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import orjson
 
@@ -16,7 +16,6 @@ from isocenter.dicom.json import (
     select_json,
     without_paths,
 )
-from isocenter.domain.errors import NotFound
 from isocenter.domain.principal import DataAction, Principal
 from isocenter.ports.index import InstanceRow
 
@@ -49,7 +48,9 @@ def iter_metadata(
     """
     principal.require(DataAction.READ)
     variant = "uri" if with_bulk_data_uri else "plain"
-    for row in rows:
+    listed = list(rows)
+    invalid: Mapping[int, tuple[str, ...]] | None = None
+    for row in listed:
         text = archive.metadata_cache.get(row.instance_key, variant)
         if text is None:
             header = read_header(archive, row)
@@ -57,34 +58,40 @@ def iter_metadata(
                 policy = BulkPolicy.by_reference(bulk_root(row), inline_length_max=INLINE_MAX_BYTES)
                 text = encode_instance_json(header, bulk=policy)
             else:
-                text = _encode_valid(archive, row, header)
+                if invalid is None:  # asked once for all, and not at all where every text is kept
+                    invalid = archive.index.invalid_paths([each.instance_key for each in listed])
+                text = _encode_valid(header, invalid.get(row.instance_key, ()))
             archive.metadata_cache.put(row.instance_key, variant, text)
         yield text
 
 
-def _encode_valid(archive: Archive, row: InstanceRow, header: bytes) -> bytes:
-    invalid = archive.index.invalid_paths([row.instance_key]).get(row.instance_key)
-    if invalid is None:
+def _encode_valid(header: bytes, invalid_paths: Sequence[str]) -> bytes:
+    if not invalid_paths:
         return encode_instance_json(header, bulk=BulkPolicy.drop())
-    return orjson.dumps(without_paths(dataset_json(header, bulk=BulkPolicy.drop()), invalid))
+    return orjson.dumps(without_paths(dataset_json(header, bulk=BulkPolicy.drop()), invalid_paths))
 
 
 def select_attributes(
-    archive: Archive, principal: Principal, instance_key: int, tags: frozenset[int], *, only_valid: bool = False
-) -> dict[str, Attribute]:
-    """Return some attributes of an instance as DICOM JSON, for those that the index does not keep.
+    archive: Archive,
+    principal: Principal,
+    instance_keys: Sequence[int],
+    tags: frozenset[int],
+    *,
+    only_valid: bool = False,
+) -> dict[int, dict[str, Attribute]]:
+    """Return some attributes of instances as DICOM JSON, by key, for those that the index does not keep.
 
-    With `only_valid`, without what version 2 of Azure's service found invalid.
+    An instance that is gone is left out. With `only_valid`, so is what version 2 of Azure's service found invalid.
     """
     principal.require(DataAction.READ)
-    row = archive.index.instance(instance_key)
-    if row is None:
-        raise NotFound("The specified instance cannot be found.")
-    selected = select_json(read_header(archive, row), tags)
-    if only_valid:
-        invalid = archive.index.invalid_paths([instance_key])
-        selected = without_paths(selected, invalid.get(instance_key, ()))
-    return selected
+    invalid = archive.index.invalid_paths(instance_keys) if only_valid else {}
+    found: dict[int, dict[str, Attribute]] = {}
+    for key in instance_keys:
+        row = archive.index.instance(key)
+        if row is not None:
+            selected = select_json(read_header(archive, row), tags)
+            found[key] = without_paths(selected, invalid[key]) if key in invalid else selected
+    return found
 
 
 def entity_tag(rows: list[InstanceRow], *, is_single_instance: bool) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from starlette.responses import Response
@@ -15,7 +14,6 @@ from isocenter.dicomweb.codec.return_tags import return_tags, tags_beyond_index
 from isocenter.dicomweb.codec.search_json import RowEncoder
 from isocenter.dicomweb.server.metadata import GZIP_SIZE_MIN_BYTES, accepts_gzip, gzip
 from isocenter.dicomweb.server.service import Call
-from isocenter.domain.errors import NotFound
 from isocenter.domain.identifiers import Level, parse_uid
 from isocenter.domain.query import SearchRow
 
@@ -102,22 +100,21 @@ def _encode(call: Call, asked: SearchRequest, rows: list[SearchRow]) -> bytes:
     encoder = RowEncoder(tags, level=asked.query.level, service_url=call.resource_root)
     if not beyond:
         return encoder.encode(rows)
-    headers = {row.newest_instance_key: _from_header(call, row, beyond) for row in rows}
+    headers = select_attributes(
+        call.archive,
+        call.principal,
+        [row.newest_instance_key for row in rows],
+        beyond,
+        only_valid=call.dialect.is_azure,
+    )
     if not call.dialect.is_azure:
-        return encoder.encode(rows, {key: header or {} for key, header in headers.items()})
+        return encoder.encode(rows, headers)
     bare = RowEncoder(tuple(tag for tag in tags if tag not in beyond), level=asked.query.level)
+    # An instance that was deleted since the search has no header: its row is as the index had it.
     members = [
-        (encoder if (header := headers[row.newest_instance_key]) is None else bare).encode_row(row, header)
+        bare.encode_row(row, headers[row.newest_instance_key])
+        if row.newest_instance_key in headers
+        else encoder.encode_row(row)
         for row in rows
     ]
     return f"[{','.join(members)}]".encode("utf-8", "replace")
-
-
-def _from_header(call: Call, row: SearchRow, tags: frozenset[int]) -> Mapping[str, object] | None:
-    """Return attributes from the newest instance of a row; None where it was deleted since the search."""
-    try:
-        return select_attributes(
-            call.archive, call.principal, row.newest_instance_key, tags, only_valid=call.dialect.is_azure
-        )
-    except NotFound:
-        return None
