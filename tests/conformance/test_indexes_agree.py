@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from isocenter.domain.attributes import BY_KEYWORD, MODALITIES_IN_STUDY
+from isocenter.domain.attributes import (
+    BY_KEYWORD,
+    MODALITIES_IN_STUDY,
+    REQUEST_ATTRIBUTES_SEQUENCE,
+    REQUEST_BY_TAG,
+    REQUEST_ITEM_TAGS,
+    SOP_CLASSES_IN_STUDY,
+)
 from isocenter.domain.identifiers import DEFAULT_PARTITION, InstanceIdentifier, Level
-from isocenter.domain.query import Between, Comparison, Match, OneOf, Query, Wildcard, WordPrefixes
+from isocenter.domain.query import (
+    Between,
+    Comparison,
+    Cursor,
+    DateAndTime,
+    Empty,
+    InItem,
+    Match,
+    OneOf,
+    PersonName,
+    Query,
+    SearchRow,
+    Wildcard,
+    WordPrefixes,
+)
 from isocenter.ports.blobs import BlobPosition
 from isocenter.ports.index import InstanceIndex, NewInstance
 from isocenter.storage.memory import MemoryInstanceIndex
@@ -34,7 +56,9 @@ PARTITIONS = st.sampled_from([DEFAULT_PARTITION, "second"])
 VALUES_OF = {
     "PatientName": NAMES,
     "ReferringPhysicianName": NAMES,
-    "PatientID": TEXTS,
+    "PatientID": TEXTS | st.sampled_from(["A", "B"]),
+    "IssuerOfPatientID": st.sampled_from(["", "north"]),
+    "TimezoneOffsetFromUTC": st.sampled_from(["+0100", "-0530", "bad", ""]),
     "StudyDescription": TEXTS,
     "StudyDate": DATES,
     "StudyTime": TIMES,
@@ -44,25 +68,25 @@ VALUES_OF = {
     "InstanceNumber": INTEGERS,
     "ContentTime": TIMES,
 }
-KEYWORDS_BY_LEVEL = {
-    level: [keyword for keyword in VALUES_OF if BY_KEYWORD[keyword].level <= level]
-    for level in (Level.STUDY, Level.SERIES, Level.INSTANCE)
-}
+SOP_CLASSES = st.sampled_from(["1.2.1", "1.2.2", "1.2.3"])
+REQUEST_PARTS = st.lists(st.sampled_from(["R1", "r1", "R2", ""]), min_size=1, max_size=2).map("\\".join)
+LEVELS = st.sampled_from([Level.PATIENT, Level.STUDY, Level.SERIES, Level.INSTANCE])
 IDENTIFIERS = st.builds(identify, st.integers(1, 4), st.integers(1, 2), st.integers(1, 2), partition=PARTITIONS)
-INSTANCES = st.builds(
-    lambda identifier, number, keep, sent, values: new_instance(
-        identifier,
+
+
+@st.composite
+def new_instances(draw: st.DrawFn) -> NewInstance:
+    number = draw(st.integers(1, 10_000))
+    new = new_instance(
+        draw(IDENTIFIERS),
         address=address_of(number, length=number),
-        keep_previous=keep,
-        destinations=("north",) if sent else (),
-        **values,
-    ),
-    IDENTIFIERS,
-    st.integers(1, 10_000),
-    st.booleans(),
-    st.booleans(),
-    st.fixed_dictionaries({}, optional=VALUES_OF),
-)
+        keep_previous=draw(st.booleans()),
+        destinations=("north",) if draw(st.booleans()) else (),
+        **draw(st.fixed_dictionaries({}, optional=VALUES_OF)),
+    )
+    requests = draw(st.dictionaries(st.sampled_from(REQUEST_ITEM_TAGS), REQUEST_PARTS, max_size=2))
+    attributes = {**new.attributes, **{tag: text for tag, text in requests.items() if text.strip("\\")}}
+    return replace(new, attributes=attributes, sop_class_uid=draw(SOP_CLASSES))
 
 
 def _matches(keyword: str) -> st.SearchStrategy[Match]:
@@ -71,9 +95,14 @@ def _matches(keyword: str) -> st.SearchStrategy[Match]:
         st.builds(OneOf, st.just(attribute.tag), st.lists(values, max_size=3).map(tuple), COMPARISONS),
         st.builds(Wildcard, st.just(attribute.tag), PATTERNS, COMPARISONS),
         st.builds(Between, st.just(attribute.tag), st.none() | values, st.none() | values),
+        st.just(Empty(attribute.tag)),
     ]
     if attribute.vr == "PN":
         kinds.append(st.builds(WordPrefixes, st.just(attribute.tag), st.lists(TEXTS | NAMES, max_size=3).map(tuple)))
+        groups = st.lists(PATTERNS | NAMES, min_size=1, max_size=3).map(tuple)
+        kinds.append(st.builds(PersonName, st.just(attribute.tag), groups))
+        one_group = st.builds(lambda group: (group,), PATTERNS | NAMES)
+        kinds.append(st.builds(PersonName, st.just(attribute.tag), one_group, st.just(True)))
     return st.one_of(kinds)
 
 
@@ -81,21 +110,75 @@ MODALITY_MATCHES: st.SearchStrategy[Match] = st.builds(
     OneOf, st.just(MODALITIES_IN_STUDY), st.lists(MODALITIES, max_size=2).map(tuple), COMPARISONS
 ) | st.builds(Wildcard, st.just(MODALITIES_IN_STUDY), st.sampled_from(["*", "?T", "C*", "*r"]), COMPARISONS)
 
+SOP_CLASS_MATCHES: st.SearchStrategy[Match] = st.builds(
+    OneOf, st.just(SOP_CLASSES_IN_STUDY), st.lists(SOP_CLASSES, max_size=2).map(tuple)
+) | st.just(Empty(SOP_CLASSES_IN_STUDY))
+UID_MATCHES: st.SearchStrategy[Match] = st.builds(
+    lambda identifier, keyword, uid: OneOf(BY_KEYWORD[keyword].tag, (getattr(identifier, uid),)),
+    IDENTIFIERS,
+    st.just("StudyInstanceUID"),
+    st.just("study_instance_uid"),
+) | st.builds(lambda identifier: OneOf(BY_KEYWORD["SOPInstanceUID"].tag, (identifier.sop_instance_uid,)), IDENTIFIERS)
+REQUEST_MATCHES: st.SearchStrategy[Match] = st.builds(
+    InItem,
+    st.just(REQUEST_ATTRIBUTES_SEQUENCE),
+    st.lists(
+        st.sampled_from(sorted(REQUEST_BY_TAG)).flatmap(
+            lambda tag: (
+                st.builds(OneOf, st.just(tag), st.sampled_from([("R1",), ("R1", "R2")]), COMPARISONS)
+                | st.builds(Wildcard, st.just(tag), st.sampled_from(["R*", "?1", "*"]), COMPARISONS)
+                | st.just(Empty(tag))
+            )
+        ),
+        max_size=2,
+    ).map(tuple),
+)
+_DAYS = st.none() | st.sampled_from(["20240101", "20240102", "20241231"])
+_TIMES_OF_DAY = st.none() | st.sampled_from(["10", "103000.000000", "235959.999999"])
+SPAN_MATCHES: st.SearchStrategy[Match] = st.builds(
+    DateAndTime,
+    st.just(BY_KEYWORD["StudyDate"].tag),
+    st.just(BY_KEYWORD["StudyTime"].tag),
+    st.tuples(_DAYS, _DAYS),
+    st.tuples(_TIMES_OF_DAY, _TIMES_OF_DAY),
+    st.booleans(),
+    st.none() | st.sampled_from([0, 60, -720, 840]),
+)
+MATCHES = st.one_of(
+    st.sampled_from(sorted(VALUES_OF)).flatmap(_matches),
+    MODALITY_MATCHES,
+    SOP_CLASS_MATCHES,
+    UID_MATCHES,
+    REQUEST_MATCHES,
+    SPAN_MATCHES,
+)
+
 
 @st.composite
 def queries(draw: st.DrawFn) -> Query:
-    level = draw(st.sampled_from([Level.STUDY, Level.SERIES, Level.INSTANCE]))
-    one_match = st.sampled_from(KEYWORDS_BY_LEVEL[level]).flatmap(_matches) | MODALITY_MATCHES
+    level = draw(LEVELS)
     within = draw(st.none() | IDENTIFIERS)
     return Query(
         level,
-        tuple(draw(st.lists(one_match, max_size=2))),
+        tuple(draw(st.lists(MATCHES, max_size=3))),
         study_instance_uid=within.study_instance_uid if within else None,
         series_instance_uid=within.series_instance_uid if within and draw(st.booleans()) else None,
         limit=draw(st.sampled_from([1, 3, 100])),
         offset=draw(st.sampled_from([0, 0, 1, 5])),
         partition_name=draw(PARTITIONS),
+        with_patient_counts=draw(st.booleans()),
     )
+
+
+def _listed(index: InstanceIndex, query: Query) -> list[SearchRow]:
+    rows: list[SearchRow] = []
+    cursor: Cursor | None = None
+    while True:
+        page = index.search_page(query, cursor)
+        rows += page.rows
+        if page.following is None:
+            return rows
+        cursor = page.following
 
 
 class IndexesAgree(RuleBasedStateMachine):
@@ -115,7 +198,7 @@ class IndexesAgree(RuleBasedStateMachine):
         self.sqlite.close()
         self.folder.cleanup()
 
-    @rule(instances=st.lists(INSTANCES, max_size=5), position=st.integers(0, 100))
+    @rule(instances=st.lists(new_instances(), max_size=5), position=st.integers(0, 100))
     def commit(self, instances: list[NewInstance], position: int) -> None:
         self.now += 1
         fill = [BlobPosition(1, position)]
@@ -143,6 +226,7 @@ class IndexesAgree(RuleBasedStateMachine):
     def search(self, query: Query) -> None:
         assert self.sqlite.search(query) == self.memory.search(query)
         assert self.sqlite.count(query) == self.memory.count(query)
+        assert _listed(self.sqlite, query) == self.memory.search(replace(query, limit=1000, offset=0))
 
     @rule()
     def reopen(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -14,12 +13,21 @@ from isocenter.domain.attributes import (
     NUMBER_OF_STUDY_RELATED_INSTANCES,
     NUMBER_OF_STUDY_RELATED_SERIES,
 )
-from isocenter.domain.errors import InvalidRequest
-from isocenter.domain.identifiers import InstanceIdentifier, Level, Scope
-from isocenter.domain.query import Between, Comparison, Match, OneOf, Query, Wildcard, WordPrefixes
+from isocenter.domain.identifiers import Level, Scope
+from isocenter.domain.query import (
+    Match,
+    OneOf,
+    Query,
+    WordPrefixes,
+)
 from isocenter.ports.blobs import BlobPosition
 from isocenter.ports.index import ChangeAction, ChangeState, InstanceIndex, NewInstance, Totals
-from tests.support.instances import address_of, attributes_of, identify, new_instance, scope_of
+from tests.support.instances import (
+    address_of,
+    identify,
+    new_instance,
+    scope_of,
+)
 
 STUDY, SERIES, INSTANCE = Level.STUDY, Level.SERIES, Level.INSTANCE
 PATIENT_NAME = BY_KEYWORD["PatientName"].tag
@@ -36,14 +44,6 @@ NOW, DUE = 1_700_000_100.0, 1_700_000_200.0
 
 def _commit(index: InstanceIndex, *instances: NewInstance) -> list[int]:
     return index.commit(instances, now=NOW, erase_due_at=DUE)
-
-
-def _studies(index: InstanceIndex, **values: Mapping[int, str]) -> None:
-    """Store one study for each number, with one value of an attribute."""
-    for keyword, by_number in values.items():
-        for number, value in by_number.items():
-            new = new_instance(identify(number))
-            _commit(index, replace(new, attributes=attributes_of({keyword: value})))
 
 
 def _found(index: InstanceIndex, *matches: Match, level: Level = STUDY) -> list[int]:
@@ -402,224 +402,6 @@ def test_addresses_are_walked_in_pages(instance_index: InstanceIndex) -> None:
     expected = [(key, new.identifier, new.address) for key, new in zip(keys, news, strict=True)]
     assert instance_index.addresses(limit=3) == expected[:3]
     assert instance_index.addresses(after=keys[2], limit=3) == expected[3:]
-
-
-# search
-
-
-@pytest.mark.parametrize(
-    ("match", "expected"),
-    [
-        (OneOf(PATIENT_ID, ("abc",)), [2]),
-        (OneOf(PATIENT_ID, ("ABC", "abc", "nothing")), [2, 1]),
-        (OneOf(PATIENT_ID, ("aBC",), Comparison.CASELESS), [2, 1]),
-        (OneOf(PATIENT_ID, ("ábc",), Comparison.CASELESS), [3]),
-        (OneOf(PATIENT_ID, ("ABC",), Comparison.FOLDED), [3, 2, 1]),
-        (OneOf(PATIENT_ID, ()), []),
-        (OneOf(PATIENT_ID, ("",)), []),
-        (Wildcard(PATIENT_ID, "a*"), [2]),
-        (Wildcard(PATIENT_ID, "A*", Comparison.CASELESS), [2, 1]),
-        (Wildcard(PATIENT_ID, "a*", Comparison.FOLDED), [3, 2, 1]),
-        (Wildcard(PATIENT_ID, "?bc", Comparison.CASELESS), [3, 2, 1]),
-        (Wildcard(PATIENT_ID, "*"), [7, 6, 5, 4, 3, 2, 1]),
-        (Wildcard(PATIENT_ID, "?*"), [6, 5, 4, 3, 2, 1]),
-        (Wildcard(PATIENT_ID, "5%_"), []),
-        (Wildcard(PATIENT_ID, "5%*"), [4]),
-        (Wildcard(PATIENT_ID, "*[x]*"), [5]),
-        (Wildcard(PATIENT_ID, "[a-z]*"), []),
-        (Wildcard(PATIENT_ID, "*\\*"), [6]),
-        (Wildcard(PATIENT_ID, ""), []),
-    ],
-)
-def test_text_matches_by_the_comparison(instance_index: InstanceIndex, match: Match, expected: list[int]) -> None:
-    values = {1: "ABC", 2: "abc", 3: "Ábc", 4: "5% off", 5: "[x]b", 6: "back\\slash", 7: ""}
-    _studies(instance_index, PatientID=values)
-    assert _found(instance_index, match) == expected
-
-
-@pytest.mark.parametrize(
-    ("match", "expected"),
-    [
-        (OneOf(PATIENT_NAME, ("muller^jurgen",), Comparison.FOLDED), [1]),
-        (OneOf(PATIENT_NAME, ("müller^jürgen",), Comparison.CASELESS), [1]),
-        (OneOf(PATIENT_NAME, ("Müller^Jürgen",)), [1]),
-        (Wildcard(PATIENT_NAME, "MÜLL*", Comparison.FOLDED), [2, 1]),
-        (Wildcard(PATIENT_NAME, "*jurg*", Comparison.FOLDED), [1]),
-        (WordPrefixes(PATIENT_NAME, ("jür",)), [1]),
-        (WordPrefixes(PATIENT_NAME, ("mu", "ju")), [1]),
-        (WordPrefixes(PATIENT_NAME, ("ju", "mu")), []),
-        (WordPrefixes(PATIENT_NAME, ("mu", "an", "ma")), [2]),
-        (WordPrefixes(PATIENT_NAME, ("mu", "ma")), []),
-        (WordPrefixes(PATIENT_NAME, ("urgen",)), []),
-        (WordPrefixes(PATIENT_NAME, ("山田",)), [3]),
-        (WordPrefixes(PATIENT_NAME, ()), []),
-    ],
-)
-def test_person_names_match_without_accents_and_by_words(
-    instance_index: InstanceIndex, match: Match, expected: list[int]
-) -> None:
-    _studies(
-        instance_index,
-        PatientName={1: "Müller^Jürgen", 2: "Muller^Anna Maria", 3: "Yamada^Tarou=山田^太郎=やまだ^たろう", 4: ""},
-    )
-    assert _found(instance_index, match) == expected
-
-
-@pytest.mark.parametrize(
-    ("lowest", "highest", "expected"),
-    [
-        ("20240101", "20240131", [2, 1]),
-        ("20240131", None, [3, 2]),
-        (None, "20240101", [1]),
-        (None, None, [3, 2, 1]),
-        ("20250101", "20240101", []),
-    ],
-)
-def test_dates_match_a_closed_range(
-    instance_index: InstanceIndex, lowest: str | None, highest: str | None, expected: list[int]
-) -> None:
-    _studies(instance_index, StudyDate={1: "20240101", 2: "20240131", 3: "20241231", 4: ""})
-    assert _found(instance_index, Between(STUDY_DATE, lowest, highest)) == expected
-
-
-@pytest.mark.parametrize(
-    ("match", "expected"),
-    [
-        (Between(STUDY_TIME, "10", "103000.5"), [3, 2, 1]),
-        (Between(STUDY_TIME, "1030", None), [4, 3]),
-        (Between(STUDY_TIME, None, "1030"), [2, 1]),
-        (OneOf(STUDY_TIME, ("1000",)), [1]),
-        (OneOf(STUDY_TIME, ("10:30:00.500000",)), [3]),
-    ],
-)
-def test_times_compare_as_times_of_day(instance_index: InstanceIndex, match: Match, expected: list[int]) -> None:
-    _studies(instance_index, StudyTime={1: "10", 2: "102959.999", 3: "103000.5", 4: "11", 5: ""})
-    assert _found(instance_index, match) == expected
-
-
-@pytest.mark.parametrize("wanted", ["3", "03", "+3", "0003"])
-def test_integers_match_by_number(instance_index: InstanceIndex, wanted: str) -> None:
-    _studies(instance_index, SeriesNumber={1: "03", 2: "3", 3: "30", 4: "-3"})
-    assert _found(instance_index, OneOf(SERIES_NUMBER, (wanted,)), level=SERIES) == [2, 1]
-
-
-@pytest.mark.parametrize(
-    ("match", "expected"),
-    [
-        (OneOf(MODALITIES_IN_STUDY, ("CT",)), [3, 1]),
-        (OneOf(MODALITIES_IN_STUDY, ("ct",)), []),
-        (OneOf(MODALITIES_IN_STUDY, ("ct",), Comparison.CASELESS), [3, 1]),
-        (OneOf(MODALITIES_IN_STUDY, ("MR", "US")), [2, 1]),
-        (Wildcard(MODALITIES_IN_STUDY, "?R"), [3, 1]),
-        (Wildcard(MODALITIES_IN_STUDY, "*"), [4, 3, 2, 1]),
-    ],
-)
-def test_a_study_has_the_modalities_of_its_series(
-    instance_index: InstanceIndex, match: Match, expected: list[int]
-) -> None:
-    modalities = {1: ("CT", "MR"), 2: ("US",), 3: ("CR", "CT"), 4: ("",)}
-    for study, of_series in modalities.items():
-        _commit(
-            instance_index,
-            *(new_instance(identify(study, series), Modality=one) for series, one in enumerate(of_series)),
-        )
-    assert _found(instance_index, match) == expected
-
-
-def test_two_modalities_are_both_asked_for(instance_index: InstanceIndex) -> None:
-    for study, of_series in {1: ("CT", "MR"), 2: ("CT",)}.items():
-        _commit(
-            instance_index,
-            *(new_instance(identify(study, series), Modality=one) for series, one in enumerate(of_series)),
-        )
-    both = (OneOf(MODALITIES_IN_STUDY, ("CT",)), OneOf(MODALITIES_IN_STUDY, ("MR",)))
-    assert _found(instance_index, *both) == [1]
-
-
-def test_matches_are_joined_by_and(instance_index: InstanceIndex) -> None:
-    for number, (patient_id, date) in enumerate([("a", "20240101"), ("a", "20250101"), ("b", "20250101")], start=1):
-        _commit(instance_index, new_instance(identify(number), PatientID=patient_id, StudyDate=date))
-    assert _found(instance_index, OneOf(PATIENT_ID, ("a",)), Between(STUDY_DATE, "20250101", None)) == [2]
-
-
-def test_lower_levels_match_and_return_the_levels_above(instance_index: InstanceIndex) -> None:
-    _commit(
-        instance_index,
-        new_instance(identify(1, 1, 1), PatientID="a", Modality="CT", InstanceNumber="1"),
-        new_instance(identify(1, 2, 1), PatientID="a", Modality="MR", InstanceNumber="1"),
-        new_instance(identify(2, 1, 1), PatientID="b", Modality="CT", InstanceNumber="1"),
-    )
-    matches = (OneOf(PATIENT_ID, ("a",)), OneOf(MODALITY, ("CT",)))
-    (series,) = instance_index.search(Query(SERIES, matches))
-    (instance,) = instance_index.search(Query(INSTANCE, (*matches, OneOf(INSTANCE_NUMBER, ("1",)))))
-    for row in (series, instance):
-        assert (row.attributes[PATIENT_ID], row.attributes[MODALITY]) == ("a", "CT")
-        assert row.attributes[MODALITIES_IN_STUDY] == "CT\\MR"
-        assert row.attributes[NUMBER_OF_SERIES_RELATED_INSTANCES] == "1"
-    assert instance.attributes[SOP_INSTANCE_UID] == identify(1, 1, 1).sop_instance_uid
-    assert SOP_INSTANCE_UID not in series.attributes
-
-
-def test_a_search_stays_within_study_series_and_partition(instance_index: InstanceIndex) -> None:
-    for number in (1, 2):
-        _commit(instance_index, *(new_instance(identify(number, series)) for series in (1, 2)))
-    _commit(instance_index, new_instance(identify(1, 1, partition="other")))
-    study = identify(1).study_instance_uid
-    series = identify(1, 2).series_instance_uid
-    assert len(instance_index.search(Query(SERIES, study_instance_uid=study))) == 2
-    assert len(instance_index.search(Query(INSTANCE, study_instance_uid=study, series_instance_uid=series))) == 1
-    assert len(instance_index.search(Query(INSTANCE, partition_name="other"))) == 1
-    assert instance_index.search(Query(STUDY, partition_name="unknown")) == []
-
-
-@pytest.mark.parametrize("level", [STUDY, SERIES, INSTANCE])
-def test_pages_are_newest_first_and_together_the_whole(instance_index: InstanceIndex, level: Level) -> None:
-    for number in range(1, 8):
-        _commit(instance_index, new_instance(identify(number), PatientID="same"))
-    match = (OneOf(PATIENT_ID, ("same",)),)
-    pages = [_numbers(instance_index, Query(level, match, limit=3, offset=offset)) for offset in (0, 3, 6, 9)]
-    assert pages == [[7, 6, 5], [4, 3, 2], [1], []]
-    assert instance_index.search(Query(level, match, limit=0)) == []
-    assert instance_index.count(Query(level, match, limit=3, offset=3)) == 7
-
-
-def _numbers(index: InstanceIndex, query: Query) -> list[int]:
-    return [int(row.attributes[STUDY_UID].rsplit(".", 1)[1]) for row in index.search(query)]
-
-
-def test_a_study_stays_in_its_place_when_instances_are_added(instance_index: InstanceIndex) -> None:
-    for study, instance in ((1, 1), (2, 1), (1, 2)):
-        _commit(instance_index, new_instance(identify(study, 1, instance)))
-    assert _found(instance_index) == [2, 1]
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        Query(Level.PATIENT),
-        Query(STUDY, (OneOf(MODALITY, ("CT",)),)),
-        Query(SERIES, (OneOf(SOP_INSTANCE_UID, ("1",)),)),
-        Query(STUDY, (OneOf(0x00090010, ("x",)),)),
-        Query(STUDY, (OneOf(NUMBER_OF_STUDY_RELATED_SERIES, ("1",)),)),
-        Query(STUDY, (WordPrefixes(PATIENT_ID, ("x",)),)),
-        Query(STUDY, (Wildcard(PATIENT_ID, "x" * 2000),)),
-    ],
-)
-def test_what_cannot_be_searched_is_refused(instance_index: InstanceIndex, query: Query) -> None:
-    _commit(instance_index, new_instance(identify(1)))
-    with pytest.raises(InvalidRequest):
-        instance_index.search(query)
-
-
-def test_every_attribute_that_is_kept_comes_back(instance_index: InstanceIndex) -> None:
-    values = {attribute.keyword: f"{number}" for number, attribute in enumerate(BY_KEYWORD.values())}
-    identifier = InstanceIdentifier("1.1", "1.2", "1.3")
-    _commit(instance_index, replace(new_instance(identifier), attributes=attributes_of(values)))
-    (row,) = instance_index.search(Query(INSTANCE))
-    known = {"StudyInstanceUID": "1.1", "SeriesInstanceUID": "1.2", "SOPInstanceUID": "1.3"}
-    new = new_instance(identifier)
-    expected = {**values, **known, "SOPClassUID": new.sop_class_uid}
-    assert {keyword: row.attributes[one.tag] for keyword, one in BY_KEYWORD.items()} == expected
 
 
 def test_elements_that_metadata_leaves_out_stay_with_their_version(instance_index: InstanceIndex) -> None:

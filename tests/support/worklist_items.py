@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from isocenter.dicom.dictionary import dictionary_vr, tag_of
-from isocenter.domain.attributes import IndexedAttribute
-from isocenter.domain.identifiers import Level
-from isocenter.domain.matching import parse_match
+from isocenter.domain.key import Key as SearchKey
+from isocenter.domain.key import parse_value_match
 from isocenter.domain.values import Values
 from isocenter.domain.worklist import (
     SCHEDULED_PROCEDURE_STEP_SEQUENCE,
@@ -65,7 +64,7 @@ def item(
 def key(keyword: str, text: str) -> Key:
     """Return the key that asks for a text; one that is no universal match."""
     vr = dictionary_vr(tag(keyword))
-    match = parse_match(IndexedAttribute(keyword, tag(keyword), vr, Level.STUDY), text)
+    match = parse_value_match(SearchKey(tag(keyword), vr, text, keyword))
     assert match is not None
     return ValueKey(match, vr)
 

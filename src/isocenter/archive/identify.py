@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from isocenter.dicom.minimum_rules import INVALID_UID, element_message
 from isocenter.dicom.model import ScannedInstance
-from isocenter.domain.attributes import BY_TAG
+from isocenter.domain.attributes import BY_TAG, REQUEST_ITEM_TAGS
 from isocenter.domain.errors import InvalidDataset
 from isocenter.domain.identifiers import DEFAULT_PARTITION, InstanceIdentifier, is_uid
 
@@ -20,7 +20,7 @@ TRANSFER_SYNTAX_UID = 0x00020010
 INTEGER_STRING_LENGTH_MAX = 12
 """PS3.5 table 6.2-1, IS."""
 
-WANTED_TAGS = frozenset(BY_TAG)
+WANTED_TAGS = frozenset(BY_TAG) | frozenset(REQUEST_ITEM_TAGS)
 """What the scanner is asked for on the way in: the indexed attributes, which include the identifying ones."""
 
 

@@ -77,6 +77,13 @@ def dictionary_vr(tag: int) -> str:
     return next((vr for mask, pattern, vr, _ in _repeating() if tag & mask == pattern), UNKNOWN_VR)
 
 
+@lru_cache(maxsize=_LOOKUP_CACHE_SIZE)
+def may_have_several_values(tag: int) -> bool:
+    """Tell whether the dictionary allows for more than one value of an attribute (its VM, PS3.6)."""
+    entry = _standard().get(tag)
+    return entry is not None and entry[1] != "1"
+
+
 def keyword_of(tag: int) -> str | None:
     """Return the keyword of a tag of the standard, else None."""
     entry = _standard().get(tag)

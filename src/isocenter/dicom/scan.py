@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from struct import Struct
 
-from isocenter.dicom.charset import DEFAULT_CHARACTER_SET, parse_character_set
+from isocenter.dicom.charset import DEFAULT_CHARACTER_SET, CharacterSet, parse_character_set
 from isocenter.dicom.dictionary import AMBIGUOUS_VRS, dictionary_vr, resolve_vr
 from isocenter.dicom.model import UNDEFINED_LENGTH, PixelElement, ScannedInstance
 from isocenter.dicom.part10 import OpenedFile, open_file
 from isocenter.dicom.shapes import HeaderShapes, Shape
 from isocenter.dicom.text import PLAIN_TEXT_VRS, TEXT_LENGTH_MAX, decode_plain_text, decode_text
 from isocenter.dicom.validation_plan import Plan
-from isocenter.dicom.walk import Buffer, Element, Walked, walk_dataset
+from isocenter.dicom.walk import Buffer, Element, Items, Walked, walk_dataset
+from isocenter.domain.attributes import item_tag
 from isocenter.domain.errors import LimitExceeded
 
 _SPECIFIC_CHARACTER_SET = 0x00080005
@@ -31,6 +32,9 @@ _BITS_ALLOCATED = 0x00280100
 _FRAME_SIZE_TAGS = frozenset({_SAMPLES_PER_PIXEL, _ROWS, _COLUMNS, _BITS_ALLOCATED})
 _PIXEL_CONTEXT_TAGS = _FRAME_SIZE_TAGS | {_EXTENDED_OFFSET_TABLE, _PHOTOMETRIC_INTERPRETATION}
 _CONTEXT_TAGS = _PIXEL_CONTEXT_TAGS | {_SPECIFIC_CHARACTER_SET, _PIXEL_REPRESENTATION}
+_TAG_MAX = 0xFFFFFFFF
+ITEMS_MAX = 64
+"""Items of a sequence that are told of; a series answers a handful of requests."""
 _WANTED_SETS_MAX = 16
 """The index wants one set of tags, and another for each set of extended query tags."""
 
@@ -38,6 +42,7 @@ _WANTED_SETS_MAX = 16
 def scan_instance(buffer: Buffer, *, wanted: frozenset[int], shapes: HeaderShapes | None = None) -> ScannedInstance:
     """Walk the file and return the wanted attributes and where things lie.
 
+    An attribute within the items of a sequence is wanted by its `item_tag`; of sequences within those nothing is told.
     With `shapes`, a header like one that was walked lately is not walked again. Raises InvalidDataset for bytes that
     are no instance, LimitExceeded for those beyond the limits of the parser.
     """
@@ -147,14 +152,49 @@ def _scanned(opened: OpenedFile, walked: Walked, wanted: frozenset[int]) -> Scan
 
 @lru_cache(maxsize=_WANTED_SETS_MAX)
 def _with_context(wanted: frozenset[int]) -> frozenset[int]:
-    return wanted | _CONTEXT_TAGS
+    return frozenset(tag for tag in wanted if tag <= _TAG_MAX) | _CONTEXT_TAGS | frozenset(_wanted_items(wanted))
 
 
-def _decode(buffer: Buffer, elements: list[Element], wanted: frozenset[int], is_little_endian: bool) -> dict[int, str]:
+@lru_cache(maxsize=_WANTED_SETS_MAX)
+def _wanted_items(wanted: frozenset[int]) -> Mapping[int, frozenset[int]]:
+    """Return what is wanted of the items of sequences, by the sequences' tags."""
+    sequences = {tag >> 32 for tag in wanted if tag > _TAG_MAX}
+    return {one: frozenset(tag & _TAG_MAX for tag in wanted if tag >> 32 == one) for one in sequences}
+
+
+def _decode_items(
+    buffer: Buffer,
+    sequence: int,
+    items: Items,
+    wanted: frozenset[int],
+    is_little_endian: bool,
+    character_set: CharacterSet,
+) -> dict[int, str]:
+    """Return the wanted attributes of items, each as one text with a part for each item."""
+    decoded = [_decode(buffer, item, wanted, is_little_endian, character_set) for item in items[:ITEMS_MAX]]
+    joined = ((item_tag(sequence, tag), [_one_part(item.get(tag, "")) for item in decoded]) for tag in wanted)
+    return {tag: "\\".join(parts) for tag, parts in joined if any(parts)}
+
+
+def _one_part(text: str) -> str:
+    """Return the first value: parts stand for items, so that a part cannot have more."""
+    return text.partition("\\")[0]
+
+
+def _decode(
+    buffer: Buffer,
+    elements: list[Element],
+    wanted: frozenset[int],
+    is_little_endian: bool,
+    character_set: CharacterSet = DEFAULT_CHARACTER_SET,
+) -> dict[int, str]:
     attributes: dict[int, str] = {}
-    character_set = DEFAULT_CHARACTER_SET
     representation: int | None = None
-    for tag, coded_vr, offset, length, _ in elements:
+    of_items = _wanted_items(wanted)
+    for tag, coded_vr, offset, length, items in elements:
+        if items is not None and tag in of_items:
+            attributes |= _decode_items(buffer, tag, items, of_items[tag], is_little_endian, character_set)
+            continue
         if length == 0 or (tag not in wanted and tag != _SPECIFIC_CHARACTER_SET):
             continue
         if length > TEXT_LENGTH_MAX:

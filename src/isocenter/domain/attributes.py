@@ -7,6 +7,7 @@ joined by a backslash. Search always compares by the rules of the attribute's VR
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from isocenter.domain.identifiers import Level
 
@@ -26,6 +27,7 @@ class IndexedAttribute:
         return _snake_case(self.keyword)
 
 
+@lru_cache(maxsize=256)
 def _snake_case(keyword: str) -> str:
     out: list[str] = []
     for position, letter in enumerate(keyword):
@@ -94,16 +96,67 @@ INDEXED_ATTRIBUTES = STUDY_ATTRIBUTES + SERIES_ATTRIBUTES + INSTANCE_ATTRIBUTES
 BY_TAG = {attribute.tag: attribute for attribute in INDEXED_ATTRIBUTES}
 BY_KEYWORD = {attribute.keyword: attribute for attribute in INDEXED_ATTRIBUTES}
 
+
+PATIENT_TAGS = frozenset(
+    BY_KEYWORD[keyword].tag
+    for keyword in ("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex")
+)
+"""Attributes of the study that are those of its patient (PS3.4 table C.6-1); the index keeps them with each study."""
+
+REQUEST_ATTRIBUTES_SEQUENCE = 0x00400275
+REQUEST_ATTRIBUTES = _table(
+    Level.SERIES,
+    """
+    00080050 SH AccessionNumber
+    00400009 SH ScheduledProcedureStepID
+    00401001 SH RequestedProcedureID
+    """,
+)
+"""What the index keeps of each item of RequestAttributesSequence (PS3.18 table 10.6.1-5)."""
+REQUEST_BY_TAG = {attribute.tag: attribute for attribute in REQUEST_ATTRIBUTES}
+
+
+def item_tag(sequence: int, tag: int) -> int:
+    """Return what stands for an attribute within the items of a sequence, where others are named by their tags alone.
+
+    Its value has one part for each item, empty where the item has none, joined by a backslash as values are.
+    """
+    return sequence << 32 | tag
+
+
+REQUEST_ITEM_TAGS = tuple(item_tag(REQUEST_ATTRIBUTES_SEQUENCE, attribute.tag) for attribute in REQUEST_ATTRIBUTES)
+
 MODALITIES_IN_STUDY = 0x00080061
 SOP_CLASSES_IN_STUDY = 0x00080062
+AVAILABLE_TRANSFER_SYNTAX_UID = 0x00083002
+NUMBER_OF_PATIENT_RELATED_STUDIES = 0x00201200
+NUMBER_OF_PATIENT_RELATED_SERIES = 0x00201202
+NUMBER_OF_PATIENT_RELATED_INSTANCES = 0x00201204
 NUMBER_OF_STUDY_RELATED_SERIES = 0x00201206
 NUMBER_OF_STUDY_RELATED_INSTANCES = 0x00201208
 NUMBER_OF_SERIES_RELATED_INSTANCES = 0x00201209
-REQUEST_ATTRIBUTES_SEQUENCE = 0x00400275
 COMPUTED_TAGS = {
     MODALITIES_IN_STUDY: ("ModalitiesInStudy", "CS", Level.STUDY),
+    SOP_CLASSES_IN_STUDY: ("SOPClassesInStudy", "UI", Level.STUDY),
+    NUMBER_OF_PATIENT_RELATED_STUDIES: ("NumberOfPatientRelatedStudies", "IS", Level.PATIENT),
+    NUMBER_OF_PATIENT_RELATED_SERIES: ("NumberOfPatientRelatedSeries", "IS", Level.PATIENT),
+    NUMBER_OF_PATIENT_RELATED_INSTANCES: ("NumberOfPatientRelatedInstances", "IS", Level.PATIENT),
     NUMBER_OF_STUDY_RELATED_SERIES: ("NumberOfStudyRelatedSeries", "IS", Level.STUDY),
     NUMBER_OF_STUDY_RELATED_INSTANCES: ("NumberOfStudyRelatedInstances", "IS", Level.STUDY),
     NUMBER_OF_SERIES_RELATED_INSTANCES: ("NumberOfSeriesRelatedInstances", "IS", Level.SERIES),
+    AVAILABLE_TRANSFER_SYNTAX_UID: ("AvailableTransferSyntaxUID", "UI", Level.INSTANCE),
 }
 """Attributes that the index computes rather than keeps: keyword, VR, level."""
+PATIENT_COUNTS = frozenset(tag for tag, (_, _, level) in COMPUTED_TAGS.items() if level is Level.PATIENT)
+"""Those that cost a look at all studies of a patient; a search below that level gives them where it is asked to."""
+MATCHED_COMPUTED_TAGS = frozenset({MODALITIES_IN_STUDY, SOP_CLASSES_IN_STUDY})
+"""Computed attributes that a search can match; they have several values."""
+
+
+def level_of(tag: int) -> Level | None:
+    """Return the level at which the index has an attribute, None where it does not have it."""
+    if tag in PATIENT_TAGS:
+        return Level.PATIENT
+    if tag in BY_TAG:
+        return BY_TAG[tag].level
+    return COMPUTED_TAGS[tag][2] if tag in COMPUTED_TAGS else None

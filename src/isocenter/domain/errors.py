@@ -4,6 +4,7 @@
     ├── Refused                 the caller's fault; the same request will fail again
     │   ├── InvalidRequest          malformed identifiers, query, body
     │   │   ├── WorkitemRefused         the state of a workitem, or who holds its lock, does not allow it
+    │   │   ├── InvalidKey              a key of a search that is missing, or has a value that cannot be matched
     │   │   └── InvalidAttributes       attributes of an object that is created or changed
     │   │       ├── MissingAttribute        one that it must have is not there
     │   │       ├── MissingAttributeValue   one that must have a value is empty
@@ -82,6 +83,19 @@ class WorkitemRefused(InvalidRequest):
     def without_frames(self) -> Self:
         """Return the same error without its traceback."""
         return type(self)(self.message, code=self.code)
+
+
+class InvalidKey(InvalidRequest):
+    """A key of the search is missing or not valid."""
+
+    def __init__(self, message: str | None = None, *, tags: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.tags = tags
+        """The attributes at fault (Offending Element, PS3.7 annex C)."""
+
+    def without_frames(self) -> Self:
+        """Return the same error without its traceback."""
+        return type(self)(self.message, tags=self.tags)
 
 
 class InvalidAttributes(InvalidRequest):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from isocenter.domain.errors import InvalidAttributeValue, MissingAttribute, MissingAttributeValue, StepFinished
-from isocenter.domain.matching import earliest_time, is_date
+from isocenter.domain.moments import earliest_time, is_date
 from isocenter.domain.values import Values, first_text, items, texts
 from isocenter.domain.worklist import STUDY_INSTANCE_UID, ScheduledStepReference, StepState
 

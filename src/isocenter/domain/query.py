@@ -59,7 +59,59 @@ class WordPrefixes:
     words: tuple[str, ...]
 
 
-Match = OneOf | Wildcard | Between | WordPrefixes
+@dataclass(frozen=True, slots=True)
+class PersonName:
+    """A person name by the standard, its component groups apart, without regard to case and accents.
+
+    A group may hold wild cards; an empty one, or one that is not named, fits everything. A name that was asked for in
+    letters of other scripts, without saying in which group, fits in any (`in_any_group`, then there is one group).
+    """
+
+    tag: int
+    groups: tuple[str, ...]
+    in_any_group: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DateAndTime:
+    """A date attribute and the time attribute beside it lie in closed ranges; None leaves an end open.
+
+    Combined, the ranges are one from the lowest date and time to the highest (PS3.4 C.2.2.2.5.4). A value without time
+    is the whole of its day. With a time zone, values are understood in the zone of their data set, if it names one, and
+    brought into this one.
+    """
+
+    date_tag: int
+    time_tag: int
+    dates: tuple[str | None, str | None]
+    times: tuple[str | None, str | None] = (None, None)
+    is_combined: bool = False
+    timezone_minutes: int | None = None
+
+    @property
+    def tag(self) -> int:
+        """Return the tag under which it counts: that of the date."""
+        return self.date_tag
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """The attribute is absent or has no value (PS3.4 C.2.2.2.7)."""
+
+    tag: int
+
+
+@dataclass(frozen=True, slots=True)
+class InItem:
+    """One item of a sequence fits all matches (PS3.4 C.2.2.2.6)."""
+
+    tag: int
+    matches: tuple[Match, ...]
+
+
+ValueMatch = OneOf | Wildcard | Between | WordPrefixes
+"""A match on one text that is kept of an attribute, which other searches than that of the archive use too."""
+Match = ValueMatch | PersonName | DateAndTime | Empty | InItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +119,8 @@ class Query:
     """A search at one level; matches are joined by AND.
 
     `scope_*` come from the route or the unique keys above the level. `offset` and `limit` count
-    rows of the answer, which is newest first.
+    rows of the answer, which is newest first. Matches on attributes of a level below are fitted by something below the
+    row, all of them by the same series and instance (PS3.4 C.4.1.3.2.2).
     """
 
     level: Level
@@ -77,6 +130,8 @@ class Query:
     limit: int = 100
     offset: int = 0
     partition_name: str = DEFAULT_PARTITION
+    with_patient_counts: bool = False
+    """Give NumberOfPatientRelated… below the level of patients too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +144,24 @@ class SearchRow:
 
     newest_instance_key: int
     attributes: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a listing goes on; an index makes it and understands it."""
+
+    below: int
+    """Rows whose key is lower are still to come."""
+    newest: int
+    """What was there when the listing began: later studies change nothing in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """Some rows of a listing, and where the next page begins: None at the end."""
+
+    rows: list[SearchRow]
+    following: Cursor | None
 
 
 def fold_caseless(text: str) -> str:

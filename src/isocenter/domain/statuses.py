@@ -24,12 +24,15 @@ VALIDATION_FAILED = 0xA900
 INSTANCE_EXISTS = 0xB00E
 OUT_OF_RESOURCES = 0xA700
 CANNOT_UNDERSTAND = 0xC000
+IDENTIFIER_DOES_NOT_MATCH = 0xA900
+"""PS3.4 C.4.1.1.4: the identifier is not one of the SOP class."""
 
 _TABLE: dict[type[errors.IsocenterError], Statuses] = {
     errors.InvalidRequest: Statuses(400, 0x0115, PROCESSING_FAILURE),
     errors.MissingAttribute: Statuses(400, 0x0120, PROCESSING_FAILURE),
     errors.MissingAttributeValue: Statuses(400, 0x0121, PROCESSING_FAILURE),
     errors.InvalidAttributeValue: Statuses(400, 0x0106, PROCESSING_FAILURE),
+    errors.InvalidKey: Statuses(400, IDENTIFIER_DOES_NOT_MATCH, PROCESSING_FAILURE),
     errors.InvalidDataset: Statuses(409, CANNOT_UNDERSTAND, VALIDATION_FAILED),
     errors.UnexpectedInstance: Statuses(409, 0xA900, VALIDATION_FAILED),
     errors.NotAcceptable: Statuses(406, 0xA900, PROCESSING_FAILURE),

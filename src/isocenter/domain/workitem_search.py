@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from isocenter.domain.date_time import first_instant
 from isocenter.domain.identifiers import DEFAULT_PARTITION
-from isocenter.domain.query import Match
+from isocenter.domain.query import ValueMatch
 from isocenter.domain.values import Values, items, texts
 
 Path: TypeAlias = tuple[int, ...]
@@ -86,7 +86,7 @@ class WorkitemMatch:
     """What one attribute must be."""
 
     attribute: SearchableAttribute
-    match: Match
+    match: ValueMatch
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from isocenter.domain.query import Match
+from isocenter.domain.query import ValueMatch
 from isocenter.domain.values import Values, first_text, items, texts
 
 SCHEDULED_PROCEDURE_STEP_SEQUENCE = 0x00400100
@@ -113,7 +113,7 @@ class WorklistEntry:
 class ValueKey:
     """An attribute has to fit a match."""
 
-    match: Match
+    match: ValueMatch
     vr: str
 
 

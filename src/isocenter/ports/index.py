@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Protocol
 
 from isocenter.domain.identifiers import InstanceIdentifier, Scope
-from isocenter.domain.query import Query, SearchRow
+from isocenter.domain.query import Cursor, Query, SearchPage, SearchRow
 from isocenter.ports.blobs import BlobAddress, BlobPosition
 
 TIMESTAMP_DIGITS = 6
@@ -43,7 +43,7 @@ class NewInstance:
     sop_class_uid: str
     transfer_syntax_uid: str
     attributes: Mapping[int, str]
-    """Values of the indexed attributes by tag; absent or empty ones are left out."""
+    """Values of the indexed attributes by tag, those of items by `item_tag`; absent or empty ones are left out."""
     address: BlobAddress
     header_length: int
     """Bytes from the start of the blob that hold everything before the pixel data."""
@@ -171,7 +171,18 @@ class InstanceIndex(Protocol):
         ...
 
     def search(self, query: Query) -> list[SearchRow]:
-        """Return the rows that match, newest first; ties do not exist."""
+        """Return the rows that match, newest first; ties do not exist.
+
+        Patients come in the order of the study of theirs that came last, which also tells of them. Raises
+        InvalidRequest for a match that an index does not answer (`domain.indexed`).
+        """
+        ...
+
+    def search_page(self, query: Query, cursor: Cursor | None = None) -> SearchPage:
+        """Return the first rows of a listing, `limit` of them, or those that follow; `offset` counts for nothing.
+
+        However often something is stored meanwhile, pages together have each row that was there at the beginning once.
+        """
         ...
 
     def count(self, query: Query) -> int:

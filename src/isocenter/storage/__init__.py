@@ -2,5 +2,5 @@
 
 Holds: one drawer per technology.
 Never: decides what is stored; that is the archive's.
-Start reading at: `matching.py`, then a drawer's `__init__`.
+Start reading at: `memory/index.py`, the obvious one, then a drawer's `__init__`.
 """

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from isocenter.domain.fitting import value_fits
+from isocenter.domain.forms import Form, form_of, to_form
 from isocenter.domain.query import Comparison
 from isocenter.domain.values import Values, first_text, items, texts
 from isocenter.domain.worklist import (
@@ -18,7 +20,6 @@ from isocenter.domain.worklist import (
     ValueKey,
     WorklistQuery,
 )
-from isocenter.storage.matching import Form, form_of, to_form, value_fits
 
 
 def fitting_steps(values: Values, query: WorklistQuery) -> list[int]:

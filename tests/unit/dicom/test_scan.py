@@ -15,8 +15,9 @@ from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 
 from isocenter.dicom.model import UNDEFINED_LENGTH
-from isocenter.dicom.scan import scan_instance
-from isocenter.domain.attributes import INDEXED_ATTRIBUTES
+from isocenter.dicom.scan import ITEMS_MAX, scan_instance
+from isocenter.dicom.shapes import HeaderShapes
+from isocenter.domain.attributes import INDEXED_ATTRIBUTES, item_tag
 from isocenter.domain.errors import InvalidDataset, LimitExceeded
 from tests.support.dicom_datasets import datasets
 from tests.support.dicom_files import (
@@ -246,3 +247,69 @@ def test_encoding_is_that_of_the_bytes_where_the_transfer_syntax_lies() -> None:
     assert scanned.attributes == {PATIENT_ID: "4711"}
     assert scanned.encoding.is_implicit_vr
     assert scanned.encoding.transfer_syntax_uid == EXPLICIT
+
+
+REQUESTED, SCHEDULED = item_tag(0x00400275, 0x00401001), item_tag(0x00400275, 0x00400009)
+
+
+def _with_requests(*items: tuple[str | None, str | None]) -> Dataset:
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 100"
+    dataset.PatientID = "1"
+    requests = []
+    for requested, scheduled in items:
+        item = Dataset()
+        item.RequestedProcedureDescription = "beside"
+        if requested is not None:
+            item.RequestedProcedureID = requested
+        if scheduled is not None:
+            item.ScheduledProcedureStepID = scheduled
+        item.ScheduledProtocolCodeSequence = [Dataset()]
+        requests.append(item)
+    dataset.RequestAttributesSequence = requests
+    dataset.RequestedProcedureID = "not in an item"
+    return dataset
+
+
+@pytest.mark.parametrize("transfer_syntax_uid", [IMPLICIT, EXPLICIT, BIG_ENDIAN, DEFLATED])
+@pytest.mark.parametrize("is_undefined", [False, True])
+def test_what_is_wanted_of_items_has_a_part_for_each(transfer_syntax_uid: str, is_undefined: bool) -> None:
+    dataset = _with_requests(("Ä1", "S1"), (None, "S2"), ("R3", ""))
+    dataset["RequestAttributesSequence"].is_undefined_length = is_undefined
+    scanned = scan_instance(
+        write_file(dataset, transfer_syntax_uid), wanted=frozenset({PATIENT_ID, REQUESTED, SCHEDULED})
+    )
+    assert scanned.attributes == {PATIENT_ID: "1", REQUESTED: "Ä1\\\\R3", SCHEDULED: "S1\\S2\\"}
+
+
+def test_items_without_what_is_wanted_tell_nothing() -> None:
+    wanted = frozenset({REQUESTED, SCHEDULED})
+    for items in ((), ((None, ""),), ((None, None), (None, None))):
+        content = write_file(_with_requests(*items), EXPLICIT)
+        assert scan_instance(content, wanted=wanted).attributes == {}
+
+
+def test_an_item_has_a_character_set_of_its_own() -> None:
+    dataset = _with_requests(("a", None), ("b", None))
+    item = dataset.RequestAttributesSequence[1]
+    item.SpecificCharacterSet = "ISO_IR 192"
+    item.RequestedProcedureID = "山"
+    scanned = scan_instance(write_file(dataset, EXPLICIT), wanted=frozenset({REQUESTED}))
+    assert scanned.attributes == {REQUESTED: "a\\山"}
+
+
+def test_more_items_than_a_series_can_have_are_not_told_of() -> None:
+    content = write_file(_with_requests(*((str(number), None) for number in range(ITEMS_MAX + 5))), EXPLICIT)
+    (text,) = scan_instance(content, wanted=frozenset({REQUESTED})).attributes.values()
+    assert text.split("\\") == [str(number) for number in range(ITEMS_MAX)]
+
+
+def test_a_header_of_a_known_shape_tells_of_its_own_items() -> None:
+    shapes, wanted = HeaderShapes(), frozenset({REQUESTED})
+    for number in range(1, 5):
+        dataset = _with_requests((f"R{number}", None))
+        dataset.Rows = dataset.Columns = 1
+        dataset.BitsAllocated, dataset.PixelData = 8, b"\0\0"
+        dataset["PixelData"].VR = "OB"
+        scanned = scan_instance(write_file(dataset, EXPLICIT), wanted=wanted, shapes=shapes)
+        assert scanned.attributes == {REQUESTED: f"R{number}"}

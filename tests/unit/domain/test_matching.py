@@ -1,123 +1,101 @@
 from __future__ import annotations
 
-from datetime import time
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from isocenter.domain.attributes import BY_KEYWORD, INDEXED_ATTRIBUTES, IndexedAttribute
-from isocenter.domain.errors import InvalidRequest
-from isocenter.domain.matching import LIST_VALUES_MAX, earliest_time, is_date, latest_time, parse_match
-from isocenter.domain.query import Between, Comparison, Match, OneOf, Wildcard, WordPrefixes
+from isocenter.domain.errors import InvalidKey
+from isocenter.domain.key import Key, KeyRules
+from isocenter.domain.matching import DATES_WITH_TIMES, parse_keys
+from isocenter.domain.query import Between, DateAndTime, Empty, Match, OneOf
 
-EXACT, CASELESS, FOLDED = Comparison.EXACT, Comparison.CASELESS, Comparison.FOLDED
-
-
-def tag(keyword: str) -> int:
-    return BY_KEYWORD[keyword].tag
+DATE, TIME = 0x00080020, 0x00080030
+COMBINED = KeyRules(combines_dates_and_times=True)
+ZONED = KeyRules(timezone_minutes=60)
+BOTH = KeyRules(combines_dates_and_times=True, timezone_minutes=60)
 
 
-@pytest.mark.parametrize(
-    ("keyword", "text", "expected"),
-    [
-        ("PatientID", "aB1", OneOf(tag("PatientID"), ("aB1",), EXACT)),
-        ("PatientID", " aB1\0", OneOf(tag("PatientID"), ("aB1",), EXACT)),
-        ("PatientID", "a,b", OneOf(tag("PatientID"), ("a,b",), EXACT)),
-        ("PatientID", "a*", Wildcard(tag("PatientID"), "a*", EXACT)),
-        ("PatientName", "Doe^J", OneOf(tag("PatientName"), ("Doe^J",), FOLDED)),
-        ("PatientName", "*oe?", Wildcard(tag("PatientName"), "*oe?", FOLDED)),
-        ("StudyDescription", "*chest*", Wildcard(tag("StudyDescription"), "*chest*", CASELESS)),
-        ("Modality", "CT\\MR", OneOf(tag("Modality"), ("CT", "MR"), CASELESS)),
-        ("Modality", "CT\\\\CT", OneOf(tag("Modality"), ("CT",), CASELESS)),
-        ("StudyInstanceUID", "1.2\\1.3 ", OneOf(tag("StudyInstanceUID"), ("1.2", "1.3"), EXACT)),
-        ("SeriesNumber", "003", OneOf(tag("SeriesNumber"), ("3",), EXACT)),
-        ("Rows", "+512\\0256", OneOf(tag("Rows"), ("512", "256"), EXACT)),
-        ("StudyDate", "20200229", OneOf(tag("StudyDate"), ("20200229",), EXACT)),
-        ("StudyDate", "20200101-20201231", Between(tag("StudyDate"), "20200101", "20201231")),
-        ("StudyDate", "20200101 - 20201231", Between(tag("StudyDate"), "20200101", "20201231")),
-        ("StudyDate", "-20201231", Between(tag("StudyDate"), None, "20201231")),
-        ("StudyDate", "20200101-", Between(tag("StudyDate"), "20200101", None)),
-        ("StudyTime", "10", Between(tag("StudyTime"), "10", "105959.999999")),
-        ("StudyTime", "1015-12", Between(tag("StudyTime"), "1015", "125959.999999")),
-        ("StudyTime", "-101530.5", Between(tag("StudyTime"), None, "101530.500000")),
-        ("StudyTime", "100000.000-", Between(tag("StudyTime"), "10", None)),
-    ],
-)
-def test_a_key_asks_for_what_its_vr_means(keyword: str, text: str, expected: Match) -> None:
-    assert parse_match(BY_KEYWORD[keyword], text) == expected
+def keys(date: str, time: str, *more: Key) -> tuple[Key, ...]:
+    return (Key(DATE, "DA", date, "StudyDate"), Key(TIME, "TM", time, "StudyTime"), *more)
 
 
-@pytest.mark.parametrize("text", ["", " ", "*", "**", "\0"])
-@pytest.mark.parametrize("attribute", INDEXED_ATTRIBUTES, ids=lambda attribute: attribute.keyword)
-def test_an_empty_key_matches_everything(attribute: IndexedAttribute, text: str) -> None:
-    assert parse_match(attribute, text) is None
+def span(
+    dates: tuple[str | None, str | None],
+    times: tuple[str | None, str | None] = (None, None),
+    *,
+    is_combined: bool = False,
+    zone: int | None = None,
+) -> DateAndTime:
+    return DateAndTime(DATE, TIME, dates, times, is_combined=is_combined, timezone_minutes=zone)
 
 
 @pytest.mark.parametrize(
-    ("keyword", "text"),
+    ("date", "time", "expected"),
     [
-        ("StudyDate", "2020"),
-        ("StudyDate", "20200230"),
-        ("StudyDate", "-"),
-        ("StudyDate", "20200101-20200102-20200103"),
-        ("StudyDate", "20200102-20200101"),
-        ("StudyDate", "٢٠٢٠٠١٠١"),
-        ("StudyTime", "25"),
-        ("StudyTime", "1060"),
-        ("StudyTime", "1"),
-        ("StudyTime", "12-10"),
-        ("StudyTime", "10:15"),
-        ("SeriesNumber", "one"),
-        ("SeriesNumber", "1.5"),
-        ("StudyInstanceUID", "1.2.x"),
-        ("StudyInstanceUID", "1.2*"),
-        ("Modality", "C*\\MR"),
-        ("StudyInstanceUID", "\\".join(f"1.{number}" for number in range(LIST_VALUES_MAX + 1))),
+        (
+            "20060705-20060707",
+            "1000-1800",
+            span(("20060705", "20060707"), ("100000.000000", "180059.999999"), is_combined=True),
+        ),
+        ("20060705-", "10-", span(("20060705", None), ("100000.000000", None), is_combined=True)),
+        ("-20060707", "-18", span((None, "20060707"), (None, "185959.999999"), is_combined=True)),
+        (
+            "20060705-20060707",
+            "18-10",
+            span(("20060705", "20060707"), ("180000.000000", "105959.999999"), is_combined=True),
+        ),
     ],
 )
-def test_a_key_that_its_vr_does_not_allow_is_refused(keyword: str, text: str) -> None:
-    with pytest.raises(InvalidRequest):
-        parse_match(BY_KEYWORD[keyword], text)
+def test_ranges_of_one_form_are_combined_where_that_was_agreed_on(date: str, time: str, expected: Match) -> None:
+    assert parse_keys(keys(date, time), COMBINED) == (expected,)
 
 
-def test_a_refusal_does_not_repeat_the_value() -> None:
-    with pytest.raises(InvalidRequest) as refusal:
-        parse_match(BY_KEYWORD["PatientBirthDate"], "19500231")
-    assert "1950" not in refusal.value.message
+@pytest.mark.parametrize(("date", "time"), [("20060705-20060707", "10-"), ("20060705", "10-11"), ("20060705", "10")])
+def test_other_forms_are_matched_each_by_itself(date: str, time: str) -> None:
+    assert parse_keys(keys(date, time), COMBINED) == parse_keys(keys(date, time))
 
 
-def test_more_separators_make_lists_of_codes_and_uids_only() -> None:
-    assert parse_match(BY_KEYWORD["Modality"], "CT,MR\\US", list_separators="\\,") == OneOf(
-        tag("Modality"), ("CT", "MR", "US"), CASELESS
+def test_without_agreement_a_date_and_its_time_are_matched_each_by_itself() -> None:
+    assert parse_keys(keys("20060705-20060707", "10-11")) == (
+        Between(DATE, "20060705", "20060707"),
+        Between(TIME, "10", "115959.999999"),
     )
-    assert parse_match(BY_KEYWORD["PatientID"], "a,b", list_separators="\\,") == OneOf(tag("PatientID"), ("a,b",))
 
 
-def test_a_fuzzy_name_is_words_and_other_attributes_stay_exact() -> None:
-    assert parse_match(BY_KEYWORD["PatientName"], "Jó^DO", is_fuzzy=True) == WordPrefixes(
-        tag("PatientName"), ("jo", "do")
+@pytest.mark.parametrize(
+    ("date", "time", "rules", "expected"),
+    [
+        ("20060705", "", ZONED, span(("20060705", "20060705"), zone=60)),
+        ("20060705", "10-11", ZONED, span(("20060705", "20060705"), ("100000.000000", "115959.999999"), zone=60)),
+        ("20060705-", "10-", BOTH, span(("20060705", None), ("100000.000000", None), is_combined=True, zone=60)),
+        ("20060705-", "10-", ZONED, span(("20060705", None), ("100000.000000", None), zone=60)),
+        ("", "10-", ZONED, Between(TIME, "10", None)),
+    ],
+)
+def test_a_time_zone_makes_a_date_one_with_its_time(date: str, time: str, rules: KeyRules, expected: Match) -> None:
+    assert parse_keys(keys(date, time), rules) == (expected,)
+
+
+def test_keys_beside_a_pair_are_matched_as_ever() -> None:
+    more = Key(0x00100020, "LO", "a", "PatientID")
+    found = parse_keys(keys("20060705-", "10-", more), COMBINED)
+    assert found == (
+        span(("20060705", None), ("100000.000000", None), is_combined=True),
+        OneOf(0x00100020, ("a",)),
     )
-    assert parse_match(BY_KEYWORD["PatientName"], "*jo*", is_fuzzy=True) == Wildcard(tag("PatientName"), "*jo*", FOLDED)
-    assert parse_match(BY_KEYWORD["PatientName"], "^", is_fuzzy=True) is None
-    assert parse_match(BY_KEYWORD["PatientID"], "jo", is_fuzzy=True) == OneOf(tag("PatientID"), ("jo",))
 
 
-def padded(time: str) -> str:
-    whole, _, fraction = time.partition(".")
-    return f"{whole.ljust(6, '0')}.{fraction.ljust(6, '0')}"
+def test_an_absent_date_is_asked_for_by_itself() -> None:
+    rules = KeyRules(has_empty_values=True, timezone_minutes=60)
+    assert parse_keys(keys('""', "10-"), rules) == (Empty(DATE), Between(TIME, "10", None))
 
 
-@given(st.times(), st.sampled_from(["%H", "%H%M", "%H%M%S", "%H%M%S.%f"]))
-def test_a_time_lies_between_its_own_ends_in_any_spelling(moment: time, form: str) -> None:
-    text = moment.strftime(form)
-    lowest, highest = earliest_time(text), latest_time(text)
-    assert lowest is not None
-    assert highest is not None
-    assert lowest <= text <= highest
-    assert padded(lowest) <= padded(text) <= padded(highest)
+@pytest.mark.parametrize(
+    ("date", "time", "tag"), [("20060705", "11-10", TIME), ("20060705", "25", TIME), ("2006", "10", DATE)]
+)
+def test_a_pair_with_a_value_that_is_none_is_refused(date: str, time: str, tag: int) -> None:
+    with pytest.raises(InvalidKey) as refusal:
+        parse_keys(keys(date, time), ZONED)
+    assert refusal.value.tags == (tag,)
 
 
-@pytest.mark.parametrize(("text", "is_valid"), [("20200101", True), ("00000101", False), ("2020010", False)])
-def test_a_date_is_a_day_of_the_calendar(text: str, is_valid: bool) -> None:
-    assert is_date(text) is is_valid
+def test_every_date_has_a_time_of_its_own() -> None:
+    assert len(set(DATES_WITH_TIMES.values())) == len(DATES_WITH_TIMES)

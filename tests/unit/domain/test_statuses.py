@@ -15,6 +15,7 @@ HTTP_STATUSES = {
     errors.MissingAttribute: 400,
     errors.MissingAttributeValue: 400,
     errors.InvalidAttributeValue: 400,
+    errors.InvalidKey: 400,
     errors.InvalidSetting: 400,
     errors.InvalidDataset: 409,
     errors.LimitExceeded: 409,
@@ -82,3 +83,9 @@ def test_an_error_kept_for_an_answer_is_the_same_without_what_it_passed(kind: ty
         kept = error.without_frames()
     assert (type(kept), kept.message) == (kind, "a sentence")
     assert (kept.__traceback__, kept.__cause__, kept.__context__) == (None, None, None)
+
+
+def test_a_key_at_fault_is_named_to_a_peer() -> None:
+    error = errors.InvalidKey("a sentence", tags=(0x00100020,))
+    assert statuses_of(error).dimse_status == 0xA900
+    assert error.without_frames().tags == (0x00100020,)

@@ -26,6 +26,8 @@ DERIVED_TABLES = {
     "study_name_word",
     "series",
     "study_modality",
+    "study_sop_class",
+    "series_request",
     "instance",
     "invalid_attribute",
     "change_feed",

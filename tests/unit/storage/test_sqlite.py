@@ -10,24 +10,51 @@ from pathlib import Path
 import apsw
 import pytest
 
-from isocenter.domain.attributes import BY_KEYWORD, MODALITIES_IN_STUDY, NUMBER_OF_STUDY_RELATED_INSTANCES
+from isocenter.domain.attributes import (
+    BY_KEYWORD,
+    MODALITIES_IN_STUDY,
+    NUMBER_OF_STUDY_RELATED_INSTANCES,
+    REQUEST_ATTRIBUTES_SEQUENCE,
+    SOP_CLASSES_IN_STUDY,
+)
 from isocenter.domain.errors import StorageFailed, StorageFull, Unavailable
 from isocenter.domain.identifiers import Level
-from isocenter.domain.query import Between, Comparison, Match, OneOf, Query, Wildcard, WordPrefixes
+from isocenter.domain.query import (
+    Between,
+    Comparison,
+    DateAndTime,
+    InItem,
+    Match,
+    OneOf,
+    PersonName,
+    Query,
+    Wildcard,
+    WordPrefixes,
+)
 from isocenter.ports.failpoints import FAILPOINT_NAMES, parse_failpoints
 from isocenter.storage.sqlite import SqliteInstanceIndex
-from isocenter.storage.sqlite.columns import COLUMNS, INSTANCE_FIXED, INSTANCE_PLACE, SERIES_FIXED, STUDY_FIXED
-from isocenter.storage.sqlite.connections import open_writer, require_sqlite
+from isocenter.storage.sqlite.columns import (
+    COLUMNS,
+    INSTANCE_FIXED,
+    INSTANCE_PLACE,
+    REQUEST_COLUMNS,
+    REQUEST_FIXED,
+    SERIES_FIXED,
+    STUDY_FIXED,
+)
+from isocenter.storage.sqlite.connections import open_reader, open_writer, require_sqlite
 from isocenter.storage.sqlite.migrate import SCHEMA_VERSION, load_migrations, migrate, migrate_to_current
 from isocenter.storage.sqlite.recollection import STUDIES_REMEMBERED
 from isocenter.storage.sqlite.search import page_statement
 from isocenter.storage.sqlite.statements import load_queries
-from tests.support.instances import address_of, identify, new_instance, scope_of
+from tests.support.instances import CT_IMAGE_STORAGE, address_of, identify, new_instance, scope_of
 from tests.support.shared_data import REPOSITORY
 
 NOW, DUE = 1000.0, 2000.0
 PATIENT_ID, PATIENT_NAME = BY_KEYWORD["PatientID"].tag, BY_KEYWORD["PatientName"].tag
 STUDY_DATE, ACCESSION = BY_KEYWORD["StudyDate"].tag, BY_KEYWORD["AccessionNumber"].tag
+STUDY_TIME, SERIES_NUMBER = BY_KEYWORD["StudyTime"].tag, BY_KEYWORD["SeriesNumber"].tag
+REQUESTED_PROCEDURE_ID = 0x00401001
 SOP_INSTANCE_UID, STUDY_UID = BY_KEYWORD["SOPInstanceUID"].tag, BY_KEYWORD["StudyInstanceUID"].tag
 CASELESS, FOLDED = Comparison.CASELESS, Comparison.FOLDED
 
@@ -60,8 +87,17 @@ def test_a_sound_library_is_taken(version: str) -> None:
 @pytest.mark.parametrize(
     ("table", "expected"),
     [
-        ("study", [*STUDY_FIXED, "modalities_in_study", *(one.name for one in COLUMNS[Level.STUDY])]),
+        (
+            "study",
+            [
+                *STUDY_FIXED,
+                "modalities_in_study",
+                *(one.name for one in COLUMNS[Level.STUDY]),
+                "sop_classes_in_study",
+            ],
+        ),
         ("series", [*SERIES_FIXED, *(one.name for one in COLUMNS[Level.SERIES])]),
+        ("series_request", [*REQUEST_FIXED, *(one.name for one in REQUEST_COLUMNS)]),
         ("instance", [*INSTANCE_FIXED, *(one.name for one in COLUMNS[Level.INSTANCE]), *INSTANCE_PLACE]),
     ],
 )
@@ -114,6 +150,32 @@ def test_an_older_database_takes_the_steps_that_it_lacks(path: Path) -> None:
     assert connection.execute("SELECT x FROM three").get == 3
 
 
+def test_the_planner_believes_the_same_of_an_older_database(path: Path) -> None:
+    older, newer = open_writer(path), open_writer(path.with_name("new.sqlite"))
+    first = (REPOSITORY / "tests" / "golden" / "index_schema_1.sql").read_text(encoding="utf-8")
+    migrate(older, schema=first, schema_version=1, migrations={})
+    migrate_to_current(older)
+    migrate_to_current(newer)
+    believed = "SELECT tbl, idx, stat FROM sqlite_stat1 ORDER BY 1, 2"
+    assert older.execute(believed).fetchall() == newer.execute(believed).fetchall()
+
+
+def test_what_an_older_database_has_is_found_by_what_the_newer_one_knows(path: Path) -> None:
+    with SqliteInstanceIndex(path) as index:
+        index.commit([new_instance(identify(1), PatientID="a")], now=NOW, erase_due_at=DUE)
+        expected = [index.search(query) for query in QUERIES_OF_6]
+    connection = apsw.Connection(str(path))
+    connection.execute(
+        "DROP TABLE study_sop_class; DROP TABLE series_request; DROP INDEX study_by_patient;"
+        "ALTER TABLE study DROP COLUMN sop_classes_in_study; PRAGMA user_version = 5;"
+        "DELETE FROM sqlite_stat1 WHERE tbl IN ('study_sop_class', 'series_request') OR idx = 'study_by_patient'"
+    )
+    connection.close()
+    with SqliteInstanceIndex(path) as index:
+        assert [index.search(query) for query in QUERIES_OF_6] == expected
+        assert all(expected)
+
+
 def test_a_step_that_fails_changes_nothing(path: Path) -> None:
     connection = open_writer(path)
     migrate(connection, schema="CREATE TABLE one (x)", schema_version=1, migrations={})
@@ -143,13 +205,17 @@ def test_a_file_that_is_no_database_is_left_alone(path: Path) -> None:
     assert path.read_bytes() == b"something else" * 1000
 
 
+QUERIES_OF_6 = (Query(Level.PATIENT), Query(Level.STUDY, (OneOf(SOP_CLASSES_IN_STUDY, (CT_IMAGE_STORAGE,)),)))
+
 # plans
 
+REQUESTED = InItem(REQUEST_ATTRIBUTES_SEQUENCE, (OneOf(REQUESTED_PROCEDURE_ID, ("a",)),))
+TWO_DAYS = ("20240101", "20240102")
 SMITH = (WordPrefixes(PATIENT_NAME, ("smith",)),)
 QUICK: list[tuple[Level, tuple[Match, ...], str]] = [
     (Level.STUDY, (OneOf(PATIENT_ID, ("a",), CASELESS),), "study_by_patient_id"),
     (Level.STUDY, (OneOf(PATIENT_ID, ("a",)),), "study_by_patient_id"),
-    (Level.STUDY, (Wildcard(PATIENT_ID, "a*"),), "study_by_patient_id"),
+    (Level.STUDY, (Wildcard(PATIENT_ID, "a*"),), "study_by_patient"),
     (Level.STUDY, (Wildcard(PATIENT_NAME, "smi*", FOLDED),), "study_by_patient_name"),
     (Level.STUDY, (OneOf(ACCESSION, ("a", "b"), CASELESS),), "study_by_accession_number"),
     (Level.STUDY, (Between(STUDY_DATE, "20240101", "20240131"),), "study_by_date"),
@@ -162,12 +228,29 @@ QUICK: list[tuple[Level, tuple[Match, ...], str]] = [
     (Level.INSTANCE, (OneOf(SOP_INSTANCE_UID, ("1",)),), "instance_by_uid"),
     (Level.INSTANCE, (OneOf(PATIENT_ID, ("a",), CASELESS),), "instance_by_series"),
     (Level.STUDY, (OneOf(MODALITIES_IN_STUDY, ("CT",), CASELESS),), "sqlite_autoindex_study_modality_1"),
+    (Level.STUDY, (OneOf(SOP_CLASSES_IN_STUDY, ("1.2",)),), "sqlite_autoindex_study_sop_class_1"),
+    (Level.STUDY, (PersonName(PATIENT_NAME, ("Smith^J*",)),), "study_by_patient_name"),
+    (Level.STUDY, (PersonName(PATIENT_NAME, ("山田^*",), in_any_group=True),), "sqlite_autoindex_study_name_word_1"),
+    (Level.STUDY, (DateAndTime(STUDY_DATE, STUDY_TIME, TWO_DAYS, is_combined=True),), "study_by_date"),
+    (Level.STUDY, (DateAndTime(STUDY_DATE, STUDY_TIME, TWO_DAYS, timezone_minutes=60),), "study_by_date"),
+    (Level.STUDY, (REQUESTED,), "series_request_by_procedure"),
+    (Level.SERIES, (REQUESTED,), "series_request_by_procedure"),
+    (Level.INSTANCE, (REQUESTED,), "series_request_by_procedure"),
+    (Level.STUDY, (OneOf(SOP_INSTANCE_UID, ("1",)),), "instance_by_uid"),
+    (Level.SERIES, (OneOf(SOP_INSTANCE_UID, ("1",)),), "instance_by_uid"),
+    (Level.STUDY, (OneOf(PATIENT_ID, ("a",)), OneOf(SERIES_NUMBER, ("1",))), "series_by_study"),
+    (Level.PATIENT, (), "study_by_key"),
+    (Level.PATIENT, (OneOf(PATIENT_ID, ("a",)),), "study_by_patient_id"),
+    (Level.PATIENT, (PersonName(PATIENT_NAME, ("Smith*",)),), "study_by_patient_name"),
+    (Level.PATIENT, (OneOf(STUDY_UID, ("1",)),), "study_by_uid"),
+    (Level.PATIENT, (OneOf(SOP_INSTANCE_UID, ("1",)),), "instance_by_uid"),
+    (Level.PATIENT, (REQUESTED,), "series_request_by_procedure"),
 ]
 
 
 def _plan(path: Path, query: Query) -> list[str]:
     statement = page_statement(query)
-    connection = apsw.Connection(str(path))
+    connection = open_reader(path)
     rows = connection.execute(f"EXPLAIN QUERY PLAN {statement.text}", statement.bindings).fetchall()
     return [str(row[3]) for row in rows]
 
@@ -177,17 +260,35 @@ def test_usual_searches_use_an_index(
     index: SqliteInstanceIndex, path: Path, level: Level, matches: tuple[Match, ...], used: str
 ) -> None:
     plan = _plan(path, Query(level, matches))
-    assert not [step for step in plan if step.startswith("SCAN") and step != "SCAN page"]
+    assert not [step for step in plan if step.startswith("SCAN") and step not in ("SCAN page", "SCAN m")]
     assert any(used in step or (used.startswith("sqlite_autoindex") and "PRIMARY KEY" in step) for step in plan), plan
 
 
 @pytest.mark.parametrize(
-    "matches", [(), (OneOf(PATIENT_ID, ("a",)),), (OneOf(MODALITIES_IN_STUDY, ("CT",), CASELESS),)]
+    ("level", "matches"),
+    [
+        (Level.STUDY, ()),
+        (Level.STUDY, (OneOf(PATIENT_ID, ("a",)),)),
+        (Level.STUDY, (OneOf(MODALITIES_IN_STUDY, ("CT",), CASELESS),)),
+        (Level.STUDY, (OneOf(SOP_CLASSES_IN_STUDY, ("1.2",)),)),
+        (Level.PATIENT, ()),
+        (Level.PATIENT, (OneOf(PATIENT_ID, ("a",)),)),
+    ],
 )
 def test_the_first_page_is_found_in_order_without_sorting(
+    index: SqliteInstanceIndex, path: Path, level: Level, matches: tuple[Match, ...]
+) -> None:
+    assert not [step for step in _plan(path, Query(level, matches)) if "TEMP B-TREE" in step]
+
+
+@pytest.mark.parametrize("matches", [(), (OneOf(PATIENT_ID, ("a",)),), (PersonName(PATIENT_NAME, ("Smith*",)),)])
+def test_the_studies_of_a_patient_are_counted_by_the_index(
     index: SqliteInstanceIndex, path: Path, matches: tuple[Match, ...]
 ) -> None:
-    assert not [step for step in _plan(path, Query(Level.STUDY, matches)) if "TEMP B-TREE" in step]
+    for query in (Query(Level.PATIENT, matches), Query(Level.STUDY, matches, with_patient_counts=True)):
+        counted = [step for step in _plan(path, query) if " c " in step]
+        assert len(counted) == 3
+        assert all("study_by_patient (" in step and "rowid" in step for step in counted), counted
 
 
 # errors

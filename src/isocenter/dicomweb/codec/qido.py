@@ -1,20 +1,22 @@
 """A search request: its query string as a query, the attributes to return, and what was passed over.
 
-parse_search ── parameters ──> limit, offset, fuzzymatching, includefield
+parse_search ── parameters ──> limit, offset, includefield, fuzzymatching, emptyvaluematching, multiplevaluematching
              └─ attributes ──> `qido_standard` or `qido_azure`, by dialect
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from isocenter.dicomweb.codec import qido_azure, qido_standard
 from isocenter.dicomweb.codec.attribute_name import parse_attribute_path
 from isocenter.dicomweb.codec.dialect import Dialect
+from isocenter.dicomweb.codec.qido_attributes import AttributeMatches
 from isocenter.domain.errors import InvalidRequest
 from isocenter.domain.identifiers import DEFAULT_PARTITION, Level
-from isocenter.domain.query import Match, Query
+from isocenter.domain.key import KeyRules
+from isocenter.domain.query import Query
 
 PARAMETERS_MAX = 256
 """Pairs in one query string; a viewer sends a dozen."""
@@ -24,11 +26,14 @@ STANDARD_LIMIT_MAX = 10_000
 """Rows of one answer, about 10 MB of JSON; also what is answered where the client names no limit."""
 OFFSET_MAX = 2**31 - 1
 
-_SCALARS = {"limit": "Limit", "offset": "Offset", "fuzzymatching": "FuzzyMatching", "includetotal": "IncludeTotal"}
+_SCALARS = {"limit": "Limit", "offset": "Offset", "fuzzymatching": "FuzzyMatching"}
 """Parameters that may stand there once, with the name that a refusal calls them by (dicom-service 9.4)."""
-_KNOWN = _SCALARS.keys() | {"includefield"}
-_KNOWN_TO_AZURE = _KNOWN - {"includetotal"}
-_IGNORED_BY_STANDARD = frozenset({"accept", "charset", "emptyvaluematching", "multiplevaluematching", "token"})
+_STANDARD_SCALARS = _SCALARS | {
+    "emptyvaluematching": "EmptyValueMatching",
+    "multiplevaluematching": "MultipleValueMatching",
+    "includetotal": "IncludeTotal",
+}
+_IGNORED_BY_STANDARD = frozenset({"accept", "charset", "token"})
 """Parameters of PS3.18 8.3 that are no attributes and change nothing here."""
 _BAD_CHARACTERS = "The query string included invalid characters."
 _ALL_AND_OTHERS = "Invalid query: cannot specify included fields in addition to 'all'."
@@ -53,6 +58,8 @@ class SearchParameters:
     include: IncludeFields
     warnings: tuple[str, ...]
     wants_total: bool = False
+    has_empty_values: bool = False
+    has_multiple_values: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +101,9 @@ def parse_search(
         offset=parameters.offset,
         partition_name=partition_name,
     )
-    parse_attributes = qido_azure.parse_attributes if dialect.is_azure else qido_standard.parse_attributes
-    found = parse_attributes(attributes, scope, is_fuzzy=parameters.is_fuzzy)
+    found = _parse_attributes(attributes, scope, parameters, dialect)
     return SearchRequest(
-        query=_with_matches(scope, found.matches),
+        query=replace(scope, matches=found.matches),
         include=parameters.include,
         matched_tags=found.tags,
         warnings=(*found.warnings, *parameters.warnings),
@@ -119,20 +125,24 @@ def parse_parameters(query_string: str, dialect: Dialect) -> tuple[SearchParamet
         include=include,
         warnings=tuple(unknown),
         wants_total=_is_true("IncludeTotal", parameters.get("includetotal")),
+        has_empty_values=_is_true("EmptyValueMatching", parameters.get("emptyvaluematching")),
+        has_multiple_values=_is_true("MultipleValueMatching", parameters.get("multiplevaluematching")),
     )
     return found, attributes
 
 
-def _with_matches(scope: Query, matches: tuple[Match, ...]) -> Query:
-    return Query(
-        level=scope.level,
-        matches=matches,
-        study_instance_uid=scope.study_instance_uid,
-        series_instance_uid=scope.series_instance_uid,
-        limit=scope.limit,
-        offset=scope.offset,
-        partition_name=scope.partition_name,
+def _parse_attributes(
+    attributes: list[tuple[str, str]], scope: Query, parameters: SearchParameters, dialect: Dialect
+) -> AttributeMatches:
+    if dialect.is_azure:
+        return qido_azure.parse_attributes(attributes, scope, is_fuzzy=parameters.is_fuzzy)
+    rules = KeyRules(
+        list_separators=qido_standard.LIST_SEPARATORS,
+        is_fuzzy=parameters.is_fuzzy,
+        has_empty_values=parameters.has_empty_values,
+        has_multiple_values=parameters.has_multiple_values,
     )
+    return qido_standard.parse_attributes(attributes, scope, rules=rules)
 
 
 def _split_parameters(query_string: str, dialect: Dialect) -> tuple[dict[str, list[str]], list[tuple[str, str]]]:
@@ -143,18 +153,18 @@ def _split_parameters(query_string: str, dialect: Dialect) -> tuple[dict[str, li
         pairs = parse_qsl(query_string, keep_blank_values=True, errors="strict", max_num_fields=PARAMETERS_MAX)
     except ValueError as error:
         raise InvalidRequest(_BAD_CHARACTERS) from error
+    scalars = _SCALARS if dialect.is_azure else _STANDARD_SCALARS
     parameters: dict[str, list[str]] = {}
     attributes: list[tuple[str, str]] = []
-    known = _KNOWN_TO_AZURE if dialect.is_azure else _KNOWN
     for key, value in pairs:
         name = key.lower()
-        if name in known:
+        if name in scalars or name == "includefield":
             parameters.setdefault(name, []).append(value)
         elif dialect.is_azure or name not in _IGNORED_BY_STANDARD:
             attributes.append((key, value))
-    for name in _SCALARS.keys() & parameters:
+    for name in scalars.keys() & parameters:
         if len(parameters[name]) > 1:
-            raise _invalid(_SCALARS[name], _REPEATED)
+            raise _invalid(scalars[name], _REPEATED)
     return parameters, attributes
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from isocenter.domain.attributes import BY_TAG, COMPUTED_TAGS, MODALITIES_IN_STUDY, IndexedAttribute
+from isocenter.domain.attributes import BY_TAG, MATCHED_COMPUTED_TAGS
+from isocenter.domain.indexed import matched_attribute
 from isocenter.domain.query import Match
 
 
@@ -17,10 +18,5 @@ class AttributeMatches:
     warnings: tuple[str, ...] = ()
 
 
-def _computed(tag: int) -> IndexedAttribute:
-    keyword, vr, level = COMPUTED_TAGS[tag]
-    return IndexedAttribute(keyword=keyword, tag=tag, vr=vr, level=level)
-
-
-MATCHABLE = {**BY_TAG, MODALITIES_IN_STUDY: _computed(MODALITIES_IN_STUDY)}
+MATCHABLE = {tag: matched_attribute(tag) for tag in (*BY_TAG, *MATCHED_COMPUTED_TAGS)}
 """Every attribute that an index can match on, by tag."""

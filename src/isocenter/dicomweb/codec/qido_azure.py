@@ -10,8 +10,8 @@ from isocenter.dicomweb.codec.qido_attributes import MATCHABLE, AttributeMatches
 from isocenter.domain.attributes import BY_KEYWORD, MODALITIES_IN_STUDY, IndexedAttribute
 from isocenter.domain.errors import InvalidRequest
 from isocenter.domain.identifiers import Level
-from isocenter.domain.matching import earliest_time, is_date
-from isocenter.domain.query import Between, Comparison, Match, OneOf, Query, WordPrefixes, person_name_words
+from isocenter.domain.moments import earliest_time, is_date
+from isocenter.domain.query import Between, Comparison, Match, OneOf, Query, ValueMatch, WordPrefixes, person_name_words
 
 _SEARCHABLE_KEYWORDS = (
     "StudyInstanceUID",
@@ -96,7 +96,7 @@ def _refuse_repeated(key: str, earlier: str | None) -> None:
     )
 
 
-def parse_match(attribute: IndexedAttribute, text: str, *, is_fuzzy: bool) -> Match:
+def parse_match(attribute: IndexedAttribute, text: str, *, is_fuzzy: bool) -> ValueMatch:
     """Return what the text of an attribute asks for (dicom-service 4.3); raise InvalidRequest where it is no value."""
     if attribute.vr == "DA":
         return _parse_dates(attribute, text)
@@ -109,7 +109,7 @@ def parse_match(attribute: IndexedAttribute, text: str, *, is_fuzzy: bool) -> Ma
     return OneOf(attribute.tag, (text,), Comparison.CASELESS)
 
 
-def _parse_name(attribute: IndexedAttribute, text: str, *, is_fuzzy: bool) -> Match:
+def _parse_name(attribute: IndexedAttribute, text: str, *, is_fuzzy: bool) -> ValueMatch:
     if not is_fuzzy:
         return OneOf(attribute.tag, (text,), Comparison.FOLDED)
     words = tuple(person_name_words(text).split())
@@ -128,7 +128,7 @@ def _range(text: str) -> tuple[str, str] | None:
     return lowest, others[0]
 
 
-def _parse_dates(attribute: IndexedAttribute, text: str) -> Match:
+def _parse_dates(attribute: IndexedAttribute, text: str) -> ValueMatch:
     ends = _range(text)
     for day in ends or (text,):
         if (day or ends is None) and not is_date(day):
@@ -141,7 +141,7 @@ def _parse_dates(attribute: IndexedAttribute, text: str) -> Match:
     return _between(attribute, text, ends, ends)
 
 
-def _parse_times(attribute: IndexedAttribute, text: str) -> Match:
+def _parse_times(attribute: IndexedAttribute, text: str) -> ValueMatch:
     """Return a match by time of day; a coarse time means its first instant."""
     ends = _range(text) or (text, text)
     for time in ends:

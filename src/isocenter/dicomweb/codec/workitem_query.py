@@ -14,8 +14,8 @@ from isocenter.domain.attributes import IndexedAttribute
 from isocenter.domain.date_time import first_instant, has_offset, last_instant
 from isocenter.domain.errors import InvalidRequest
 from isocenter.domain.identifiers import Level
-from isocenter.domain.matching import parse_match
-from isocenter.domain.query import Between, Match, OneOf
+from isocenter.domain.key import Key, KeyRules, parse_value_match
+from isocenter.domain.query import Between, OneOf, ValueMatch
 from isocenter.domain.workitem_search import (
     AZURE_SEARCHABLE,
     SEARCHABLE,
@@ -102,7 +102,7 @@ def _refuse_repeated(key: str, earlier: str | None) -> None:
     )
 
 
-def _azure_date_time(attribute: SearchableAttribute, text: str) -> Match:
+def _azure_date_time(attribute: SearchableAttribute, text: str) -> ValueMatch:
     """Return a match by time; a coarse time means its first instant, be it at the end of a range."""
     ends = [end.strip() for end in text.split("-")]
     if ends == ["", ""]:
@@ -161,19 +161,20 @@ def _joined(attribute: SearchableAttribute, asked: Mapping[SearchableAttribute, 
 
 
 def _standard_matches(asked: Mapping[SearchableAttribute, str], *, is_fuzzy: bool) -> tuple[WorkitemMatch, ...]:
+    rules = KeyRules(list_separators=LIST_SEPARATORS, is_fuzzy=is_fuzzy)
     matches: list[WorkitemMatch] = []
     for attribute, text in asked.items():
         match = (
             _standard_date_time(attribute, text)
             if attribute.vr == "DT"
-            else parse_match(_plain(attribute), text, list_separators=LIST_SEPARATORS, is_fuzzy=is_fuzzy)
+            else parse_value_match(Key(attribute.tag, attribute.vr, text, attribute.keyword), rules)
         )
         if match is not None:
             matches.append(WorkitemMatch(attribute, match))
     return tuple(matches)
 
 
-def _standard_date_time(attribute: SearchableAttribute, text: str) -> Match | None:
+def _standard_date_time(attribute: SearchableAttribute, text: str) -> ValueMatch | None:
     """Return a match by time; a coarse time means all of it (PS3.4 C.2.2.2.5). A dash may also begin an offset."""
     bare = text.strip(" \0")
     if not bare.strip("*"):

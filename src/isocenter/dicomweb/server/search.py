@@ -14,6 +14,7 @@ from isocenter.dicomweb.codec.return_tags import return_tags, tags_beyond_index
 from isocenter.dicomweb.codec.search_json import RowEncoder
 from isocenter.dicomweb.server.metadata import GZIP_SIZE_MIN_BYTES, accepts_gzip, gzip
 from isocenter.dicomweb.server.service import Call
+from isocenter.domain.attributes import PATIENT_COUNTS
 from isocenter.domain.identifiers import Level, parse_uid
 from isocenter.domain.query import SearchRow
 
@@ -81,7 +82,8 @@ class _Found:
 
 def _find(call: Call, asked: SearchRequest) -> _Found:
     """Return the answer and whether there is more behind its last row, which one row too many tells."""
-    query = asked.query
+    tags = return_tags(asked, call.dialect)
+    query = replace(asked.query, with_patient_counts=not PATIENT_COUNTS.isdisjoint(tags))
     limit = query.limit
     wanted = query if call.dialect.is_azure else replace(query, limit=limit + 1)
     found = search.search(call.archive, call.principal, wanted)
@@ -91,11 +93,10 @@ def _find(call: Call, asked: SearchRequest) -> _Found:
     if asked.wants_total:
         is_known = rows and not has_more
         total = query.offset + len(rows) if is_known else search.count(call.archive, call.principal, query)
-    return _Found(_encode(call, asked, rows) if rows else None, has_more, total)
+    return _Found(_encode(call, asked, tags, rows) if rows else None, has_more, total)
 
 
-def _encode(call: Call, asked: SearchRequest, rows: list[SearchRow]) -> bytes:
-    tags = return_tags(asked, call.dialect)
+def _encode(call: Call, asked: SearchRequest, tags: tuple[int, ...], rows: list[SearchRow]) -> bytes:
     beyond = frozenset(tags_beyond_index(tags, call.dialect, asked.query.level))
     encoder = RowEncoder(tags, level=asked.query.level, service_url=call.resource_root)
     if not beyond:

@@ -25,11 +25,10 @@ from isocenter.dicom.dataset import (
 from isocenter.dicom.dictionary import UNKNOWN_VR, keyword_of
 from isocenter.dicom.model import Encoding
 from isocenter.dicom.part10 import encoding_of
-from isocenter.domain.attributes import IndexedAttribute
 from isocenter.domain.errors import InvalidAttributeValue, InvalidRequest
-from isocenter.domain.identifiers import Level
-from isocenter.domain.matching import parse_match
-from isocenter.domain.query import Between, Match
+from isocenter.domain.key import Key as SearchKey
+from isocenter.domain.key import parse_value_match
+from isocenter.domain.query import Between, ValueMatch
 from isocenter.domain.worklist import (
     SCHEDULED_PROCEDURE_STEP_SEQUENCE,
     START_DATE,
@@ -140,10 +139,9 @@ def _collect_sequence(found: _Keys, tag: int, attribute: Attribute, character_se
         found.keys.append(SequenceKey(tag, tuple(nested.keys)))
 
 
-def _parse(tag: int, vr: str, text: str) -> Match | None:
-    attribute = IndexedAttribute(keyword_of(tag) or f"({tag >> 16:04x},{tag & 0xFFFF:04x})", tag, vr, Level.STUDY)
+def _parse(tag: int, vr: str, text: str) -> ValueMatch | None:
     try:
-        return parse_match(attribute, text)
+        return parse_value_match(SearchKey(tag, vr, text, keyword_of(tag) or ""))
     except InvalidRequest as error:
         raise InvalidAttributeValue(error.message, tags=(tag,)) from error
 

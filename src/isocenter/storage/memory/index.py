@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from isocenter.domain.attributes import (
     BY_KEYWORD,
     INSTANCE_ATTRIBUTES,
-    MODALITIES_IN_STUDY,
-    NUMBER_OF_SERIES_RELATED_INSTANCES,
-    NUMBER_OF_STUDY_RELATED_INSTANCES,
-    NUMBER_OF_STUDY_RELATED_SERIES,
+    REQUEST_ITEM_TAGS,
     SERIES_ATTRIBUTES,
     STUDY_ATTRIBUTES,
-    IndexedAttribute,
 )
-from isocenter.domain.identifiers import InstanceIdentifier, Level, Scope
-from isocenter.domain.query import Query, SearchRow
+from isocenter.domain.forms import integer_of
+from isocenter.domain.identifiers import InstanceIdentifier, Scope
+from isocenter.domain.indexed import require_searchable
+from isocenter.domain.query import Cursor, Query, SearchPage, SearchRow
 from isocenter.ports.blobs import BlobAddress, BlobPosition
 from isocenter.ports.index import (
     TIMESTAMP_DIGITS,
@@ -31,48 +29,14 @@ from isocenter.ports.index import (
     NewInstance,
     Totals,
 )
-from isocenter.storage.matching import integer_of, require_searchable
-from isocenter.storage.memory.search import fits
+from isocenter.storage.memory.entries import Instance, Series, Study, Version
+from isocenter.storage.memory.search import iter_rows
 
-_MODALITY = BY_KEYWORD["Modality"].tag
+_STUDY_TAGS = tuple(one.tag for one in STUDY_ATTRIBUTES)
+_SERIES_TAGS = tuple(one.tag for one in SERIES_ATTRIBUTES)
+_INSTANCE_TAGS = tuple(one.tag for one in INSTANCE_ATTRIBUTES)
 _INSTANCE_NUMBER = BY_KEYWORD["InstanceNumber"].tag
 _NUMBER_OF_FRAMES = BY_KEYWORD["NumberOfFrames"].tag
-
-
-@dataclass(slots=True)
-class _Version:
-    key: int
-    new: NewInstance
-    attributes: dict[int, str]
-
-
-@dataclass(slots=True)
-class _Instance:
-    current: _Version
-    original: _Version | None = None
-
-
-@dataclass(slots=True)
-class _Series:
-    key: int
-    attributes: dict[int, str]
-    instances: dict[str, _Instance] = field(default_factory=dict)
-
-    @property
-    def newest_key(self) -> int:
-        return max(instance.current.key for instance in self.instances.values())
-
-
-@dataclass(slots=True)
-class _Study:
-    key: int
-    partition_name: str
-    attributes: dict[int, str]
-    series: dict[str, _Series] = field(default_factory=dict)
-
-    @property
-    def modalities(self) -> list[str]:
-        return sorted({one.attributes[_MODALITY] for one in self.series.values() if _MODALITY in one.attributes})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +53,7 @@ class MemoryInstanceIndex:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._studies: dict[tuple[str, str], _Study] = {}
+        self._studies: dict[tuple[str, str], Study] = {}
         self._feed: list[_FeedRow] = []
         self._erasures: list[Erasure] = []
         self._deliveries: list[Delivery] = []
@@ -133,11 +97,11 @@ class MemoryInstanceIndex:
             return [self._commit(new, stamp, erase_due_at) for new in instances]
 
     def _commit(self, new: NewInstance, now: float, erase_due_at: float) -> int:
-        version = _Version(self._next("instance"), new, _instance_attributes(new))
+        version = Version(self._next("instance"), new, _instance_attributes(new))
         series = self._series_for(new)
         stored = series.instances.get(new.identifier.sop_instance_uid)
         if stored is None:
-            series.instances[new.identifier.sop_instance_uid] = _Instance(version)
+            series.instances[new.identifier.sop_instance_uid] = Instance(version)
         else:
             self._replace(stored, version, erase_due_at)
         action = ChangeAction.CREATE if stored is None else ChangeAction.UPDATE
@@ -146,22 +110,26 @@ class MemoryInstanceIndex:
             self._deliveries.append(Delivery(self._next("delivery"), version.key, destination, "waiting"))
         return version.key
 
-    def _series_for(self, new: NewInstance) -> _Series:
+    def _series_for(self, new: NewInstance) -> Series:
         identifier = new.identifier
         place = (identifier.partition_name, identifier.study_instance_uid)
         study = self._studies.get(place)
         if study is None:
-            study = self._studies[place] = _Study(self._next("study"), identifier.partition_name, {})
+            study = self._studies[place] = Study(self._next("study"), identifier.partition_name, {})
         series = study.series.get(identifier.series_instance_uid)
         if series is None:
-            series = study.series[identifier.series_instance_uid] = _Series(self._next("series"), {})
-        study.attributes |= _present(new, STUDY_ATTRIBUTES)
+            series = study.series[identifier.series_instance_uid] = Series(self._next("series"), {})
+        study.attributes |= _present(new, _STUDY_TAGS)
         study.attributes[BY_KEYWORD["StudyInstanceUID"].tag] = identifier.study_instance_uid
-        series.attributes |= _present(new, SERIES_ATTRIBUTES)
+        series.attributes |= _present(new, _SERIES_TAGS)
+        requests = _present(new, REQUEST_ITEM_TAGS)
+        if requests:  # the items of a sequence belong together
+            kept = {tag: value for tag, value in series.attributes.items() if tag not in REQUEST_ITEM_TAGS}
+            series.attributes = kept | requests
         series.attributes[BY_KEYWORD["SeriesInstanceUID"].tag] = identifier.series_instance_uid
         return series
 
-    def _replace(self, stored: _Instance, version: _Version, erase_due_at: float) -> None:
+    def _replace(self, stored: Instance, version: Version, erase_due_at: float) -> None:
         previous = stored.current
         if version.new.keep_previous and stored.original is None:
             stored.original = previous
@@ -170,7 +138,7 @@ class MemoryInstanceIndex:
         stored.current = version
         self._cancel_deliveries(previous.key)
 
-    def _erase_later(self, version: _Version, erase_due_at: float) -> None:
+    def _erase_later(self, version: Version, erase_due_at: float) -> None:
         self._erasures.append(Erasure(self._next("erasure"), version.new.address, erase_due_at))
 
     def _cancel_deliveries(self, instance_key: int) -> None:
@@ -179,7 +147,7 @@ class MemoryInstanceIndex:
             for row in self._deliveries
         ]
 
-    def _find(self, identifier: InstanceIdentifier) -> _Instance | None:
+    def _find(self, identifier: InstanceIdentifier) -> Instance | None:
         study = self._studies.get((identifier.partition_name, identifier.study_instance_uid))
         series = study.series.get(identifier.series_instance_uid) if study else None
         return series.instances.get(identifier.sop_instance_uid) if series else None
@@ -190,7 +158,7 @@ class MemoryInstanceIndex:
             found = ((identifier, self._find(identifier)) for identifier in identifiers)
             return {identifier: _row(stored) for identifier, stored in found if stored is not None}
 
-    def _in_scope(self, scope: Scope) -> list[tuple[_Series, _Instance]]:
+    def _in_scope(self, scope: Scope) -> list[tuple[Series, Instance]]:
         study = self._studies.get((scope.partition_name, scope.study_instance_uid))
         return [
             (series, instance)
@@ -212,13 +180,13 @@ class MemoryInstanceIndex:
         )
         return [row for _, row in rows]
 
-    def _everything(self) -> Iterator[tuple[_Study, _Series, _Instance]]:
+    def _everything(self) -> Iterator[tuple[Study, Series, Instance]]:
         for study in self._studies.values():
             for series in study.series.values():
                 for instance in series.instances.values():
                     yield study, series, instance
 
-    def _versions(self) -> list[_Version]:
+    def _versions(self) -> list[Version]:
         with self._lock:
             found = [
                 version
@@ -246,23 +214,26 @@ class MemoryInstanceIndex:
 
     def search(self, query: Query) -> list[SearchRow]:
         """Return the rows that match, newest first."""
-        return self._matching(query)[query.offset :][: query.limit]
+        return [row for _, row in self._matching(query)[query.offset :][: query.limit]]
+
+    def search_page(self, query: Query, cursor: Cursor | None = None) -> SearchPage:
+        """Return the rows that come next, newest first, and where to go on."""
+        with self._lock:
+            newest = self._keys["study"] if cursor is None else cursor.newest
+            found = self._matching(query, newest)
+        rows = [(key, row) for key, row in found if cursor is None or key < cursor.below][: query.limit]
+        following = Cursor(rows[-1][0], newest) if len(rows) == query.limit and rows else None
+        return SearchPage([row for _, row in rows], following)
 
     def count(self, query: Query) -> int:
         """Return how many rows match, without regard to limit and offset."""
         return len(self._matching(query))
 
-    def _matching(self, query: Query) -> list[SearchRow]:
+    def _matching(self, query: Query, newest: int | None = None) -> list[tuple[int, SearchRow]]:
         require_searchable(query)
         with self._lock:
-            rows = [
-                (key, row)
-                for study in self._studies.values()
-                if study.partition_name == query.partition_name
-                for key, row in _rows_of(study, query)
-                if all(fits(match, query.level, row.attributes, study.modalities) for match in query.matches)
-            ]
-        return [row for _, row in sorted(rows, key=lambda pair: pair[0], reverse=True)]
+            rows = list(iter_rows(self._studies.values(), query, newest=newest))
+        return sorted(rows, key=lambda pair: pair[0], reverse=True)
 
     def delete(self, scope: Scope, *, now: float, erase_due_at: float) -> int:
         """Remove a scope, with feed rows and erasures; return how many instances went."""
@@ -273,7 +244,7 @@ class MemoryInstanceIndex:
                 self._delete(instance, stamp, erase_due_at)
             return len(going)
 
-    def _delete(self, instance: _Instance, now: float, erase_due_at: float) -> None:
+    def _delete(self, instance: Instance, now: float, erase_due_at: float) -> None:
         identifier = instance.current.new.identifier
         place = (identifier.partition_name, identifier.study_instance_uid)
         study = self._studies[place]
@@ -364,26 +335,26 @@ class MemoryInstanceIndex:
             )
 
 
-def _present(new: NewInstance, wanted: Sequence[IndexedAttribute]) -> dict[int, str]:
-    return {one.tag: new.attributes[one.tag] for one in wanted if new.attributes.get(one.tag)}
+def _present(new: NewInstance, wanted: Sequence[int]) -> dict[int, str]:
+    return {tag: new.attributes[tag] for tag in wanted if new.attributes.get(tag)}
 
 
 def _instance_attributes(new: NewInstance) -> dict[int, str]:
-    return _present(new, INSTANCE_ATTRIBUTES) | {
+    return _present(new, _INSTANCE_TAGS) | {
         BY_KEYWORD["SOPInstanceUID"].tag: new.identifier.sop_instance_uid,
         BY_KEYWORD["SOPClassUID"].tag: new.sop_class_uid,
     }
 
 
-def _integer(version: _Version, tag: int) -> int | None:
+def _integer(version: Version, tag: int) -> int | None:
     return integer_of(version.attributes.get(tag))
 
 
-def _original_row(version: _Version) -> InstanceRow:
-    return _row(_Instance(version))
+def _original_row(version: Version) -> InstanceRow:
+    return _row(Instance(version))
 
 
-def _row(instance: _Instance) -> InstanceRow:
+def _row(instance: Instance) -> InstanceRow:
     version = instance.current
     new = version.new
     return InstanceRow(
@@ -398,31 +369,3 @@ def _row(instance: _Instance) -> InstanceRow:
         received_at=new.received_at,
         has_original=instance.original is not None,
     )
-
-
-def _rows_of(study: _Study, query: Query) -> Iterator[tuple[int, SearchRow]]:
-    uid = study.attributes[BY_KEYWORD["StudyInstanceUID"].tag]
-    if query.study_instance_uid not in (None, uid):
-        return
-    instances = [one for series in study.series.values() for one in series.instances.values()]
-    above = study.attributes | {
-        NUMBER_OF_STUDY_RELATED_SERIES: str(len(study.series)),
-        NUMBER_OF_STUDY_RELATED_INSTANCES: str(len(instances)),
-    }
-    if study.modalities:
-        above[MODALITIES_IN_STUDY] = "\\".join(study.modalities)
-    if query.level is Level.STUDY:
-        yield study.key, SearchRow(max(one.current.key for one in instances), above)
-        return
-    for series_uid, series in study.series.items():
-        if query.series_instance_uid in (None, series_uid):
-            yield from _rows_of_series(series, above, query)
-
-
-def _rows_of_series(series: _Series, above: dict[int, str], query: Query) -> Iterator[tuple[int, SearchRow]]:
-    here = above | series.attributes | {NUMBER_OF_SERIES_RELATED_INSTANCES: str(len(series.instances))}
-    if query.level is Level.SERIES:
-        yield series.key, SearchRow(series.newest_key, here)
-        return
-    for instance in series.instances.values():
-        yield instance.current.key, SearchRow(instance.current.key, here | instance.current.attributes)

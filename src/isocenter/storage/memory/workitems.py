@@ -6,10 +6,10 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from isocenter.domain.fitting import value_fits
 from isocenter.domain.workitem import Workitem
 from isocenter.domain.workitem_search import SearchableText, WorkitemMatch, WorkitemQuery, texts_of
 from isocenter.ports.partitions import Partitions
-from isocenter.storage.matching import value_fits
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from isocenter.domain.forms import Form, to_form
 from isocenter.domain.worklist import (
     Addition,
     NewWorklistItem,
@@ -17,7 +18,6 @@ from isocenter.domain.worklist import (
     references_of,
     start_of,
 )
-from isocenter.storage.matching import Form, to_form
 from isocenter.storage.worklist_matching import fitting_steps
 
 

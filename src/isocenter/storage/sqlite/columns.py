@@ -8,16 +8,18 @@ from functools import partial
 
 from isocenter.domain.attributes import (
     INSTANCE_ATTRIBUTES,
+    REQUEST_ATTRIBUTES,
+    REQUEST_ATTRIBUTES_SEQUENCE,
     SERIES_ATTRIBUTES,
     STUDY_ATTRIBUTES,
     IndexedAttribute,
+    item_tag,
 )
+from isocenter.domain.forms import Form, form_of, to_form
 from isocenter.domain.identifiers import Level
 from isocenter.domain.query import Comparison, person_name_words
-from isocenter.storage.matching import Form, form_of, to_form
 
 TABLES = {Level.STUDY: "study", Level.SERIES: "series", Level.INSTANCE: "instance"}
-ALIASES = {Level.STUDY: "s", Level.SERIES: "e", Level.INSTANCE: "i"}
 WORDS_SUFFIX = "words"
 
 Value = str | int | float | bytes | None
@@ -59,9 +61,12 @@ COLUMNS = {
     Level.SERIES: _columns(SERIES_ATTRIBUTES),
     Level.INSTANCE: _columns([one for one in INSTANCE_ATTRIBUTES if one.column not in INSTANCE_IDENTITY]),
 }
+REQUEST_COLUMNS = _columns(REQUEST_ATTRIBUTES)
+"""Of an item of RequestAttributesSequence."""
 
 STUDY_FIXED = ("study_key", "partition_key", "number_of_series", "number_of_instances", "newest_instance_key")
 SERIES_FIXED = ("series_key", "partition_key", "study_key", "number_of_instances", "newest_instance_key")
+REQUEST_FIXED = ("series_key", "item_number", "partition_key")
 INSTANCE_FIXED = (
     "instance_key",
     "partition_key",
@@ -93,3 +98,22 @@ def values_of(level: Level, attributes: Mapping[int, str]) -> tuple[str | None, 
             for value in (attributes.get(column.tag),)
         ]
     )
+
+
+_REQUEST_ITEM_TAGS = tuple(item_tag(REQUEST_ATTRIBUTES_SEQUENCE, column.tag) for column in REQUEST_COLUMNS)
+
+
+def request_rows(attributes: Mapping[int, str]) -> list[tuple[str | None, ...]]:
+    """Return the values of the columns of each item of RequestAttributesSequence."""
+    parts = [attributes.get(tag, "").split("\\") for tag in _REQUEST_ITEM_TAGS]
+    if not any(map(any, parts)):
+        return []
+    count = max(map(len, parts))
+    filled = [part + [""] * (count - len(part)) for part in parts]
+    return [
+        tuple(
+            (value if column.derive is None else column.derive(value)) if value else None
+            for column, value in zip(REQUEST_COLUMNS, item, strict=True)
+        )
+        for item in zip(*filled, strict=True)
+    ]

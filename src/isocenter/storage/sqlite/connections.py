@@ -12,7 +12,8 @@ from typing import Any
 import apsw
 
 from isocenter.domain.errors import IsocenterError, Overloaded, StorageFailed, StorageFull, Unavailable
-from isocenter.storage.matching import Form, fits_words, to_form
+from isocenter.domain.fitting import fits_date_and_time, fits_name, fits_words, parse_date_and_time_key
+from isocenter.domain.forms import Form, to_form
 
 SQLITE_VERSION_MIN = (3, 51, 3)
 """All versions with WAL up to 3.51.2 can corrupt a database when its log is reset while another connection writes."""
@@ -54,13 +55,16 @@ def open_writer(path: Path) -> apsw.Connection:
     return connection
 
 
-def _open_reader(path: Path) -> apsw.Connection:
+def open_reader(path: Path) -> apsw.Connection:
+    """Open a connection that only reads, with the functions that searches call."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, statementcachesize=STATEMENTS_KEPT)
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     connection.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}").fetchall()
     connection.execute("PRAGMA temp_store = MEMORY").fetchall()
     connection.create_scalar_function("to_form", _sql_to_form, 2, deterministic=True)
     connection.create_scalar_function("fits_words", _sql_fits_words, 2, deterministic=True)
+    connection.create_scalar_function("fits_name", _sql_fits_name, 2, deterministic=True)
+    connection.create_scalar_function("fits_date_and_time", _sql_fits_date_and_time, 4, deterministic=True)
     return connection
 
 
@@ -72,6 +76,17 @@ def _sql_to_form(*arguments: Any) -> str | None:
 def _sql_fits_words(*arguments: Any) -> bool:
     words, wanted = arguments
     return words is not None and fits_words(words, tuple(wanted.split(" ")))
+
+
+def _sql_fits_name(*arguments: Any) -> bool:
+    folded, key = arguments
+    return folded is not None and fits_name(folded, key)
+
+
+def _sql_fits_date_and_time(*arguments: Any) -> bool:
+    date, time, timezone, key = arguments
+    match = parse_date_and_time_key(key)
+    return date is not None and fits_date_and_time(match, date=date, time=time or "", timezone=timezone or "")
 
 
 Row = tuple[Any, ...]
@@ -132,7 +147,7 @@ class ReaderPool:
             return self._idle.get_nowait()
         except queue.Empty:
             with index_errors():
-                return _open_reader(self._path)
+                return open_reader(self._path)
 
     def _give_back(self, connection: apsw.Connection) -> None:
         if self._is_closed:

@@ -11,8 +11,9 @@ from types import TracebackType
 import apsw
 
 from isocenter.domain.errors import StorageFailed, StorageFull
+from isocenter.domain.forms import integer_of
 from isocenter.domain.identifiers import InstanceIdentifier, Level, Scope
-from isocenter.domain.query import Query, SearchRow
+from isocenter.domain.query import Cursor, Query, SearchPage, SearchRow
 from isocenter.ports.blobs import BlobAddress, BlobPosition
 from isocenter.ports.failpoints import Failpoints
 from isocenter.ports.index import (
@@ -25,14 +26,13 @@ from isocenter.ports.index import (
     NewInstance,
     Totals,
 )
-from isocenter.storage.matching import integer_of
 from isocenter.storage.sqlite.commitments import SqliteCommitments
 from isocenter.storage.sqlite.connections import ReaderPool, Row, fetch, require_sqlite
 from isocenter.storage.sqlite.feed import FeedTimestamps, window_of
 from isocenter.storage.sqlite.operations import SqliteOperations
 from isocenter.storage.sqlite.partitions import SqlitePartitions
 from isocenter.storage.sqlite.performed_steps import SqlitePerformedSteps
-from isocenter.storage.sqlite.search import count_statement, page_statement
+from isocenter.storage.sqlite.search import Statement, count_statement, page_statement
 from isocenter.storage.sqlite.statements import load_queries
 from isocenter.storage.sqlite.workitems import SqliteWorkitems
 from isocenter.storage.sqlite.worklist import SqliteWorklist
@@ -41,6 +41,7 @@ from isocenter.storage.sqlite.writer import CHECKPOINT_PAGES, IndexWriter
 READERS_MAX = 8
 """Reads hold the interpreter's lock most of the time; more connections only cost memory."""
 
+_KEY_MAX = 2**63 - 1
 _SCOPE_QUERIES = {
     Level.STUDY: "instances_of_study",
     Level.SERIES: "instances_of_series",
@@ -199,14 +200,26 @@ class SqliteInstanceIndex:
     def search(self, query: Query) -> list[SearchRow]:
         """Return the rows that match, newest first."""
         statement = page_statement(query)
+        return [_search_row(row, statement.tags) for row in self._rows(statement)]
+
+    def search_page(self, query: Query, cursor: Cursor | None = None) -> SearchPage:
+        """Return the rows that come next, newest first, and where to go on."""
+        if cursor is None:
+            cursor = Cursor(_KEY_MAX, self._latest_study_key() if query.level is Level.PATIENT else 0)
+        statement = page_statement(query, cursor)
+        rows = self._rows(statement)
+        following = Cursor(rows[-1][0], cursor.newest) if rows and len(rows) == query.limit else None
+        return SearchPage([_search_row(row, statement.tags) for row in rows], following)
+
+    def _rows(self, statement: Statement) -> list[Row]:
         with self._readers.connection() as connection:
             rows = fetch(connection, statement.text, statement.bindings)
         rows.sort(key=_first, reverse=True)
-        tags = statement.tags
-        return [
-            SearchRow(newest, {tag: value for tag, value in zip(tags, values, strict=True) if value is not None})
-            for _, newest, *values in rows
-        ]
+        return rows
+
+    def _latest_study_key(self) -> int:
+        with self._readers.connection() as connection:
+            return int(connection.execute(self._queries["latest_study_key"]).get)
 
     def count(self, query: Query) -> int:
         """Return how many rows match, without regard to limit and offset."""
@@ -265,7 +278,15 @@ class SqliteInstanceIndex:
 
 
 def _first(row: Row) -> int:
-    return int(row[0])
+    key: int = row[0]
+    return key
+
+
+def _search_row(row: Row, tags: tuple[int, ...]) -> SearchRow:
+    _, newest_instance_key, *values = row
+    return SearchRow(
+        newest_instance_key, {tag: value for tag, value in zip(tags, values, strict=True) if value is not None}
+    )
 
 
 def _scope_query(scope: Scope) -> str:

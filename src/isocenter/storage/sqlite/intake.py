@@ -10,12 +10,24 @@ from collections.abc import Mapping, Sequence
 
 import apsw
 
-from isocenter.domain.attributes import BY_KEYWORD, SERIES_ATTRIBUTES, STUDY_ATTRIBUTES, IndexedAttribute
+from isocenter.domain.attributes import (
+    BY_KEYWORD,
+    REQUEST_ITEM_TAGS,
+    SERIES_ATTRIBUTES,
+    STUDY_ATTRIBUTES,
+    IndexedAttribute,
+)
 from isocenter.domain.identifiers import InstanceIdentifier, Level
-from isocenter.domain.query import fold_caseless, person_name_words
+from isocenter.domain.query import person_name_words
 from isocenter.ports.index import ChangeAction, NewInstance
 from isocenter.storage.sqlite.columns import Value, values_of
 from isocenter.storage.sqlite.connections import fetch
+from isocenter.storage.sqlite.listings import (
+    refresh_modalities,
+    refresh_sop_classes,
+    write_requests,
+    write_sop_classes,
+)
 from isocenter.storage.sqlite.partition_key import partition_key_of
 from isocenter.storage.sqlite.recollection import (
     Counters,
@@ -62,6 +74,7 @@ class StoreTransaction:
         self._studies: dict[int, StudyEntry] = {}
         self._series: dict[int, SeriesEntry] = {}
         self._deltas: dict[int, PartitionDelta] = {}
+        self._with_stale_sop_classes: set[tuple[int, int]] = set()
 
     def add(self, new: NewInstance) -> int:
         """Take in an instance and return its key."""
@@ -73,9 +86,13 @@ class StoreTransaction:
         _take_values(series, new.attributes, _SERIES_TAGS)
         if series.attributes.get(_MODALITY) != modality:
             study.has_new_modality = True
+        _take_requests(series, new.attributes)
+        if new.sop_class_uid not in study.sop_classes:
+            study.sop_classes.add(new.sop_class_uid)
+            study.has_new_sop_class = True
         self._counters.instance_key += 1
         key = self._counters.instance_key
-        has_original, is_update = self._make_way(series, new)
+        has_original, is_update = self._make_way(study, series, new)
         series.newest_instance_key = study.newest_instance_key = key
         self._count(study, series, new, is_update)
         self._pending.add((series.series_key, identifier.sop_instance_uid))
@@ -115,7 +132,7 @@ class StoreTransaction:
             self._counters.delivery_key += 1
             self._deliveries.append((self._counters.delivery_key, key, destination))
 
-    def _make_way(self, series: SeriesEntry, new: NewInstance) -> tuple[bool, bool]:
+    def _make_way(self, study: StudyEntry, series: SeriesEntry, new: NewInstance) -> tuple[bool, bool]:
         """Put a stored version of the same identity aside; return if an original is kept, and if one was there."""
         sop_instance_uid = new.identifier.sop_instance_uid
         if (series.series_key, sop_instance_uid) in self._pending:
@@ -125,7 +142,9 @@ class StoreTransaction:
         found = fetch(self._connection, self._queries["stored_version"], (series.series_key, sop_instance_uid))
         if not found:
             return False, False
-        key, has_original, *place = found[0]
+        key, has_original, sop_class_uid, *place = found[0]
+        if sop_class_uid != new.sop_class_uid:
+            self._with_stale_sop_classes.add((study.partition_key, study.study_key))
         self._connection.execute(self._queries["cancel_deliveries"], (key,))
         if new.keep_previous and not has_original:
             self._connection.execute(self._queries["make_original"], (key,))
@@ -170,14 +189,15 @@ class StoreTransaction:
         rows = fetch(self._connection, self._queries["study"], (partition_key, study_instance_uid))
         if not rows:
             return None
-        key, own_partition_key, series, instances, newest, *values = rows[0]
-        return StudyEntry(key, own_partition_key, series, instances, newest, _present(STUDY_ATTRIBUTES, values))
+        key, own_partition_key, series, instances, newest, classes, *values = rows[0]
+        attributes = _present(STUDY_ATTRIBUTES, values)
+        return StudyEntry(key, own_partition_key, series, instances, newest, attributes, _set_of(classes))
 
     def _new_study(self, partition_key: int, study_instance_uid: str) -> StudyEntry:
         self._counters.study_key += 1
         self._deltas[partition_key].studies += 1
         key = self._counters.study_key
-        return StudyEntry(key, partition_key, 0, 0, 0, {_STUDY_UID: study_instance_uid}, is_new=True)
+        return StudyEntry(key, partition_key, 0, 0, 0, {_STUDY_UID: study_instance_uid}, set(), is_new=True)
 
     def _load_series(self, study: StudyEntry, series_instance_uid: str) -> SeriesEntry | None:
         if study.is_new:
@@ -205,7 +225,12 @@ class StoreTransaction:
             if study.has_new_modality:
                 refresh_modalities(self._connection, self._queries, study.partition_key, study.study_key)
                 study.has_new_modality = False
+            if study.has_new_sop_class:
+                write_sop_classes(self._connection, self._queries, study)
         self._write_instances()
+        for partition_key, study_key in self._with_stale_sop_classes:
+            classes = refresh_sop_classes(self._connection, self._queries, partition_key, study_key)
+            self._studies[study_key].sop_classes = set(classes)
         self._connection.executemany(self._queries["insert_change"], self._changes)
         for partition_key, delta in self._deltas.items():
             self._connection.execute(
@@ -264,18 +289,21 @@ class StoreTransaction:
             if series.is_changed:
                 values = values_of(Level.SERIES, series.attributes)
                 self._connection.execute(self._queries["update_series"], (*values, series.series_key))
+        if series.has_new_requests:
+            write_requests(self._connection, self._queries, series)
         series.is_new = series.is_changed = False
 
 
-def refresh_modalities(
-    connection: apsw.Connection, queries: Mapping[str, str], partition_key: int, study_key: int
-) -> None:
-    """Show the modalities of a study's series anew, and let the study be found by them."""
-    modalities = [row[0] for row in connection.execute(queries["modalities_of_study"], (study_key,))]
-    connection.execute(queries["store_modalities"], ("\\".join(modalities) or None, study_key))
-    connection.execute(queries["forget_modalities"], (study_key,))
-    rows = [(partition_key, fold_caseless(modality), study_key) for modality in modalities]
-    connection.executemany(queries["insert_modality"], rows)
+def _set_of(values: str | None) -> set[str]:
+    return set(values.split("\\")) if values else set()
+
+
+def _take_requests(series: SeriesEntry, attributes: Mapping[int, str]) -> None:
+    """Let the items of RequestAttributesSequence replace those that were there, all together."""
+    requests = {tag: attributes[tag] for tag in REQUEST_ITEM_TAGS if tag in attributes}
+    if requests and requests != series.requests:
+        series.requests = requests
+        series.has_new_requests = True
 
 
 def _take_values(entry: StudyEntry | SeriesEntry, attributes: Mapping[int, str], tags: tuple[int, ...]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isocenter.storage.matching import Any, Pattern
+from isocenter.domain.forms import Any, Pattern
 
 
 def glob_of(pattern: Pattern) -> str:

@@ -97,6 +97,27 @@ DELETE FROM study_modality WHERE study_key = ?;
 -- Let a study be found by a modality.
 INSERT OR IGNORE INTO study_modality (partition_key, modality_caseless, study_key) VALUES (?, ?, ?);
 
+-- name: sop_classes_of_study
+-- List the SOP classes of a study's instances.
+SELECT DISTINCT i.sop_class_uid FROM series e JOIN instance i ON i.series_key = e.series_key
+WHERE e.study_key = ? AND i.is_original = 0 ORDER BY i.sop_class_uid;
+
+-- name: store_sop_classes
+-- Show the SOP classes of a study.
+UPDATE study SET sop_classes_in_study = ? WHERE study_key = ?;
+
+-- name: forget_sop_classes
+-- Take a study out of the search by SOP class.
+DELETE FROM study_sop_class WHERE study_key = ?;
+
+-- name: insert_sop_class
+-- Let a study be found by an SOP class.
+INSERT OR IGNORE INTO study_sop_class (partition_key, sop_class_uid, study_key) VALUES (?, ?, ?);
+
+-- name: forget_requests
+-- Forget the items of a series' RequestAttributesSequence.
+DELETE FROM series_request WHERE series_key = ?;
+
 -- name: forget_words
 -- Take a study out of the fuzzy search.
 DELETE FROM study_name_word WHERE study_key = ?;
@@ -115,7 +136,7 @@ WHERE partition.partition_name = :partition_name;
 
 -- name: stored_version
 -- Find the current version of an instance within a series.
-SELECT instance_key, has_original, container, offset, length, block_digests FROM instance
+SELECT instance_key, has_original, sop_class_uid, container, offset, length, block_digests FROM instance
 WHERE series_key = ? AND sop_instance_uid = ? AND is_original = 0;
 
 -- name: make_original
@@ -220,6 +241,10 @@ SELECT timestamp FROM change_feed WHERE sequence = ?;
 -- name: latest_timestamp
 -- Read when the last row of the feed was committed.
 SELECT timestamp FROM change_feed ORDER BY sequence DESC LIMIT 1;
+
+-- name: latest_study_key
+-- Read the last number given to a study.
+SELECT study_key FROM counter;
 
 -- name: latest_sequence
 -- Read the highest sequence of the feed.

@@ -56,9 +56,11 @@ class StudyEntry:
     number_of_instances: int
     newest_instance_key: int
     attributes: dict[int, str]
+    sop_classes: set[str]
     is_new: bool = False
     is_changed: bool = False
     has_new_modality: bool = False
+    has_new_sop_class: bool = False
     last_values: tuple[str | None, ...] = ()
 
 
@@ -75,6 +77,9 @@ class SeriesEntry:
     is_new: bool = False
     is_changed: bool = False
     last_values: tuple[str | None, ...] = ()
+    requests: dict[int, str] = field(default_factory=dict)
+    """The items of RequestAttributesSequence, as far as this process has seen them."""
+    has_new_requests: bool = False
 
 
 class Remembered(Generic[Key, Kept]):

@@ -10,7 +10,7 @@ import apsw
 from isocenter.domain.identifiers import Scope
 from isocenter.ports.index import ChangeAction
 from isocenter.storage.sqlite.connections import fetch
-from isocenter.storage.sqlite.intake import refresh_modalities
+from isocenter.storage.sqlite.listings import refresh_modalities, refresh_sop_classes
 from isocenter.storage.sqlite.recollection import Counters
 
 
@@ -126,4 +126,5 @@ class RemovalTransaction:
             return True
         self._connection.execute(self._queries["update_study_counts"], (*counts, study_key))
         refresh_modalities(self._connection, self._queries, partition_key, study_key)
+        refresh_sop_classes(self._connection, self._queries, partition_key, study_key)
         return False

@@ -1,5 +1,5 @@
 -- The whole schema, as all migrations together leave it. Columns of attributes bear the keyword in snake case;
--- beside them stand the forms in which they are compared (isocenter.storage.matching).
+-- beside them stand the forms in which they are compared (isocenter.domain.forms).
 
 CREATE TABLE partition (
     partition_key INTEGER PRIMARY KEY,
@@ -55,11 +55,13 @@ CREATE TABLE study (
     patient_sex TEXT,
     patient_sex_caseless TEXT,
     study_id TEXT,
-    study_id_caseless TEXT
+    study_id_caseless TEXT,
+    sop_classes_in_study TEXT
 ) STRICT;
 CREATE UNIQUE INDEX study_by_uid ON study (partition_key, study_instance_uid);
 CREATE INDEX study_by_key ON study (partition_key);
 CREATE INDEX study_by_patient_id ON study (partition_key, patient_id_caseless);
+CREATE INDEX study_by_patient ON study (partition_key, patient_id, issuer_of_patient_id);
 CREATE INDEX study_by_patient_name ON study (partition_key, patient_name_folded);
 CREATE INDEX study_by_accession_number ON study (partition_key, accession_number_caseless);
 CREATE INDEX study_by_date ON study (partition_key, study_date);
@@ -119,6 +121,32 @@ CREATE TABLE study_modality (
     PRIMARY KEY (partition_key, modality_caseless, study_key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX study_modality_by_study ON study_modality (study_key);
+
+-- Which SOP classes a study has, in the order of a search: newest studies last.
+CREATE TABLE study_sop_class (
+    partition_key INTEGER NOT NULL,
+    sop_class_uid TEXT NOT NULL,
+    study_key INTEGER NOT NULL REFERENCES study ON DELETE CASCADE,
+    PRIMARY KEY (partition_key, sop_class_uid, study_key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX study_sop_class_by_study ON study_sop_class (study_key);
+
+-- The items of RequestAttributesSequence: the requests that a series answers.
+CREATE TABLE series_request (
+    series_key INTEGER NOT NULL REFERENCES series ON DELETE CASCADE,
+    item_number INTEGER NOT NULL,
+    partition_key INTEGER NOT NULL,
+    accession_number TEXT,
+    accession_number_caseless TEXT,
+    scheduled_procedure_step_id TEXT,
+    scheduled_procedure_step_id_caseless TEXT,
+    requested_procedure_id TEXT,
+    requested_procedure_id_caseless TEXT,
+    PRIMARY KEY (series_key, item_number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX series_request_by_accession_number ON series_request (partition_key, accession_number_caseless);
+CREATE INDEX series_request_by_step ON series_request (partition_key, scheduled_procedure_step_id_caseless);
+CREATE INDEX series_request_by_procedure ON series_request (partition_key, requested_procedure_id_caseless);
 
 -- Current versions and kept originals. What is large stands last, so that reading the rest does not touch it.
 CREATE TABLE instance (
@@ -336,4 +364,11 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('study_modality', 'study_modality_by_study', '1200000 1'),
     ('instance', 'instance_by_series', '300000000 100 1 1'),
     ('instance', 'instance_by_uid', '300000000 300000000 1'),
-    ('instance', 'instance_by_key', '300000000 300000000');
+    ('instance', 'instance_by_key', '300000000 300000000'),
+    ('study', 'study_by_patient', '1000000 1000000 4 4'),
+    ('study_sop_class', 'study_sop_class', '1500000 1500000 120000 1'),
+    ('study_sop_class', 'study_sop_class_by_study', '1500000 2'),
+    ('series_request', 'series_request', '3000000 1 1'),
+    ('series_request', 'series_request_by_accession_number', '3000000 3000000 4'),
+    ('series_request', 'series_request_by_step', '3000000 3000000 4'),
+    ('series_request', 'series_request_by_procedure', '3000000 3000000 4');

@@ -1,61 +1,58 @@
 """The one builder of search statements: a query becomes one statement and its bindings.
 
 A statement finds the keys of one page first, from indexes where it can, and reads the columns of that page only.
-Every condition on a kept form can use an index; comparison by every character is the condition on the kept form, which
-it implies, and the comparison itself.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 from isocenter.domain.attributes import (
+    AVAILABLE_TRANSFER_SYNTAX_UID,
     BY_KEYWORD,
     INDEXED_ATTRIBUTES,
     MODALITIES_IN_STUDY,
     NUMBER_OF_SERIES_RELATED_INSTANCES,
     NUMBER_OF_STUDY_RELATED_INSTANCES,
     NUMBER_OF_STUDY_RELATED_SERIES,
-    IndexedAttribute,
+    PATIENT_TAGS,
+    REQUEST_BY_TAG,
+    SOP_CLASSES_IN_STUDY,
 )
-from isocenter.domain.errors import InvalidRequest
+from isocenter.domain.forms import Form, to_form
 from isocenter.domain.identifiers import Level
-from isocenter.domain.query import Between, Comparison, Match, OneOf, Query, Wildcard, WordPrefixes
-from isocenter.storage.matching import (
-    Form,
-    Pattern,
-    folded_words,
-    form_of,
-    is_universal,
-    matched_attribute,
-    parse_pattern,
-    require_searchable,
-    to_form,
-    wildcard_form_of,
-)
-from isocenter.storage.sqlite.columns import ALIASES, TABLES, WORDS_SUFFIX, kept_form
-from isocenter.storage.sqlite.patterns import behind, glob_of
+from isocenter.domain.indexed import matched_attribute, matched_level, require_searchable
+from isocenter.domain.query import Comparison, Cursor, Empty, InItem, Match, OneOf, Query
+from isocenter.storage.sqlite.columns import TABLES
+from isocenter.storage.sqlite.conditions import PARTITION, BoundValues, Conditions, condition
+from isocenter.storage.sqlite.patients import IS_LATEST, LATEST_OF, SAME_PATIENT, newest_bound, patient_counts
 
-VALUES_MAX = 10_000
-"""A list of UIDs in one match; SQLite takes 32,766 bindings in a statement."""
+_ALIASES = {Level.STUDY: "s", Level.SERIES: "e", Level.INSTANCE: "i"}
+_BELOW = {Level.STUDY: "bs", Level.SERIES: "be", Level.INSTANCE: "bi"}
+"""What the tables are called in a condition on what is below a row."""
+_MODALITY, _SOP_CLASS = BY_KEYWORD["Modality"], BY_KEYWORD["SOPClassUID"]
+_UIDS = frozenset(BY_KEYWORD[keyword].tag for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"))
 
-_PARTITION = "(SELECT partition_key FROM partition WHERE partition_name = :partition_name)"
-_MODALITY = BY_KEYWORD["Modality"]
 _COMPUTED = {
     Level.STUDY: (
         (MODALITIES_IN_STUDY, "s.modalities_in_study"),
+        (SOP_CLASSES_IN_STUDY, "s.sop_classes_in_study"),
         (NUMBER_OF_STUDY_RELATED_SERIES, "CAST(s.number_of_series AS TEXT)"),
         (NUMBER_OF_STUDY_RELATED_INSTANCES, "CAST(s.number_of_instances AS TEXT)"),
     ),
     Level.SERIES: ((NUMBER_OF_SERIES_RELATED_INSTANCES, "CAST(e.number_of_instances AS TEXT)"),),
-    Level.INSTANCE: (),
+    Level.INSTANCE: ((AVAILABLE_TRANSFER_SYNTAX_UID, "i.transfer_syntax_uid"),),
 }
 _NEWEST = {
+    Level.PATIENT: "s.newest_instance_key",
     Level.STUDY: "s.newest_instance_key",
     Level.SERIES: "e.newest_instance_key",
     Level.INSTANCE: "i.instance_key",
 }
 _JOINED = {
+    Level.PATIENT: "CROSS JOIN study s ON s.study_key = page.key",
     Level.STUDY: "CROSS JOIN study s ON s.study_key = page.key",
     Level.SERIES: "CROSS JOIN series e ON e.series_key = page.key CROSS JOIN study s ON s.study_key = e.study_key",
     Level.INSTANCE: (
@@ -66,14 +63,14 @@ _JOINED = {
 
 
 def _answer_columns(level: Level) -> tuple[tuple[int, str], ...]:
-    kept = [(one.tag, f"{ALIASES[one.level]}.{one.column}") for one in INDEXED_ATTRIBUTES if one.level <= level]
-    computed = [pair for table in (Level.STUDY, Level.SERIES) if table <= level for pair in _COMPUTED[table]]
+    if level is Level.PATIENT:
+        return tuple((one.tag, f"s.{one.column}") for one in INDEXED_ATTRIBUTES if one.tag in PATIENT_TAGS)
+    kept = [(one.tag, f"{_ALIASES[one.level]}.{one.column}") for one in INDEXED_ATTRIBUTES if one.level <= level]
+    computed = [pair for table, pairs in _COMPUTED.items() if table <= level for pair in pairs]
     return tuple(kept + computed)
 
 
-_ANSWERS = {level: _answer_columns(level) for level in TABLES}
-
-Bindings = dict[str, str | int]
+_ANSWERS = {level: _answer_columns(level) for level in Level}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,58 +78,66 @@ class Statement:
     """A statement with its bindings; its rows are key, newest instance key, then the values of `tags`."""
 
     text: str
-    bindings: Bindings
+    bindings: BoundValues
     tags: tuple[int, ...] = ()
 
 
-@dataclass(slots=True)
-class _Conditions:
-    """The conditions of one query while they are collected."""
-
-    level: Level
-    bindings: Bindings = field(default_factory=dict)
-    texts: list[str] = field(default_factory=list)
-    levels: set[Level] = field(default_factory=set)
-    has_modality_join: bool = False
-
-    def bind(self, value: str) -> str:
-        name = f"v{len(self.bindings)}"
-        self.bindings[name] = value
-        return f":{name}"
-
-    def bind_all(self, values: list[str]) -> str:
-        return ", ".join([self.bind(value) for value in values])
-
-
-def page_statement(query: Query) -> Statement:
-    """Return the statement for the rows of a query."""
-    keys = _keys(query)
-    tags, columns = zip(*_ANSWERS[query.level], strict=True)
+def page_statement(query: Query, cursor: Cursor | None = None) -> Statement:
+    """Return the statement for the rows of a query, or for those of a listing from a cursor on."""
+    keys = _keys(query, cursor)
+    answers = list(_ANSWERS[query.level])
+    if query.level is Level.PATIENT or query.with_patient_counts:
+        is_bound = query.level is Level.PATIENT and cursor is not None
+        answers += patient_counts(newest_bound("c", is_bound=is_bound))
+    tags, columns = zip(*answers, strict=True)
     text = (
         f"WITH page (key) AS ({keys.text} ORDER BY 1 DESC LIMIT :limit OFFSET :offset) "
         f"SELECT page.key, {_NEWEST[query.level]}, {', '.join(columns)} FROM page {_JOINED[query.level]}"
     )
-    bindings = keys.bindings | {"limit": max(0, query.limit), "offset": max(0, query.offset)}
-    return Statement(text, bindings, tags)
+    offset = 0 if cursor is not None else max(0, query.offset)
+    return Statement(text, keys.bindings | {"limit": max(0, query.limit), "offset": offset}, tags)
 
 
 def count_statement(query: Query) -> Statement:
     """Return the statement that counts the rows of a query."""
-    keys = _keys(query)
+    keys = _keys(query, None)
     return Statement(f"SELECT count(*) FROM ({keys.text})", keys.bindings)
 
 
-def _keys(query: Query) -> Statement:
+@dataclass(slots=True)
+class _Search:
+    """The conditions of one query while they are collected."""
+
+    level: Level
+    conditions: Conditions
+    newest_bound: str = ""
+    driver: str = ""
+    """The table `m` that lists studies by a value, in the order of studies."""
+
+    @property
+    def table_level(self) -> Level:
+        """Return the level whose table has the rows; patients are found by studies."""
+        return max(self.level, Level.STUDY)
+
+
+def _keys(query: Query, cursor: Cursor | None) -> Statement:
     require_searchable(query)
-    conditions = _Conditions(query.level)
-    conditions.bindings["partition_name"] = query.partition_name
-    _scope(conditions, query)
+    bound: BoundValues = {"partition_name": query.partition_name}
+    search = _Search(query.level, Conditions(bound, _ALIASES))
+    _scope(search, query)
+    if cursor is not None:
+        _after(search, cursor)
     for match in query.matches:
-        _add(conditions, match)
-    return Statement(_key_select(conditions), conditions.bindings)
+        if matched_level(match) <= query.level:
+            _add(search, match)
+    lower = [match for match in query.matches if matched_level(match) > query.level]
+    if lower:
+        _add_below(search, lower)
+    return Statement(_key_select(search), bound)
 
 
-def _scope(conditions: _Conditions, query: Query) -> None:
+def _scope(search: _Search, query: Query) -> None:
+    conditions = search.conditions
     if query.study_instance_uid is not None:
         conditions.levels.add(Level.STUDY)
         conditions.texts.append(f"s.study_instance_uid = {conditions.bind(query.study_instance_uid)}")
@@ -141,156 +146,135 @@ def _scope(conditions: _Conditions, query: Query) -> None:
         conditions.texts.append(f"e.series_instance_uid = {conditions.bind(query.series_instance_uid)}")
 
 
-def _key_select(conditions: _Conditions) -> str:
-    level = conditions.level
-    if conditions.has_modality_join:
+def _after(search: _Search, cursor: Cursor) -> None:
+    conditions = search.conditions
+    conditions.bound["below"] = cursor.below
+    conditions.texts.append(f"{_ALIASES[search.table_level]}.{TABLES[search.table_level]}_key < :below")
+    if search.level is Level.PATIENT:
+        conditions.bound["newest"] = cursor.newest
+        search.newest_bound = newest_bound("n", is_bound=True)
+        conditions.texts.append("s.study_key <= :newest")
+
+
+def _key_select(search: _Search) -> str:
+    conditions = search.conditions
+    if search.driver:
         conditions.levels.add(Level.STUDY)
-    tables = sorted({*conditions.levels, level})
-    if tables == [Level.STUDY, Level.INSTANCE]:
-        tables.insert(1, Level.SERIES)  # instances are found by their series
-    source = _source(tables, conditions)
-    alias = "m" if conditions.has_modality_join and level is Level.STUDY else ALIASES[level]
-    where = [*(f"{ALIASES[table]}.partition_key = {_PARTITION}" for table in tables), *conditions.texts]
-    if level is Level.INSTANCE:
+    table = search.table_level
+    source = _source(_chain({*conditions.levels, table}), _ALIASES)
+    alias = _ALIASES[table]
+    if search.driver:
+        source = f"{search.driver} m JOIN {source}"
+        alias = "m" if table is Level.STUDY else alias
+    tables = sorted({*conditions.levels, table})
+    where = [*(f"{_ALIASES[one]}.partition_key = {PARTITION}" for one in tables), *conditions.texts]
+    if table is Level.INSTANCE:
         where.append("i.is_original = 0")
-    return f"SELECT {alias}.{TABLES[level]}_key FROM {source} WHERE {' AND '.join(where)}"
+    if search.level is Level.PATIENT:
+        where.append(IS_LATEST.format(bound=search.newest_bound))
+    return f"SELECT {alias}.{TABLES[table]}_key FROM {source} WHERE {' AND '.join(where)}"
 
 
-def _source(tables: list[Level], conditions: _Conditions) -> str:
-    joined: list[str] = []
-    for table in tables:
-        name = f"{TABLES[table]} {ALIASES[table]}"
-        joined.append(f"{name} ON {_link(tables, table)}" if joined else name)
-    source = " JOIN ".join(joined)
-    if conditions.has_modality_join:
-        source = f"study_modality m JOIN {source}"
-    return source
+def _chain(tables: set[Level]) -> list[Level]:
+    """Return tables from the highest to the lowest; instances are found by their series."""
+    return [level for level in TABLES if min(tables) <= level <= max(tables)]
 
 
-def _link(tables: list[Level], table: Level) -> str:
-    above = tables[tables.index(table) - 1]
-    return f"{ALIASES[table]}.{TABLES[above]}_key = {ALIASES[above]}.{TABLES[above]}_key"
+def _source(tables: Sequence[Level], aliases: dict[Level, str]) -> str:
+    joined = [f"{TABLES[tables[0]]} {aliases[tables[0]]}"]
+    for above, table in pairwise(tables):
+        key = f"{TABLES[above]}_key"
+        joined.append(f"{TABLES[table]} {aliases[table]} ON {aliases[table]}.{key} = {aliases[above]}.{key}")
+    return " JOIN ".join(joined)
 
 
-def _add(conditions: _Conditions, match: Match) -> None:
-    attribute = matched_attribute(match, conditions.level)
-    if attribute.tag == MODALITIES_IN_STUDY:
-        _add_modalities(conditions, match)
+def _add(search: _Search, match: Match) -> None:
+    if _is_single_value(match) and match.tag in (MODALITIES_IN_STUDY, SOP_CLASSES_IN_STUDY) and not search.driver:
+        _add_driver(search, match)
         return
-    text = _condition(conditions, match, attribute, ALIASES[attribute.level])
+    text = _text_of(search.conditions, match)
     if text:
-        conditions.levels.add(attribute.level)
-        conditions.texts.append(text)
+        search.conditions.texts.append(text)
 
 
-def _add_modalities(conditions: _Conditions, match: Match) -> None:
-    """Ask for a series of that modality, in the order of studies where one value is asked for."""
-    text = _condition(conditions, match, _MODALITY, "x")
-    if not text:
+def _is_single_value(match: Match) -> bool:
+    return isinstance(match, OneOf) and len(match.values) == 1
+
+
+def _add_driver(search: _Search, match: Match) -> None:
+    """Walk the studies that have a modality or an SOP class in the order in which they are answered."""
+    assert isinstance(match, OneOf)
+    conditions = search.conditions
+    is_modality = match.tag == MODALITIES_IN_STUDY
+    search.driver = "study_modality" if is_modality else "study_sop_class"
+    column, form = ("modality_caseless", Form.CASELESS) if is_modality else ("sop_class_uid", Form.RAW)
+    value = conditions.bind(to_form(form, match.values[0]))
+    conditions.texts.append(f"m.partition_key = {PARTITION} AND m.{column} = {value} AND m.study_key = s.study_key")
+    if is_modality and match.comparison is not Comparison.CASELESS:
+        conditions.texts.append(_text_of(conditions, match))
+
+
+def _text_of(conditions: Conditions, match: Match) -> str:
+    """Return the condition that a match means among the tables of some conditions."""
+    if isinstance(match, InItem):
+        return _in_request(conditions, match)
+    if match.tag in (MODALITIES_IN_STUDY, SOP_CLASSES_IN_STUDY):
+        return _in_study(conditions, match)
+    attribute = matched_attribute(match.tag)
+    return condition(conditions, match, attribute, conditions.alias_of(attribute))
+
+
+def _in_study(conditions: Conditions, match: Match) -> str:
+    """Ask for a series of that modality, or an instance of that class."""
+    study = conditions.aliases[Level.STUDY]
+    is_modality = match.tag == MODALITIES_IN_STUDY
+    if isinstance(match, Empty):
+        text = f"{study}.{'modalities_in_study' if is_modality else 'sop_classes_in_study'} IS NULL"
+    else:
+        table, attribute = ("series", _MODALITY) if is_modality else ("study_sop_class", _SOP_CLASS)
+        text = condition(conditions, match, attribute, "x")
+        text = text and f"EXISTS (SELECT 1 FROM {table} x WHERE x.study_key = {study}.study_key AND {text})"
+    if text:
+        conditions.levels.add(Level.STUDY)
+    return text
+
+
+def _in_request(conditions: Conditions, match: InItem) -> str:
+    texts = [condition(conditions, one, REQUEST_BY_TAG[one.tag], "r") for one in match.matches]
+    conditions.levels.add(Level.SERIES)
+    where = " AND ".join([f"r.partition_key = {PARTITION}", *(text for text in texts if text)])
+    series = conditions.aliases[Level.SERIES]
+    return f"{series}.series_key IN (SELECT r.series_key FROM series_request r WHERE {where})"
+
+
+def _add_below(search: _Search, matches: list[Match]) -> None:
+    """Ask for something below a row that fits all matches."""
+    upper = search.conditions
+    nested = Conditions(upper.bound, _BELOW)
+    nested.texts += [text for match in matches if (text := _text_of(nested, match))]
+    if not nested.levels:
         return
-    conditions.levels.add(Level.STUDY)
-    is_single = isinstance(match, OneOf) and len(match.values) == 1
-    if is_single and not conditions.has_modality_join:
-        conditions.has_modality_join = True
-        caseless = conditions.bind(to_form(Form.CASELESS, match.values[0])) if isinstance(match, OneOf) else ""
-        conditions.texts.append(
-            f"m.partition_key = {_PARTITION} AND m.modality_caseless = {caseless} AND m.study_key = s.study_key"
-        )
-        if isinstance(match, OneOf) and match.comparison is Comparison.CASELESS:
-            return
-    conditions.texts.append(f"EXISTS (SELECT 1 FROM series x WHERE x.study_key = s.study_key AND {text})")
+    level = search.table_level
+    first = Level.STUDY if search.level is Level.PATIENT else Level(level + 1)
+    tables = _chain({first, *nested.levels})
+    where = [f"{_BELOW[one]}.partition_key = {PARTITION}" for one in sorted(nested.levels)] + nested.texts
+    if Level.INSTANCE in tables:
+        where.append("bi.is_original = 0")
+    source = _source(tables, _BELOW)
+    upper.levels.add(level)
+    upper.texts.append(_below_text(search, first, source, where, is_selective=any(map(_is_selective, matches))))
 
 
-def _condition(conditions: _Conditions, match: Match, attribute: IndexedAttribute, alias: str) -> str:
-    match match:
-        case OneOf(_, values, comparison):
-            return _one_of(conditions, attribute, alias, values, form_of(attribute.vr, comparison))
-        case Wildcard(_, pattern, comparison):
-            form = wildcard_form_of(attribute.vr, comparison)
-            return _wildcard(conditions, attribute, alias, parse_pattern(pattern, form), form)
-        case Between(_, lowest, highest):
-            return _between(conditions, attribute, alias, lowest, highest)
-        case WordPrefixes():
-            return _word_prefixes(conditions, attribute, alias, folded_words(match))
+def _is_selective(match: Match) -> bool:
+    return isinstance(match, InItem) or (isinstance(match, OneOf) and match.tag in _UIDS)
 
 
-def _column(attribute: IndexedAttribute, alias: str, form: Form) -> str:
-    """Return where a form of an attribute is found: in a column, or computed from one where none is kept."""
-    raw = f"{alias}.{attribute.column}"
-    if form is Form.RAW or (form is Form.INTEGER and attribute.vr == "US"):
-        return raw
-    if form is kept_form(attribute):
-        return f"{raw}_{form.value}"
-    return f"to_form('{form.value}', {raw})"
-
-
-def _indexed_form(attribute: IndexedAttribute, form: Form) -> Form:
-    """Return the kept form that equality in another form implies; the form itself where there is none."""
-    kept = kept_form(attribute)
-    return kept if form is Form.RAW and kept in (Form.CASELESS, Form.FOLDED) else form
-
-
-def _one_of(
-    conditions: _Conditions, attribute: IndexedAttribute, alias: str, values: tuple[str, ...], form: Form
-) -> str:
-    if len(values) > VALUES_MAX:
-        raise InvalidRequest("The list of values is too long.")
-    if not values:
-        return "0"
-    forms = dict.fromkeys((_indexed_form(attribute, form), form))
-    return " AND ".join([_equals(conditions, _column(attribute, alias, one), values, one) for one in forms])
-
-
-def _equals(conditions: _Conditions, column: str, values: tuple[str, ...], form: Form) -> str:
-    wanted = list(dict.fromkeys(to_form(form, value) for value in values))
-    bound = conditions.bind_all(wanted)
-    return f"{column} = {bound}" if len(wanted) == 1 else f"{column} IN ({bound})"
-
-
-def _wildcard(conditions: _Conditions, attribute: IndexedAttribute, alias: str, pattern: Pattern, form: Form) -> str:
-    if is_universal(pattern):
-        return ""
-    if not pattern:
-        return "0"
-    column = _column(attribute, alias, form)
-    texts: list[str] = []
-    if isinstance(pattern[0], str):
-        indexed = _indexed_form(attribute, form)
-        prefix = to_form(indexed, pattern[0]) if indexed is not form else pattern[0]
-        texts.append(_prefix_range(conditions, _column(attribute, alias, indexed), prefix))
-    texts.append(f"{column} GLOB {conditions.bind(glob_of(pattern))}")
-    return " AND ".join(text for text in texts if text)
-
-
-def _prefix_range(conditions: _Conditions, column: str, prefix: str) -> str:
-    if not prefix:
-        return ""
-    lowest = f"{column} >= {conditions.bind(prefix)}"
-    highest = behind(prefix)
-    return f"{lowest} AND {column} < {conditions.bind(highest)}" if highest else lowest
-
-
-def _between(
-    conditions: _Conditions, attribute: IndexedAttribute, alias: str, lowest: str | None, highest: str | None
-) -> str:
-    form = form_of(attribute.vr, Comparison.EXACT)
-    column = _column(attribute, alias, form)
-    ends = [
-        f"{column} {sign} {conditions.bind(to_form(form, end))}"
-        for sign, end in ((">=", lowest), ("<=", highest))
-        if end is not None
-    ]
-    return " AND ".join(ends) or f"{column} IS NOT NULL"
-
-
-def _word_prefixes(conditions: _Conditions, attribute: IndexedAttribute, alias: str, words: tuple[str, ...]) -> str:
-    if not words:
-        return "0"
-    found = (
-        f"{alias}.study_key IN (SELECT w.study_key FROM study_name_word w WHERE w.partition_key = {_PARTITION} "
-        f"AND w.attribute = '{attribute.column}' AND {_prefix_range(conditions, 'w.word', words[0])})"
-    )
-    if len(words) == 1:
-        return found
-    phrase = conditions.bind(" ".join(words))
-    return f"{found} AND fits_words({alias}.{attribute.column}_{WORDS_SUFFIX}, {phrase})"
+def _below_text(search: _Search, first: Level, source: str, where: list[str], *, is_selective: bool) -> str:
+    """Begin with what is below where that names a few, else with the rows."""
+    own = f"{_ALIASES[search.table_level]}.{TABLES[search.table_level]}_key"
+    is_patient = search.level is Level.PATIENT
+    if is_selective:
+        found = LATEST_OF.format(bound=search.newest_bound) if is_patient else f"{_BELOW[first]}.{own[2:]}"
+        return f"{own} IN (SELECT {found} FROM {source} WHERE {' AND '.join(where)})"
+    link = SAME_PATIENT.format(other="bs") if is_patient else f"{_BELOW[first]}.{own[2:]} = {own}"
+    return f"EXISTS (SELECT 1 FROM {source} WHERE {' AND '.join([link, *where])})"

@@ -12,6 +12,8 @@ from isocenter.storage.sqlite.columns import (
     COLUMNS,
     INSTANCE_FIXED,
     INSTANCE_PLACE,
+    REQUEST_COLUMNS,
+    REQUEST_FIXED,
     SERIES_FIXED,
     STUDY_FIXED,
 )
@@ -43,10 +45,11 @@ def _attribute_statements() -> dict[str, str]:
         "insert_study": _insert("study", [*STUDY_FIXED, *study]),
         "insert_series": _insert("series", [*SERIES_FIXED, *series]),
         "insert_instance": _insert("instance", [*INSTANCE_FIXED, *instance, *INSTANCE_PLACE]),
+        "insert_request": _insert("series_request", [*REQUEST_FIXED, *(column.name for column in REQUEST_COLUMNS)]),
         "update_study": _update("study", study),
         "update_series": _update("series", series),
         "study": (
-            f"SELECT {', '.join(STUDY_FIXED)}, {_raw(Level.STUDY)} FROM study "
+            f"SELECT {', '.join(STUDY_FIXED)}, sop_classes_in_study, {_raw(Level.STUDY)} FROM study "
             "WHERE partition_key = ? AND study_instance_uid = ?"
         ),
         "series": (

@@ -9,17 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from isocenter.domain.errors import InvalidRequest
+from isocenter.domain.fitting import folded_words
+from isocenter.domain.forms import Form, form_of, is_universal, parse_pattern, to_form, wildcard_form_of
 from isocenter.domain.query import Between, Comparison, OneOf, Wildcard, WordPrefixes
 from isocenter.domain.workitem_search import SearchableAttribute, WorkitemMatch, WorkitemQuery
-from isocenter.storage.matching import (
-    Form,
-    folded_words,
-    form_of,
-    is_universal,
-    parse_pattern,
-    to_form,
-    wildcard_form_of,
-)
 from isocenter.storage.sqlite.patterns import behind, glob_of
 
 WORDS = " words"

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import apsw
 
+from isocenter.domain.forms import to_form
 from isocenter.domain.query import person_name_words
 from isocenter.domain.workitem import Workitem, WorkitemState
 from isocenter.domain.workitem_search import SearchableAttribute, SearchableText, WorkitemQuery
-from isocenter.storage.matching import to_form
 from isocenter.storage.sqlite.connections import ReaderPool, Row, fetch
 from isocenter.storage.sqlite.partition_key import partition_key_of
 from isocenter.storage.sqlite.workitem_search import WORDS, kept_form, name_of, page_statement

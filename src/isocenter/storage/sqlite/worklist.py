@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import apsw
 import orjson
 
-from isocenter.domain.matching import is_date
+from isocenter.domain.forms import Form, form_of, parse_pattern, to_form
+from isocenter.domain.moments import is_date
 from isocenter.domain.query import Between, Comparison, OneOf, Wildcard
 from isocenter.domain.values import Values, items, texts
 from isocenter.domain.worklist import (
@@ -33,7 +34,6 @@ from isocenter.domain.worklist import (
     references_of,
     start_of,
 )
-from isocenter.storage.matching import Form, form_of, parse_pattern, to_form
 from isocenter.storage.sqlite.connections import ReaderPool, Row, fetch
 from isocenter.storage.sqlite.writer import IndexWriter
 from isocenter.storage.worklist_matching import fitting_steps, kept_text, split_keys

@@ -7,7 +7,7 @@ from isocenter.dicomweb.codec.qido import SearchRequest, parse_search
 from isocenter.domain.attributes import INDEXED_ATTRIBUTES, IndexedAttribute
 from isocenter.domain.errors import InvalidRequest
 from isocenter.domain.identifiers import Level
-from isocenter.domain.query import Between, Comparison, OneOf, Wildcard
+from isocenter.domain.query import Between, Comparison, Empty, InItem, Match, OneOf, PersonName, Wildcard
 
 VALUES = {"DA": "20200101", "TM": "10", "UI": "1.2", "IS": "1", "US": "1"}
 BELOW_PATIENT = (Level.STUDY, Level.SERIES, Level.INSTANCE)
@@ -45,7 +45,7 @@ def test_the_filter_of_a_viewer_is_understood() -> None:
         "&fuzzymatching=true"
     ).query.matches
     assert matches == (
-        Wildcard(0x00100010, "*x*", Comparison.FOLDED),
+        PersonName(0x00100010, ("*x*",)),
         Wildcard(0x00100020, "*x*", Comparison.EXACT),
         Wildcard(0x00081030, "*x*", Comparison.CASELESS),
         OneOf(0x00080061, ("CT", "MR"), Comparison.CASELESS),
@@ -73,11 +73,15 @@ def test_a_key_that_the_route_has_settled_is_one_more_condition() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "PatientAge",
-        "00101010",
         "00091001",
         "NumberOfStudyRelatedInstances",
-        "RequestAttributesSequence.StudyInstanceUID",
+        "SOPInstanceUID",
+        "PixelData",
+        "TransferSyntaxUID",
+        "RequestAttributesSequence",
+        "RequestAttributesSequence.RequestedProcedureCodeSequence",
+        "PatientID.RequestedProcedureID",
+        "SpecificCharacterSet",
     ],
 )
 def test_an_attribute_that_is_not_matched_on_is_passed_over_with_a_warning(name: str) -> None:
@@ -92,9 +96,66 @@ def test_a_name_that_is_no_attribute_is_refused(name: str) -> None:
         search(f"{name}=1")
 
 
-@pytest.mark.parametrize("name", ["accept", "charset", "emptyvaluematching"])
+@pytest.mark.parametrize("name", ["accept", "charset", "token"])
 def test_parameters_of_the_standard_that_are_no_attributes_are_let_pass(name: str) -> None:
     assert search(f"{name}=x") == search("")
+
+
+@pytest.mark.parametrize(
+    ("query_string", "match"),
+    [
+        ("InstitutionName=x", OneOf(0x00080080, ("x",))),
+        ("00080080=x*", Wildcard(0x00080080, "x*")),
+        ("PatientWeight=75.0", OneOf(0x00101030, ("75.0",))),
+        ("OtherPatientNames=a%5Cb", PersonName(0x00101001, ("a\\b",))),
+        ("RequestAttributesSequence.RequestedProcedureID=RP1", InItem(0x00400275, (OneOf(0x00401001, ("RP1",)),))),
+        ("00400275.00401001=RP1", InItem(0x00400275, (OneOf(0x00401001, ("RP1",)),))),
+        (
+            "RequestAttributesSequence.RequestedProcedureCodeSequence.CodeValue=x",
+            InItem(0x00400275, (InItem(0x00321064, (OneOf(0x00080100, ("x",)),)),)),
+        ),
+    ],
+)
+def test_what_the_index_does_not_keep_is_matched_as_well(query_string: str, match: Match) -> None:
+    asked = search(query_string, Level.SERIES)
+    assert asked.query.matches == (match,)
+    assert asked.matched_tags == (match.tag,)
+    assert asked.warnings == ()
+
+
+def test_paths_into_one_sequence_mean_one_item() -> None:
+    asked = search(
+        "00400275.00400009=S&PatientID=1&RequestAttributesSequence.RequestedProcedureID=R&00400275.00080050=",
+        Level.SERIES,
+    )
+    assert asked.query.matches == (
+        OneOf(0x00100020, ("1",)),
+        InItem(0x00400275, (OneOf(0x00400009, ("S",)), OneOf(0x00401001, ("R",)))),
+    )
+    assert asked.matched_tags == (0x00100020, 0x00400275)
+
+
+def test_a_universal_key_in_a_sequence_asks_for_nothing_but_the_sequence() -> None:
+    asked = search("RequestAttributesSequence.RequestedProcedureID=*", Level.SERIES)
+    assert (asked.query.matches, asked.matched_tags) == ((), (0x00400275,))
+
+
+def test_empty_values_are_asked_for_by_two_quotation_marks() -> None:
+    assert search("AccessionNumber=%22%22&emptyvaluematching=true").query.matches == (Empty(0x00080050),)
+    assert search("AccessionNumber=%22%22").query.matches == (OneOf(0x00080050, ('""',)),)
+
+
+def test_several_values_are_all_meant_where_the_client_says_so() -> None:
+    both = tuple(OneOf(0x00080061, (one,), Comparison.CASELESS) for one in ("CT", "PT"))
+    assert search("ModalitiesInStudy=CT,PT&multiplevaluematching=true").query.matches == both
+    assert len(search("ModalitiesInStudy=CT,PT").query.matches) == 1
+
+
+@pytest.mark.parametrize("name", ["EmptyValueMatching", "MultipleValueMatching"])
+def test_a_switch_is_true_or_false(name: str) -> None:
+    assert search(f"{name}=false") == search("")
+    with pytest.raises(InvalidRequest, match=name):
+        search(f"{name}=x")
 
 
 def test_a_text_attribute_named_twice_is_refused() -> None:

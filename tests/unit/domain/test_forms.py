@@ -2,18 +2,21 @@ from __future__ import annotations
 
 import pytest
 
-from isocenter.domain.query import Comparison
-from isocenter.storage.matching import (
+from isocenter.domain.errors import InvalidRequest
+from isocenter.domain.forms import (
+    PATTERN_LENGTH_MAX,
     Any,
     Form,
-    fits_words,
+    fits_pattern,
     form_of,
     integer_of,
     is_universal,
+    padded_time,
     parse_pattern,
     to_form,
     wildcard_form_of,
 )
+from isocenter.domain.query import Comparison
 
 
 @pytest.mark.parametrize(
@@ -33,6 +36,13 @@ from isocenter.storage.matching import (
         (Form.INTEGER, "-0", "0"),
         (Form.INTEGER, "3.0", "3.0"),
         (Form.INTEGER, "9" * 13, "9" * 13),
+        (Form.DECIMAL, " 1.50", "1.5"),
+        (Form.DECIMAL, "1E2", "1E+2"),
+        (Form.DECIMAL, "100", "1E+2"),
+        (Form.DECIMAL, "-0.0", "0"),
+        (Form.DECIMAL, "NaN", "NaN"),
+        (Form.DECIMAL, "one", "one"),
+        (Form.DECIMAL, "1" * 40, "1" * 40),
     ],
 )
 def test_a_form_is_what_is_compared(form: Form, text: str, expected: str) -> None:
@@ -47,6 +57,8 @@ def test_a_form_is_what_is_compared(form: Form, text: str, expected: str) -> Non
         ("TM", Form.TIME, Form.RAW),
         ("IS", Form.INTEGER, Form.RAW),
         ("US", Form.INTEGER, Form.RAW),
+        ("DS", Form.DECIMAL, Form.RAW),
+        ("FD", Form.DECIMAL, Form.RAW),
         ("LO", Form.CASELESS, Form.CASELESS),
         ("PN", Form.CASELESS, Form.CASELESS),
     ],
@@ -70,18 +82,40 @@ def test_only_stars_ask_for_anything(pattern: str, expected: bool) -> None:
     assert is_universal(parse_pattern(pattern, Form.RAW)) is expected
 
 
+def test_a_pattern_has_a_limit() -> None:
+    with pytest.raises(InvalidRequest):
+        parse_pattern("x" * (PATTERN_LENGTH_MAX + 1), Form.RAW)
+
+
 @pytest.mark.parametrize(
-    ("words", "wanted", "expected"),
+    ("pattern", "text", "expected"),
     [
-        ("john doe", ("jo", "do"), True),
-        ("john doe", ("do",), True),
-        ("john doe", ("do", "jo"), False),
-        ("john a doe", ("jo", "do"), False),
-        ("john", ("jo", "do"), False),
+        ("abc", "abc", True),
+        ("abc", "abcd", False),
+        ("", "", True),
+        ("", "a", False),
+        ("a*", "a", True),
+        ("a*", "ba", False),
+        ("*c", "abc", True),
+        ("*b*", "abc", True),
+        ("a?c", "abc", True),
+        ("a?c", "ac", False),
+        ("?", "", False),
+        ("*a*a*", "aa", True),
+        ("*a*a*", "a", False),
+        ("*ab*ab", "abab", True),
+        ("*ab*ab", "ab", False),
     ],
 )
-def test_words_are_prefixes_in_order_and_adjacent(words: str, wanted: tuple[str, ...], expected: bool) -> None:
-    assert fits_words(words, wanted) is expected
+def test_text_fits_a_pattern_from_end_to_end(pattern: str, text: str, expected: bool) -> None:
+    assert fits_pattern(parse_pattern(pattern, Form.RAW), text) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("10", "100000.000000"), ("103000.5", "103000.500000"), ("noon", None), ("", None)]
+)
+def test_a_time_is_padded_where_it_is_one(text: str, expected: str | None) -> None:
+    assert padded_time(text) == expected
 
 
 @pytest.mark.parametrize(("text", "number"), [("7", 7), (" 07 ", 7), ("-1", -1), ("x", None), ("", None), (None, None)])
