@@ -172,6 +172,21 @@ class Connection(asyncio.Protocol):
         self.send(exchange.context.context_id, response, dataset)
         self._dispatcher.responded(exchange, response)
 
+    def respond_all(
+        self, exchange: Exchange, pending: Response, datasets: Iterable[Buffer], *, final: Response
+    ) -> None:
+        """Send a pending response with each of a few small data sets, and the final one, by a single write."""
+        if self._is_over:
+            return
+        was_receiving, self._is_receiving = self._is_receiving, True  # nothing is written before it is over
+        try:
+            for dataset in datasets:
+                self.respond(exchange, pending, [dataset])
+            self.respond(exchange, final)
+        finally:
+            self._is_receiving = was_receiving
+        self._write()
+
     async def invoke(
         self,
         context_id: int,

@@ -1,0 +1,149 @@
+"""C-FIND: answers as they are found, as fast as the requestor takes them, until it cancels (PS3.4 C.4.1).
+
+What a request asks for, and what an answer holds, is the business of `prepare`, which reads the index. It is called and
+iterated by a thread, a few answers at a time; while they are sent the next are found, and no more than that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from isocenter.dicom.model import Encoding
+from isocenter.dicom.part10 import encoding_of
+from isocenter.dimse.codec.retrieve import RetrieveModel
+from isocenter.dimse.message.messages import CFindRq, CFindRsp
+from isocenter.dimse.message.statuses import CANCEL, PENDING, PENDING_WITH_WARNING, SUCCESS
+from isocenter.dimse.scp.information_models import FIND_MODELS
+from isocenter.dimse.shell.dispatch import comment_of
+from isocenter.dimse.shell.exchange import Exchange
+from isocenter.dimse.shell.service import Service
+from isocenter.dimse.ul.query_extensions import FindExtensions, decode_find_extensions, encode_find_extensions
+from isocenter.domain.application_entity import AeService
+from isocenter.domain.errors import InvalidAttributes, InvalidDataset, InvalidRequest, TooLarge
+from isocenter.domain.principal import Principal
+from isocenter.domain.statuses import OUT_OF_RESOURCES
+
+IDENTIFIER_DOES_NOT_MATCH = 0xA900
+UNABLE_TO_PROCESS = 0xC000
+"""PS3.4 table C.4-1."""
+FIRST_ANSWERS = 16
+"""Found before anything is sent: few, so that the first comes soon, and all there are of most requests."""
+ANSWERS_AT_ONCE = 128
+"""Then found by a thread at a time: some ten milliseconds, and some hundred kilobytes on their way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that is understood, by whom, and in which words it is answered."""
+
+    principal: Principal
+    identifier: bytes
+    encoding: Encoding
+    model: RetrieveModel
+    extensions: FindExtensions
+    ae_title: str
+    """Ours, under which what is found can be retrieved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The answers to a request: identifiers, encoded, each found when it is asked for."""
+
+    answers: Iterator[bytes]
+    has_unmatched_keys: bool = False
+    """An optional key was asked for that is not matched here (PS3.4 C.4.1.1.4, status FF01)."""
+
+
+Prepare = Callable[[Asked], Finding]
+"""Called by a thread. Raises InvalidAttributes, InvalidRequest or InvalidDataset for what cannot be asked."""
+
+
+class FindProvider:
+    """The query services of a node."""
+
+    def __init__(self, prepare: Prepare, *, ae_title: str, supported: FindExtensions) -> None:
+        self._prepare = prepare
+        self._ae_title = ae_title
+        self._extensions = encode_find_extensions(supported)
+
+    def service(self) -> Service:
+        """Return the row of the table of services."""
+        return Service(
+            AeService.FIND, frozenset(FIND_MODELS), performs={CFindRq: self._find}, extensions=self._extensions
+        )
+
+    async def _find(self, exchange: Exchange, request: CFindRq, identifier: bytes | None) -> None:
+        try:
+            await self._answer(exchange, request, identifier or b"")
+        except InvalidAttributes as error:
+            await exchange.respond(_refusal(request, IDENTIFIER_DOES_NOT_MATCH, error.message, error.tags))
+        except InvalidRequest as error:
+            await exchange.respond(_refusal(request, IDENTIFIER_DOES_NOT_MATCH, error.message))
+        except InvalidDataset:
+            await exchange.respond(_refusal(request, UNABLE_TO_PROCESS, "The identifier cannot be read."))
+        except TooLarge as error:
+            await exchange.respond(_refusal(request, OUT_OF_RESOURCES, error.message))
+
+    async def _answer(self, exchange: Exchange, request: CFindRq, identifier: bytes) -> None:
+        finding, batch = await exchange.run(self._begin, self._asked(exchange, identifier))
+        pending = _response(request, PENDING_WITH_WARNING if finding.has_unmatched_keys else PENDING)
+        if len(batch) < FIRST_ANSWERS and not exchange.is_cancelled:  # that was all: one write
+            exchange.connection.respond_all(exchange, pending, batch, final=_response(request, SUCCESS))
+            return
+        await _stream(exchange, pending, finding.answers, batch)
+        await exchange.respond(_response(request, CANCEL if exchange.is_cancelled else SUCCESS))
+
+    def _asked(self, exchange: Exchange, identifier: bytes) -> Asked:
+        context = exchange.context
+        agreed = exchange.connection.agreed_extensions(context.abstract_syntax_uid)
+        return Asked(
+            principal=exchange.peer.principal,
+            identifier=identifier,
+            encoding=encoding_of(context.transfer_syntax_uid),
+            model=FIND_MODELS[context.abstract_syntax_uid],
+            extensions=decode_find_extensions(agreed),
+            ae_title=self._ae_title,
+        )
+
+    def _begin(self, asked: Asked) -> tuple[Finding, list[bytes]]:
+        finding = self._prepare(asked)
+        return finding, list(islice(finding.answers, FIRST_ANSWERS))
+
+
+async def _stream(exchange: Exchange, pending: CFindRsp, answers: Iterator[bytes], batch: Sequence[bytes]) -> None:
+    """Send answers until there are no more or the requestor cancels, finding the next while some are sent."""
+    while batch:
+        following = asyncio.ensure_future(exchange.run(_take, answers))
+        try:
+            for answer in batch:
+                if exchange.is_cancelled:
+                    return
+                await exchange.respond(pending, [answer])
+        finally:
+            await asyncio.wait([following])
+        batch = following.result()
+
+
+def _take(answers: Iterator[bytes]) -> list[bytes]:
+    return list(islice(answers, ANSWERS_AT_ONCE))
+
+
+def _response(request: CFindRq, status: int) -> CFindRsp:
+    return CFindRsp(
+        message_id_being_responded_to=request.message_id,
+        affected_sop_class_uid=request.affected_sop_class_uid,
+        status=status,
+    )
+
+
+def _refusal(request: CFindRq, status: int, comment: str, tags: tuple[int, ...] = ()) -> CFindRsp:
+    return CFindRsp(
+        message_id_being_responded_to=request.message_id,
+        affected_sop_class_uid=request.affected_sop_class_uid,
+        status=status,
+        error_comment=comment_of(comment),
+        offending_elements=tags,
+    )
