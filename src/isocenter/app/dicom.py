@@ -16,8 +16,10 @@ from isocenter.app.http_protocol import bound_sending
 from isocenter.app.settings import DicomSettings, Settings
 from isocenter.archive.archive import Archive
 from isocenter.dimse.scp.commitment import CommitmentProvider
+from isocenter.dimse.scp.find import FindProvider
 from isocenter.dimse.scp.listener import BACKLOG, Endpoint, Listener, ListenerLimits
 from isocenter.dimse.scp.performed_step import PerformedStepProvider
+from isocenter.dimse.scp.query import SUPPORTED, query_of
 from isocenter.dimse.scp.retrieve import RetrieveProvider
 from isocenter.dimse.scp.services import ServiceSettings, node_services
 from isocenter.dimse.scp.worklist import WorklistProvider
@@ -236,6 +238,7 @@ class DicomNode:
             archive,
             ServiceSettings(accepts_private_sop_classes=self._settings.private_sop_classes == "accept"),
             further=[
+                FindProvider(query_of(archive), ae_title=table.ae_title, supported=SUPPORTED).service(),
                 *retrieve.services(),
                 worklist.service(),
                 *performed_steps.services(),
