@@ -15,6 +15,11 @@ EXPECTED_ACTIONS = {
     "DELETE": DataAction.DELETE,
     "OPTIONS": None,
 }
+OTHER_ACTIONS = {
+    ("POST", "export"): DataAction.EXPORT,
+    ("PATCH", "operations/{operation}"): DataAction.MANAGE_EXTENDED_QUERY_TAGS,
+}
+"""Where the method does not tell what a caller needs."""
 
 
 def _example(route: Route) -> list[str]:
@@ -23,7 +28,8 @@ def _example(route: Route) -> list[str]:
 
 @pytest.mark.parametrize("route", ALL_ROUTES, ids=lambda route: f"{route.method} {route.pattern[:80]}")
 def test_every_route_needs_the_action_of_its_method(route: Route) -> None:
-    assert route.action is EXPECTED_ACTIONS[route.method]
+    expected = OTHER_ACTIONS.get((route.method, route.pattern)) or EXPECTED_ACTIONS[route.method]
+    assert route.action is expected
 
 
 @pytest.mark.parametrize("route", ALL_ROUTES, ids=lambda route: f"{route.method} {route.pattern[:80]}")
