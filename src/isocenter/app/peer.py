@@ -26,10 +26,10 @@ def open_peer(archive: WebArchive | str) -> DicomwebClient:
         archive = WebArchive(archive)
     bare = archive.url.rstrip("/")
     has_path = urlsplit(bare).path.strip("/") != ""
+    tls = None if archive.authorities is None else trusting(archive.authorities)
     auth = None
     if archive.client_id is not None:
-        auth = ClientCredentials(ClientSecret(archive.client_id, archive.client_secret, archive.authority))
-    tls = None if archive.authorities is None else trusting(archive.authorities)
+        auth = ClientCredentials(ClientSecret(archive.client_id, archive.client_secret, archive.authority), tls=tls)
     failure: InvalidRequest | NotFound | None = None
     for root in ("",) if has_path else ROOTS:
         client = DicomwebClient(bare + root, token=archive.token, auth=auth, tls=tls)

@@ -7,6 +7,7 @@ itself is not believed: it would learn our secret there.
 from __future__ import annotations
 
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -15,11 +16,13 @@ from dataclasses import dataclass, field
 import httpx
 import orjson
 
+from isocenter.dicomweb.client.answers import domain_errors, public_name
 from isocenter.domain.errors import InvalidRequest, Unauthenticated, Unavailable
 
 DEFAULT_RESOURCE = "https://dicom.healthcareapis.azure.com"
 RENEWED_AT = 0.8
 """Of its life: a request that begins then ends before the token does."""
+TIMEOUT_S = 30.0
 LIFETIME_DEFAULT_S = 300.0
 """For an answer that does not say."""
 ANSWER_SIZE_MAX_BYTES = 256 * 1024
@@ -40,10 +43,19 @@ class ClientSecret:
 
 
 class ClientCredentials(httpx.Auth):
-    """Send requests with a token that is got and renewed by itself; safe for threads."""
+    """Send requests with a token that is got and renewed by itself, once for all threads."""
 
-    def __init__(self, client: ClientSecret, *, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        client: ClientSecret,
+        *,
+        tls: ssl.SSLContext | None = None,
+        transport: httpx.BaseTransport | None = None,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._client = client
+        self._verify = True if tls is None else tls
+        self._transport = transport
         self._monotonic_s = monotonic_s
         self._lock = threading.Lock()
         self._endpoint = None if client.authority is None else token_endpoint(client.authority)
@@ -52,50 +64,61 @@ class ClientCredentials(httpx.Auth):
         self._renew_at = float("-inf")
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Send a request, with a token before it where one is needed (httpx)."""
+        """Send a request with a token, and once more with a new one where it was refused (httpx)."""
         can_be_sent_again = isinstance(request.stream, httpx.ByteStream)  # a body that was streamed is gone afterwards
-        if self._endpoint is not None and self._monotonic_s() >= self._renew_at:
-            yield from self._renew()
-        if self._token:
-            request.headers["Authorization"] = f"Bearer {self._token}"
+        shown = self._current_token()
+        if shown:
+            request.headers["Authorization"] = f"Bearer {shown}"
         response = yield request
         if response.status_code != httpx.codes.UNAUTHORIZED or not can_be_sent_again:
             return
-        self._learn(response, request.url)
-        yield from self._renew()
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        request.headers["Authorization"] = f"Bearer {self._token_instead_of(shown, response, request.url)}"
         yield request
 
-    def _learn(self, response: httpx.Response, service: httpx.URL) -> None:
+    def _current_token(self) -> str:
+        with self._lock:
+            if self._endpoint is not None and self._monotonic_s() >= self._renew_at:
+                self._renew(self._endpoint)
+            return self._token
+
+    def _token_instead_of(self, refused: str, response: httpx.Response, service: httpx.URL) -> str:
+        """Return another token than the one that was refused; another thread may have it already."""
+        with self._lock:
+            if self._token == refused:
+                self._renew(self._learn(response, service))
+            return self._token
+
+    def _learn(self, response: httpx.Response, service: httpx.URL) -> str:
         """Take from a 401 where tokens are given and for what, as far as it may be believed."""
         said = dict(_CHALLENGE.findall(response.headers.get("www-authenticate", "")))
         self._resource = said.get("resource_id") or self._resource
-        if self._endpoint is not None:
-            return
-        authority = httpx.URL(said.get("authorization_uri", ""))
-        if (authority.scheme, authority.host, authority.port) != (service.scheme, service.host, service.port):
-            raise Unauthenticated(
-                f"{service.host} wants a token and does not give it itself; say where to get one with --authority."
-            )
-        self._endpoint = token_endpoint(str(authority))
+        if self._endpoint is None:
+            authority = httpx.URL(said.get("authorization_uri", ""))
+            if (authority.scheme, authority.host, authority.port) != (service.scheme, service.host, service.port):
+                raise Unauthenticated(
+                    f"{service.host} wants a token and does not give it itself; say where to get one with --authority."
+                )
+            self._endpoint = token_endpoint(str(authority))
+        return self._endpoint
 
-    def _renew(self) -> Generator[httpx.Request, httpx.Response, None]:
-        assert self._endpoint is not None, "it is known, or learned before"
+    def _renew(self, endpoint: str) -> None:
         form = {
             "grant_type": "client_credentials",
             "client_id": self._client.client_id,
             "client_secret": self._client.secret,
             "scope": f"{self._resource}/.default",
         }
-        began_at = self._monotonic_s()
-        response = yield httpx.Request("POST", self._endpoint, data=form, headers={"Accept": "application/json"})
-        document = _read(response)
+        began_at, headers = self._monotonic_s(), {"Accept": "application/json"}
+        with (
+            domain_errors(public_name(httpx.URL(endpoint))),
+            httpx.Client(verify=self._verify, transport=self._transport, timeout=TIMEOUT_S) as http,
+            http.stream("POST", endpoint, data=form, headers=headers) as response,
+        ):
+            document = _read(response)
         token = document.get("access_token")
         if response.status_code != httpx.codes.OK or not isinstance(token, str):
             raise _refusal(response, document)
-        with self._lock:
-            self._token = token
-            self._renew_at = began_at + RENEWED_AT * _lifetime_s(document)
+        self._token, self._renew_at = token, began_at + RENEWED_AT * _lifetime_s(document)
 
 
 def token_endpoint(authority: str) -> str:
