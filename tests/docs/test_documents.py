@@ -15,8 +15,8 @@ from tests.support.shared_data import REPOSITORY
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "SECURITY.md", "docs/README.md")
 COMMANDS = (
-    "serve", "demo", "echo", "store", "find", "get", "move", "delete", "commit", "commitments", "worklist", "app", "user",
-    "role", "tenant", "token", "certificate", "audit", "export", "reindex", "scrub", "doctor", "config",
+    "serve", "demo", "echo", "store", "find", "get", "move", "delete", "commit", "commitments", "worklist", "app",
+    "user", "role", "tenant", "token", "certificate", "audit", "export", "reindex", "scrub", "doctor", "config",
 )  # fmt: skip
 
 
