@@ -51,7 +51,15 @@ def _digests(folder: Path) -> list[str]:
 def test_overview_names_every_command_under_its_heading_with_two_examples(command_line: CommandLine) -> None:
     out = command_line.must("--help")
     headings = [line.rstrip(":") for line in out.splitlines() if line.endswith(":") and not line.startswith(" ")]
-    assert headings == ["Options", "Run", "Move images", "Plan work", "Look after the archive", "Examples"]
+    assert headings == [
+        "Options",
+        "Run",
+        "Move images",
+        "Plan work",
+        "Say who may call",
+        "Look after the archive",
+        "Examples",
+    ]
     for entry in COMMANDS:
         assert f"  {entry.name} " in out
         assert entry.line in out

@@ -66,8 +66,8 @@ def require_safe(settings: Settings) -> None:
             )
     if http.listen is not None and not http.listen.is_loopback and not http.trusted_proxies:
         raise InvalidRequest(
-            f"Refusing to listen on {http.listen.host} without TLS: tokens and images could be read on the way. Use "
-            f"--https {http.listen}, listen on 127.0.0.1, or name the proxy that ends TLS in http.trusted_proxies."
+            f"Refusing to listen on {http.listen.host} without TLS: tokens and images could be read on the way. "
+            f"Listen on 127.0.0.1, use --https {http.listen}, or name the proxy that ends TLS in http.trusted_proxies."
         )
     if http.cors_credentials == "on" and "*" in http.cors_origins:
         raise InvalidSetting(

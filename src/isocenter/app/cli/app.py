@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from isocenter.app.cli.command import CommandWithExamples
+from isocenter.app.cli.command import CommandWithExamples, GroupWithExamples
 from isocenter.app.cli.directory import (
     describe_application,
     give_roles,
@@ -36,7 +36,13 @@ secret_file_option = click.option(
 )
 
 
-@click.group()
+@click.group(
+    cls=GroupWithExamples,
+    examples=(
+        "isocenter app register worklist-sync --role owner",
+        "isocenter app secret add worklist-sync",
+    ),
+)
 def command() -> None:
     """Register the programs that may call this node, and give them secrets."""
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from isocenter.app.cli.command import CommandWithExamples
+from isocenter.app.cli.command import CommandWithExamples, GroupWithExamples
 from isocenter.app.cli.options import node_options, settings_of
 from isocenter.app.cli.output import count_of
 
 
-@click.group()
+@click.group(cls=GroupWithExamples, examples=("isocenter audit verify",))
 def command() -> None:
     """Look after the audit log, a file a day in the folder `audit.dir`."""
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from isocenter.app.cli.command import CommandWithExamples
+from isocenter.app.cli.command import CommandWithExamples, GroupWithExamples
 from isocenter.app.cli.options import json_option, node_options, settings_of
 from isocenter.app.cli.output import print_json
 
 
-@click.group()
+@click.group(cls=GroupWithExamples, examples=("isocenter certificate export > isocenter-ca.pem",))
 def command() -> None:
     """Show or export the certificate that clients must trust to call this node over https."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from isocenter.app.cli.command import CommandWithExamples
+from isocenter.app.cli.command import CommandWithExamples, GroupWithExamples
 from isocenter.app.cli.directory import open_directory, parse_roles, partition_option, show_time
 from isocenter.app.cli.options import config_option, data_dir_option, json_option
 from isocenter.app.cli.output import print_json, print_table, printable
@@ -31,7 +31,13 @@ def _whose(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.group()
+@click.group(
+    cls=GroupWithExamples,
+    examples=(
+        "isocenter role assign reader --app dashboards",
+        "isocenter role list",
+    ),
+)
 def command() -> None:
     """Give roles to applications and people, and take them away.
 

@@ -6,13 +6,19 @@ from pathlib import Path
 
 import click
 
-from isocenter.app.cli.command import CommandWithExamples
+from isocenter.app.cli.command import CommandWithExamples, GroupWithExamples
 from isocenter.app.cli.directory import open_directory, show_time
 from isocenter.app.cli.options import config_option, data_dir_option, json_option, settings_of, yes_option
 from isocenter.app.cli.output import print_json, print_table, printable
 
 
-@click.group()
+@click.group(
+    cls=GroupWithExamples,
+    examples=(
+        "isocenter tenant list",
+        "isocenter tenant rotate-keys",
+    ),
+)
 def command() -> None:
     """Show and add the tenants that applications and people belong to; the first is made by itself."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from isocenter.app.cli.command import CommandWithExamples
+from isocenter.app.cli.command import CommandWithExamples, GroupWithExamples
 from isocenter.app.cli.directory import (
     ask_password,
     give_roles,
@@ -25,7 +25,7 @@ password_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=GroupWithExamples, examples=("isocenter user add jane --role reader",))
 def command() -> None:
     """Register the people who may sign in to the console and the viewer of this node."""
 
