@@ -31,7 +31,15 @@ from isocenter.dicom.model import Encoding
 from isocenter.dicom.search_key import make_key
 from isocenter.dicom.text import NUMBER_FORMATS, NUMBER_SIZES
 from isocenter.dimse.codec.retrieve import QUERY_RETRIEVE_LEVEL, RetrieveModel
-from isocenter.domain.attributes import BY_TAG, COMPUTED_TAGS, MATCHED_COMPUTED_TAGS, level_of
+from isocenter.domain.attributes import (
+    BY_TAG,
+    COMPUTED_TAGS,
+    MATCHED_COMPUTED_TAGS,
+    NUMBER_OF_PATIENT_RELATED_INSTANCES,
+    NUMBER_OF_PATIENT_RELATED_SERIES,
+    NUMBER_OF_PATIENT_RELATED_STUDIES,
+    level_of,
+)
 from isocenter.domain.errors import InvalidAttributes
 from isocenter.domain.identifiers import Level, is_uid
 from isocenter.domain.key import Key, KeyRules
@@ -56,6 +64,9 @@ KEYS_MAX = 512
 BINARY_LENGTH_MAX = 64 * 1024
 """Of a value that is no text; what is longer is bulk, which no query gives."""
 _NEVER_KEYS = frozenset({SPECIFIC_CHARACTER_SET, QUERY_RETRIEVE_LEVEL, RETRIEVE_AE_TITLE, INSTANCE_AVAILABILITY})
+_PATIENT_COUNTS = frozenset(
+    {NUMBER_OF_PATIENT_RELATED_STUDIES, NUMBER_OF_PATIENT_RELATED_SERIES, NUMBER_OF_PATIENT_RELATED_INSTANCES}
+)
 _ONLINE = text_attribute("CS", "ONLINE")
 
 
@@ -133,7 +144,7 @@ def decode_find_identifier(
             matches=(*matches, *_matches_above(above, model)),
             study_instance_uid=above.get(STUDY_INSTANCE_UID),
             series_instance_uid=above.get(SERIES_INSTANCE_UID),
-            with_patient_counts=True,
+            with_patient_counts=not _PATIENT_COUNTS.isdisjoint(asked.return_keys),
         ),
         return_keys=asked.return_keys,
         header_tags=frozenset(tag for tag in asked.return_keys if tag not in BY_TAG and tag not in COMPUTED_TAGS),

@@ -253,7 +253,7 @@ class Listener:
             "association.ended",
             association_id=record.association_id,
             calling_ae_title=record.calling_ae_title,
-            end=record.end,
+            end=record.end.value if record.end is not None else None,
             **({"cause": record.cause} if record.cause else {}),
             bytes_received=record.bytes_received,
             bytes_sent=record.bytes_sent,
