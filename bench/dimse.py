@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from bench import dimse_measures as m
+from bench.dimse_load import NotOfferedError
 from bench.dimse_sink import Sink
 from bench.figures import LIMIT, OURS, Figure
 from bench.limits import durable_log
@@ -113,6 +114,8 @@ def _find(folder: Path, sets: Sets, start: Sequence[Starter]) -> list[Figure]:
             load(server, sets.contents("A", STORE_A))
             load(server, sets.contents("D"))
             m.measure_find(server, patient_id=entry["pid"], rate=rate, everything=everything)
+        except NotOfferedError as error:
+            print(f"{server.name} does not offer {error}: its figures of C-FIND are left out.")
         finally:
             server.stop()
     return [rate, everything]

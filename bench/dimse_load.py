@@ -39,6 +39,10 @@ class Retrieved(NamedTuple):
     dataset_bytes: int
 
 
+class NotOfferedError(Exception):
+    """The server accepted no context for what is to be measured."""
+
+
 class DimseConnection:
     """One association, opened."""
 
@@ -131,6 +135,8 @@ class DimseConnection:
             self._socket.close()
 
     def _request(self, sop_class_uid: str, command: wire.Command, dataset: wire.Buffer) -> Request:
+        if sop_class_uid not in self.context_ids:
+            raise NotOfferedError(sop_class_uid)
         context_id = self.context_ids[sop_class_uid]
         return wire.message_pieces(context_id, wire.encode_command(command), dataset, pdu_length=self.pdu_length)
 
