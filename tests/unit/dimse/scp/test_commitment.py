@@ -427,14 +427,12 @@ def test_the_report_to_our_request_comes_to_our_listener(
 
 def test_a_peer_that_refuses_our_request_is_told_of(archive: Archive, clock: FakeClock) -> None:
     async def ask(node: DimseNode, remote: RemoteAe) -> None:
+        # Caught within, so that the association is released: pynetdicom leaves a socket open that is reset under it.
         async with node.opener.association(remote, [COMMITMENT_CONTEXT]) as connection:
-            await ask_for_commitment(connection, REQUEST)
+            with pytest.raises(RequestFailed, match=r"^PACS answers .*0213"):
+                await ask_for_commitment(connection, REQUEST)
 
-    with (
-        _pacs(_CommittingPeer(status=0x0213)) as remote,
-        _serving(archive, clock) as node,
-        pytest.raises(RequestFailed, match=r"^PACS answers .*0213"),
-    ):
+    with _pacs(_CommittingPeer(status=0x0213)) as remote, _serving(archive, clock) as node:
         node.run(ask(node, remote))
 
 
