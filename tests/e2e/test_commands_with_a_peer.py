@@ -171,3 +171,46 @@ def test_a_peer_that_is_not_there_is_exit_code_3(
     address = f"PACS@127.0.0.1:{free_port()}"
     ended = command_line.run(*(argument.format(file=file) for argument in arguments), address)
     assert (ended.code, "cannot be reached: Connection refused." in ended.err) == (3, True)
+
+
+def test_find_over_dimse_tells_what_find_by_url_tells(
+    command_line: CommandLine, peer: Peer, sources: list[WorkloadInstance], tmp_path: Path
+) -> None:
+    command_line.must("store", _folder(tmp_path), "--to", peer.address)
+    first = sources[0]
+    for level, key in (("study", f"PatientID={first.pid}"), ("instance", f"StudyInstanceUID={first.study}")):
+        by_url, by_dimse = (
+            json.loads(command_line.must("find", "--from", address, "--level", level, key, "--json"))
+            for address in (peer.node.base_url, peer.address)
+        )
+        assert len(by_dimse) == (1 if level == "study" else 6)
+        uid = {"study": "0020000D", "instance": "00080018"}[level]
+        assert sorted(row[uid]["Value"][0] for row in by_dimse) == sorted(row[uid]["Value"][0] for row in by_url)
+    patients = json.loads(command_line.must("find", "--from", peer.address, "--level", "patient", "--json"))
+    assert sorted(row["00100020"]["Value"][0] for row in patients) == sorted({each.pid for each in sources})
+    assert len(json.loads(command_line.must("find", "--from", peer.address, "--limit", "1", "--json"))) == 1
+
+
+def test_get_fetches_only_what_is_missing(
+    command_line: CommandLine, peer: Peer, sources: list[WorkloadInstance], tmp_path: Path
+) -> None:
+    command_line.must("store", _folder(tmp_path), "--to", peer.address)
+    first, fetched = sources[0], tmp_path / "fetched"
+    get = ("get", first.study, "--from", peer.address, "-o", fetched)
+    assert command_line.must(*get).startswith("Wrote 6 files,")
+    (fetched / first.study / first.series / f"{first.sop}.dcm").unlink()
+    told = json.loads(command_line.must(*get, "--json"))
+    assert [(part["written"], part["present"], part["failed"]) for part in told] == [(1, 5, 0)]
+    ended = command_line.run("get", "1.2.3", "--from", peer.address, "-o", fetched)
+    assert (ended.code, "has no study of that UID" in ended.err) == (1, True)
+
+
+def test_everything_is_sent_to_a_node_that_was_begun_anew(
+    command_line: CommandLine, sources: list[WorkloadInstance], tmp_path: Path
+) -> None:
+    port = free_port()
+    for name in ("one", "other"):
+        with serve(tmp_path / name, arguments=_dicom(port)):
+            ended = command_line.run("store", _folder(tmp_path), "--to", f"ISOCENTER@127.0.0.1:{port}")
+            assert (ended.code, f"{len(sources)} stored" in ended.out) == (0, True)
+            assert ("no longer has" in ended.err) is (name == "other")
