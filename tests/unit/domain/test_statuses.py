@@ -20,6 +20,7 @@ HTTP_STATUSES = {
     errors.InvalidDataset: 409,
     errors.LimitExceeded: 409,
     errors.UnexpectedInstance: 409,
+    errors.StudyMismatch: 409,
     errors.NotAcceptable: 406,
     errors.UnsupportedMediaType: 415,
     errors.TooLarge: 413,
