@@ -210,6 +210,8 @@ class StoreSink:
     """
 
     hangs_up_at: Sequence[int] = ()
+    waits: asyncio.Event | None = None
+    """What it waits for before it answers."""
     requests: list[CStoreRq] = field(default_factory=list)
     datasets: dict[str, bytes] = field(default_factory=dict)
     associations: int = 0
@@ -230,6 +232,8 @@ class StoreSink:
                 assert isinstance(message, CStoreRq)
                 self.requests.append(message)
                 self.datasets[message.affected_sop_instance_uid] = received.dataset
+                if self.waits is not None:
+                    await self.waits.wait()
                 answer = CStoreRsp(message_id_being_responded_to=message.message_id, status=0)
                 await peer.send_message(received.context_id, answer)
         except EOFError:

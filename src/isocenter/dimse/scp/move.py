@@ -54,6 +54,8 @@ async def move_to(
                 comment = error.message
                 mover.log_unreachable(error)
                 mover.fail(group)
+        if not retrieval.is_cancelled:
+            retrieval.fail_rest(rows)
         await retrieval.finish(comment=comment)
         await mover.release()
     finally:
@@ -122,8 +124,6 @@ class _Mover:
             await _run_all(senders)
         finally:
             await ahead.close()
-        if not self.retrieval.is_cancelled:
-            self.fail(ahead.untaken)
 
     def _choose(self, connection: Connection, rows: Sequence[InstanceRow]) -> list[Outgoing]:
         accepted = contexts_to_send(connection.contexts.values())

@@ -210,10 +210,4 @@ class ReadAhead:
         """Wait for what is being read; nobody takes more."""
         if self._reading is not None:
             await asyncio.wait([self._reading])
-            self._opened.extend(self._reading.result())
         self._reading = None
-
-    @property
-    def untaken(self) -> list[InstanceRow]:
-        """Return the instances that nobody took, once it is closed."""
-        return [opened.outgoing.row for opened in self._opened] + [outgoing.row for outgoing in self._waiting]

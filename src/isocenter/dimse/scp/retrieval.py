@@ -32,6 +32,7 @@ class Retrieval:
 
     def __init__(self, exchange: Exchange, request: CMoveRq | CGetRq, *, total: int) -> None:
         self.operations = SubOperations(total)
+        self._ended: set[str] = set()
         self._exchange = exchange
         self._request = request
         self._loop = exchange.connection.runtime.loop
@@ -46,8 +47,15 @@ class Retrieval:
     def count(self, outcome: Outcome, sop_instance_uid: str) -> None:
         """Count a sub-operation that has ended, and say so now and then."""
         self.operations.count(outcome, sop_instance_uid)
+        self._ended.add(sop_instance_uid)
         if self.operations.remaining and self._loop.time() - self._responded_at_s >= PENDING_INTERVAL_S:
             self._respond_pending()
+
+    def fail_rest(self, rows: Sequence[InstanceRow]) -> None:
+        """Count as failed what did not end, so that success is never told of less than everything."""
+        for row in rows:
+            if row.identifier.sop_instance_uid not in self._ended:
+                self.count(Outcome.FAILED, row.identifier.sop_instance_uid)
 
     def _beat(self) -> None:
         if self._loop.time() - self._responded_at_s >= HEARTBEAT_S:

@@ -12,6 +12,7 @@ from isocenter.archive.archive import Archive
 from isocenter.dicom.dataset import encode_dataset, text_attribute
 from isocenter.dicom.part10 import encoding_of, read_encoding
 from isocenter.dimse.message.messages import CCancelRq, CGetRq, CGetRsp, CMoveRq, CMoveRsp, CStoreRq, CStoreRsp
+from isocenter.dimse.scp import retrieval
 from isocenter.dimse.scp.retrieve import RetrieveProvider
 from isocenter.dimse.scu.client import Opener
 from isocenter.dimse.shell.service import Service
@@ -62,10 +63,10 @@ def _getting(syntax: str = EXPLICIT_VR_LITTLE_ENDIAN) -> AssociateRq:
 async def _node(archive: Archive, find_destination: Callable[[str], RemoteAe | None]) -> AsyncIterator[DimseNode]:
     """Run a node whose table of services has retrieval."""
 
-    def retrieval(opener: Opener) -> list[Service]:
+    def services(opener: Opener) -> list[Service]:
         return RetrieveProvider(archive, opener, find_destination=find_destination).services()
 
-    async with dimse_node(archive, NodeOptions(further=retrieval)) as node:
+    async with dimse_node(archive, NodeOptions(further=services)) as node:
         yield node
 
 
@@ -204,12 +205,13 @@ async def _move(peer: RawPeer, destination: str) -> tuple[list[CMoveRsp], bytes]
 
 
 @asynccontextmanager
-async def _moving(archive: Archive, receiver: StoreSink) -> AsyncIterator[RawPeer]:
+async def _moving(archive: Archive, receiver: StoreSink, *, associations_max: int = 1) -> AsyncIterator[RawPeer]:
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
 
     def find(ae_title: str) -> RemoteAe | None:
-        return RemoteAe(SINK, "127.0.0.1", port) if ae_title == SINK else None
+        sink = RemoteAe(SINK, "127.0.0.1", port, store_associations_max=associations_max)
+        return sink if ae_title == SINK else None
 
     request = associate_rq((STUDY_MOVE, IMPLICIT_VR_LITTLE_ENDIAN), calling="ASKER")
     try:
@@ -278,5 +280,73 @@ def test_an_unknown_destination_and_one_that_is_down_are_told_apart() -> None:
                 assert SINK in (responses[-1].error_comment or "")
                 assert responses[-1].number_of_failed_suboperations == 2
                 assert identifier
+
+    run(work())
+
+
+def _store_of_class(archive: Archive, number: int) -> str:
+    """Store an instance of a SOP class of its own and return its UID."""
+    padded = CT_IMAGE_STORAGE.encode() + b"\0" * (len(CT_IMAGE_STORAGE) % 2)
+    private = f"1.2.826.0.1.3680043.10.{number}".encode()
+    instance = make_instance(identify(1, 1, number))
+    store(archive, instance.content.replace(padded, private.ljust(len(padded), b"\0")[: len(padded)]))
+    return instance.identifier.sop_instance_uid
+
+
+def test_more_classes_than_an_association_holds_go_over_several() -> None:
+    async def work() -> None:
+        receiver = StoreSink()
+        with memory_archive() as archive:
+            uids = {_store_of_class(archive, number) for number in range(100, 180)}
+            async with _moving(archive, receiver) as peer:
+                responses, _ = await _move(peer, SINK)
+                final = responses[-1]
+                assert (final.status, final.number_of_completed_suboperations) == (0, 80)
+                assert receiver.datasets.keys() == uids
+                assert receiver.associations == 2
+
+    run(work())
+
+
+@pytest.mark.parametrize("associations_max", [1, 2, 4])
+def test_a_move_opens_as_many_associations_as_it_may(associations_max: int) -> None:
+    async def work() -> None:
+        receiver = StoreSink()
+        with memory_archive() as archive:
+            datasets = _fill(archive, 40)
+            async with _moving(archive, receiver, associations_max=associations_max) as peer:
+                responses, _ = await _move(peer, SINK)
+                assert (responses[-1].status, _total(responses[-1])) == (0, 40)
+                assert receiver.datasets == datasets
+                assert 1 <= receiver.associations <= associations_max
+
+    run(work())
+
+
+async def _move_response(peer: RawPeer) -> CMoveRsp:
+    message = (await peer.message()).message
+    assert isinstance(message, CMoveRsp)
+    return message
+
+
+def test_a_silent_receiver_does_not_silence_the_responses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrieval, "HEARTBEAT_S", 0.05)
+
+    async def work() -> None:
+        receiver = StoreSink(waits=asyncio.Event())
+        with memory_archive() as archive:
+            _fill(archive, 2)
+            async with _moving(archive, receiver) as peer:
+                request = CMoveRq(message_id=9, affected_sop_class_uid=STUDY_MOVE, move_destination=SINK)
+                await peer.send_message(1, request, _identifier())
+                for _ in range(3):
+                    pending = await _move_response(peer)
+                    assert (pending.status, pending.number_of_remaining_suboperations) == (0xFF00, 2)
+                assert receiver.waits is not None
+                receiver.waits.set()
+                final = await _move_response(peer)
+                while final.status == 0xFF00:
+                    final = await _move_response(peer)
+                assert final.status == 0
 
     run(work())
