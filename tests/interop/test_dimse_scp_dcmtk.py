@@ -186,6 +186,7 @@ def test_five_senders_at_once_are_all_served(listening: Listening, tmp_path: Pat
 class Secured:
     """A node that listens for TLS, and who it trusts."""
 
+    profile: str
     port: int
     authority: Authority
     stranger: Authority
@@ -218,7 +219,7 @@ def secured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     sets = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
     with serve(folder / "data", arguments=("--auth", "off", *sets)) as node:
         node.process.wait_until(lambda: is_listening(port))
-        yield Secured(port, authority, stranger)
+        yield Secured(request.param, port, authority, stranger)
 
 
 def _echo_over_tls(
@@ -239,6 +240,14 @@ def _echo_over_tls(
 def test_each_profile_of_dcmtk_that_is_not_retired_is_spoken(secured: Secured, profile: str) -> None:
     ended = _echo_over_tls(secured, OF_DCMTK[profile])
     assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_the_retired_aes_profile_is_spoken_by_the_profile_that_still_allows_it(
+    secured: Secured,
+) -> None:
+    ended = _echo_over_tls(secured, OF_DCMTK["aes"])
+    if secured.profile == "bcp195":
+        assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 def test_unencrypted_tls_is_refused(secured: Secured) -> None:

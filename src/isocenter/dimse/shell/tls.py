@@ -5,7 +5,7 @@
 | `rfc9325`         | B.12   | 1.2, 1.3      | (EC)DHE with AES-GCM or ChaCha20, no others            |
 | `non-downgrading` | B.10   | 1.2, 1.3      | (EC)DHE with RSA and AES-GCM                           |
 | `extended`        | B.11   | 1.2           | those, and ECDSA; keys of 2048 bits, curves of 256     |
-| `bcp195`          | B.9    | 1.2, 1.3      | forward secrecy first, then what BCP 195 still allows  |
+| `bcp195`          | B.9    | 1.2, 1.3      | forward secrecy first, at last that of the AES profile |
 
 No profile goes below TLS 1.2, which RFC 8996 forbids and B.9 only tolerates.
 """
@@ -37,7 +37,7 @@ PROFILES: Mapping[str, Profile] = {
     "rfc9325": Profile(f"{_ECDSA}:{_GCM}:ECDHE+CHACHA20"),
     "non-downgrading": Profile(f"{_GCM}:{_ECDSA}"),
     "extended": Profile(f"{_GCM}:{_ECDSA}", ssl.TLSVersion.TLSv1_2),
-    "bcp195": Profile(f"{_GCM}:{_ECDSA}:ECDHE+CHACHA20:ECDHE+AES:DHE+AES:!aNULL:!MD5:!SHA1"),
+    "bcp195": Profile(f"{_GCM}:{_ECDSA}:ECDHE+CHACHA20:ECDHE+AES:DHE+AES:AES128-SHA:!aNULL:!MD5"),
 }
 DEFAULT_PROFILE = "rfc9325"
 
