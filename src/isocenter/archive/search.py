@@ -21,7 +21,6 @@ from isocenter.domain.identifiers import Level, Scope
 from isocenter.domain.indexed import split_matches
 from isocenter.domain.principal import DataAction, Principal
 from isocenter.domain.query import Cursor, DateAndTime, Match, Query, SearchRow
-from isocenter.ports.index import InstanceRow
 
 _log = structlog.get_logger()
 
@@ -85,7 +84,7 @@ def iter_search(
     """
     principal.require(DataAction.READ)
     indexed, others = split_matches(query.matches)
-    narrowed = replace(query, matches=indexed)
+    narrowed = replace(query, matches=indexed) if others else query
     wanted = header_tags.union(*map(_tags_of, others))
     examined = 0
     for row in _iter_rows(archive, narrowed):
@@ -102,20 +101,6 @@ def iter_search(
             yield Found(row, header)
 
 
-def find_matching_instances(archive: Archive, principal: Principal, query: Query) -> list[InstanceRow]:
-    """Return the instances of everything that matches, each study's together, by series and instance number."""
-    found: list[InstanceRow] = []
-    for one in iter_search(archive, principal, query):
-        if query.level is Level.INSTANCE:
-            instance = archive.index.instance(one.row.newest_instance_key)
-            found += [] if instance is None else [instance]
-        else:
-            found += archive.index.instances(scope_of(query, one.row))
-    if query.level is Level.INSTANCE:
-        found.sort(key=_order)
-    return found
-
-
 def scope_of(query: Query, row: SearchRow) -> Scope:
     """Return what a row of studies, series or instances names."""
     names = row.attributes
@@ -125,12 +110,6 @@ def scope_of(query: Query, row: SearchRow) -> Scope:
         names[0x00080018] if query.level is Level.INSTANCE else None,
         query.partition_name,
     )
-
-
-def _order(row: InstanceRow) -> tuple[str, str, bool, int, int]:
-    identifier, number = row.identifier, row.instance_number
-    series = (identifier.study_instance_uid, identifier.series_instance_uid)
-    return (*series, number is None, number or 0, row.instance_key)
 
 
 def _iter_rows(archive: Archive, query: Query) -> Iterator[SearchRow]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from isocenter.archive.archive import Archive
 from isocenter.archive.identify import SERIES_INSTANCE_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID
+from isocenter.archive.search import iter_search, scope_of
 from isocenter.domain.errors import TooLarge
 from isocenter.domain.identifiers import Level, Scope
 from isocenter.domain.principal import DataAction, Principal
@@ -14,8 +15,6 @@ from isocenter.domain.selection import Selection
 from isocenter.ports.index import InstanceRow
 
 PATIENT_ID = 0x00100020
-PAGE_COUNT = 1000
-"""Rows of one search; a retrieval by patient seldom finds more studies."""
 NAMES_PER_SEARCH = 100
 """UIDs that one search asks for; a list of them may have thousands."""
 
@@ -29,19 +28,19 @@ def select_instances(
     """
     principal.require(DataAction.READ)
     rows: dict[int, InstanceRow] = {}
-    for scope in _scopes(archive, selection):
+    for scope in _scopes(archive, principal, selection):
         rows.update((row.instance_key, row) for row in archive.index.instances(scope))
         if len(rows) > count_max:
             raise TooLarge(f"More than {count_max} instances; ask by study or series.")
     return list(rows.values())
 
 
-def _scopes(archive: Archive, selection: Selection) -> Iterator[Scope]:
+def _scopes(archive: Archive, principal: Principal, selection: Selection) -> Iterator[Scope]:
     """Yield what a selection names, each by all its UIDs."""
     series = selection.series_instance_uids
     is_whole = len(selection.study_instance_uids) == 1 and (selection.level < Level.INSTANCE or len(series) == 1)
     if selection.level is Level.PATIENT or selection.patient_id is not None or not is_whole:
-        yield from _found_scopes(archive, selection)
+        yield from _found_scopes(archive, principal, selection)
         return
     [study] = selection.study_instance_uids
     if selection.level is Level.STUDY:
@@ -52,24 +51,12 @@ def _scopes(archive: Archive, selection: Selection) -> Iterator[Scope]:
         yield from (Scope(study, series[0], uid, selection.partition_name) for uid in selection.sop_instance_uids)
 
 
-def _found_scopes(archive: Archive, selection: Selection) -> Iterator[Scope]:
+def _found_scopes(archive: Archive, principal: Principal, selection: Selection) -> Iterator[Scope]:
     level = Level.STUDY if selection.level is Level.PATIENT else selection.level
     for matches in _searches(selection):
-        offset = 0
-        while True:
-            query = Query(level, matches, limit=PAGE_COUNT, offset=offset, partition_name=selection.partition_name)
-            rows = archive.index.search(query)
-            for row in rows:
-                values = row.attributes
-                yield Scope(
-                    values[STUDY_INSTANCE_UID],
-                    values[SERIES_INSTANCE_UID] if level >= Level.SERIES else None,
-                    values[SOP_INSTANCE_UID] if level is Level.INSTANCE else None,
-                    selection.partition_name,
-                )
-            if len(rows) < PAGE_COUNT:
-                break
-            offset += PAGE_COUNT
+        query = Query(level, matches, partition_name=selection.partition_name)
+        for found in iter_search(archive, principal, query):
+            yield scope_of(query, found.row)
 
 
 def _searches(selection: Selection) -> Iterator[tuple[Match, ...]]:

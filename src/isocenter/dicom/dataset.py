@@ -79,7 +79,7 @@ def _decode(content: bytes, elements: Iterable[Element], is_little_endian: bool)
         value = bytes(content[offset : offset + length])
         if vr == "SQ":
             vr = "SQ" if not value else UNKNOWN_VR
-        found[tag] = Attribute(vr, value if is_little else _swapped(value, vr))
+        found[tag] = Attribute(vr, value if is_little else swapped(value, vr))
     return dict(sorted(found.items()))
 
 
@@ -91,11 +91,14 @@ def vr_of(tag: int) -> str:
 def encode_dataset(dataset: Dataset, encoding: Encoding) -> bytes:
     """Return a data set as bytes, its sequences with lengths, which the oldest devices read too."""
     content = _encode(dataset, encoding)
-    if not encoding.is_deflated:
-        return content
+    return deflate(content) if encoding.is_deflated else content
+
+
+def deflate(content: bytes) -> bytes:
+    """Return a data set as the deflated transfer syntax has it (PS3.5 A.5)."""
     deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     deflated = deflater.compress(content) + deflater.flush()
-    return deflated + b"\0" * (len(deflated) % 2)  # PS3.5 A.5
+    return deflated + b"\0" * (len(deflated) % 2)
 
 
 def _encode(dataset: Dataset, encoding: Encoding) -> bytes:
@@ -107,7 +110,7 @@ def _element(tag: int, attribute: Attribute, encoding: Encoding) -> bytes:
     if vr == "SQ":
         value = b"".join(_item(item, encoding) for item in attribute.items)
     else:
-        value = attribute.value if encoding.is_little_endian else _swapped(attribute.value, vr)
+        value = attribute.value if encoding.is_little_endian else swapped(attribute.value, vr)
         if len(value) % 2:
             value += b"\0" if vr in _NUL_PADDED else b" "
     order = "<" if encoding.is_little_endian else ">"
@@ -127,7 +130,8 @@ def _item(item: Dataset, encoding: Encoding) -> bytes:
     return struct.pack(order + "HHI", _ITEM >> 16, _ITEM & 0xFFFF, len(content)) + content
 
 
-def _swapped(value: bytes, vr: str) -> bytes:
+def swapped(value: bytes, vr: str) -> bytes:
+    """Return a value with the bytes of each of its words in the other order."""
     size = _WORD_LENGTHS.get(vr, 1)
     if size == 1 or len(value) % size:
         return value

@@ -7,7 +7,7 @@ import pytest
 
 from isocenter.archive import search as module
 from isocenter.archive.archive import Archive
-from isocenter.archive.search import count, find_matching_instances, iter_search, search
+from isocenter.archive.search import count, iter_search, search
 from isocenter.domain.attributes import BY_KEYWORD, PATIENT_COUNTS
 from isocenter.domain.errors import Forbidden, TooLarge
 from isocenter.domain.identifiers import InstanceIdentifier, Level
@@ -157,24 +157,8 @@ def test_a_header_that_cannot_be_read_hides_no_other(archive: Archive) -> None:
     assert len(list(listed)) == 3
 
 
-@pytest.mark.parametrize(
-    ("level", "match", "expected"),
-    [
-        (Level.STUDY, OneOf(PATIENT_ID, ("A",)), [identify(2, 1, 1), identify(2, 1, 2), identify(1)]),
-        (Level.SERIES, OneOf(STUDY_UID, (identify(2).study_instance_uid,)), [identify(2, 1, 1), identify(2, 1, 2)]),
-        (Level.INSTANCE, OneOf(PATIENT_ID, ("A",)), [identify(1), identify(2, 1, 1), identify(2, 1, 2)]),
-        (Level.STUDY, OneOf(PATIENT_ID, ("C",)), []),
-    ],
-)
-def test_the_instances_of_all_that_matches_are_found(
-    archive: Archive, level: Level, match: Match, expected: list[InstanceIdentifier]
-) -> None:
-    rows = find_matching_instances(archive, LOCAL_OWNER, Query(level, (match,)))
-    assert [row.identifier for row in rows] == expected
-
-
 def test_who_may_not_read_finds_nothing_out(archive: Archive) -> None:
-    for ask in (search, count, find_matching_instances):
+    for ask in (search, count):
         with pytest.raises(Forbidden):
             ask(archive, NOBODY, Query(Level.STUDY))
     with pytest.raises(Forbidden):

@@ -1,53 +1,39 @@
-"""C-FIND of patients, studies, series and instances: an identifier to a query, a row to the identifier of a response.
+"""C-FIND of patients, studies, series and instances: what the identifier of a request asks for (PS3.4 C.4.1).
 
-The keys of an identifier and the parameters of QIDO-RS become the same query. A response holds the attributes that the
-request named, and what says how it is meant (PS3.4 C.4.1.1.3). Its text is in the character set that the request names
-where that can write it, else in UTF-8.
+The keys of an identifier and the parameters of QIDO-RS become the same query. Keys on what lies below the level are
+not matched unless relational queries were agreed on; they come back empty, as QIDO-RS passes over them with a warning.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from isocenter.dicom.charset import DEFAULT_CHARACTER_SET, CharacterSet
-from isocenter.dicom.charset_encode import UTF_8_TERM, is_ascii, with_character_set
-from isocenter.dicom.dataset import (
-    SPECIFIC_CHARACTER_SET,
-    Attribute,
-    Dataset,
-    character_set_of,
-    decode_dataset,
-    encode_dataset,
-    is_text_vr,
-    text_attribute,
-    texts_of,
-    vr_of,
-)
-from isocenter.dicom.dictionary import UNKNOWN_VR
-from isocenter.dicom.element_view import ElementView
+from isocenter.dicom.dataset import is_text_vr
+from isocenter.dicom.element_view import SPECIFIC_CHARACTER_SET, ElementView, view_dataset
 from isocenter.dicom.model import Encoding
+from isocenter.dicom.part10 import inflate_file
 from isocenter.dicom.search_key import make_key
-from isocenter.dicom.text import NUMBER_FORMATS, NUMBER_SIZES
+from isocenter.dicom.text import NUMBER_FORMATS
 from isocenter.dimse.codec.retrieve import QUERY_RETRIEVE_LEVEL, RetrieveModel
 from isocenter.domain.attributes import (
+    BY_KEYWORD,
     BY_TAG,
     COMPUTED_TAGS,
     MATCHED_COMPUTED_TAGS,
-    NUMBER_OF_PATIENT_RELATED_INSTANCES,
-    NUMBER_OF_PATIENT_RELATED_SERIES,
-    NUMBER_OF_PATIENT_RELATED_STUDIES,
+    MODALITIES_IN_STUDY,
+    PATIENT_COUNTS,
     level_of,
 )
-from isocenter.domain.errors import InvalidAttributes
+from isocenter.domain.errors import InvalidKey
 from isocenter.domain.identifiers import Level, is_uid
 from isocenter.domain.key import Key, KeyRules
 from isocenter.domain.matching import parse_keys
-from isocenter.domain.query import InItem, Match, Query, SearchRow
+from isocenter.domain.moments import parse_offset
+from isocenter.domain.query import InItem, Match, OneOf, Query
 
 LEVELS = {"PATIENT": Level.PATIENT, "STUDY": Level.STUDY, "SERIES": Level.SERIES, "IMAGE": Level.INSTANCE}
-LEVEL_NAMES = {level: name for name, level in LEVELS.items()}
+QUERY_RETRIEVE_VIEW = 0x00080053
 RETRIEVE_AE_TITLE = 0x00080054
 INSTANCE_AVAILABILITY = 0x00080056
 TIMEZONE_OFFSET_FROM_UTC = 0x00080201
@@ -61,13 +47,15 @@ UNIQUE_KEYS = {
 }
 KEYS_MAX = 512
 """Far beyond any device's list; each costs a look into a header."""
-BINARY_LENGTH_MAX = 64 * 1024
-"""Of a value that is no text; what is longer is bulk, which no query gives."""
-_NEVER_KEYS = frozenset({SPECIFIC_CHARACTER_SET, QUERY_RETRIEVE_LEVEL, RETRIEVE_AE_TITLE, INSTANCE_AVAILABILITY})
-_PATIENT_COUNTS = frozenset(
-    {NUMBER_OF_PATIENT_RELATED_STUDIES, NUMBER_OF_PATIENT_RELATED_SERIES, NUMBER_OF_PATIENT_RELATED_INSTANCES}
+
+_LOWEST_GROUP = 0x0008
+"""Below it are commands and file meta information, which some devices send along."""
+_NEVER_KEYS = frozenset(
+    {SPECIFIC_CHARACTER_SET, QUERY_RETRIEVE_LEVEL, QUERY_RETRIEVE_VIEW, RETRIEVE_AE_TITLE, INSTANCE_AVAILABILITY}
 )
-_ONLINE = text_attribute("CS", "ONLINE")
+"""They say how a request or a response is meant."""
+_MODALITY = BY_KEYWORD["Modality"].tag
+_WILD_CARDS = frozenset("*?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +72,15 @@ class FindRequest:
 
     query: Query
     return_keys: Mapping[int, ReturnKey]
+    """With the unique keys of the level and of those above, whether they were named or not."""
     header_tags: frozenset[int]
     """Those that an index does not keep."""
     character_set: str
+    """As Specific Character Set names it; empty where the request does not."""
     has_unmatched_keys: bool
     """A key has a value that cannot be matched: the responses have status FF01."""
+    tells_timezone: bool = False
+    """Say in which zone dates and times are, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +91,8 @@ class FindOptions:
     combines_dates_and_times: bool = False
     is_fuzzy: bool = False
     adjusts_timezone: bool = False
+    has_empty_values: bool = False
+    has_multiple_values: bool = False
 
 
 @dataclass(slots=True)
@@ -121,190 +115,137 @@ def decode_find_identifier(
 ) -> FindRequest:
     """Return what an identifier asks for.
 
-    Raises InvalidDataset for bytes that are no data set, InvalidAttributes or InvalidKey, with the tags at fault, where
-    it does not fit the model or a key asks for what its VR cannot have.
+    Raises InvalidDataset for bytes that are no data set, InvalidKey, with the tags at fault, where it does not fit the
+    model or a key asks for what its VR cannot have.
     """
-    dataset = decode_dataset(content, encoding)
-    if len(dataset) > KEYS_MAX:
-        raise InvalidAttributes(f"A query has at most {KEYS_MAX} keys.")
-    level = _level(dataset, model)
-    rules = KeyRules(
-        is_fuzzy=options.is_fuzzy,
-        combines_dates_and_times=options.combines_dates_and_times,
-        timezone_minutes=_timezone(dataset) if options.adjusts_timezone else None,
-    )
-    asked = _collect(dataset, DEFAULT_CHARACTER_SET, level=level)
-    above = _scope(dataset, model, level, options)
-    keys = [key for key in asked.keys if key.tag not in above]
-    matches = _Asked(keys, asked.sequences).matches(rules)
-    named = dataset.get(SPECIFIC_CHARACTER_SET)
+    view = view_dataset(inflate_file(content, 0) if encoding.is_deflated else content, encoding)
+    level = _level(view, model)
+    above = _unique_keys_above(view, model, level, options)
+    asked = _collect(view, _Place(level, is_relational=options.is_relational), passed=above)
+    for each in model.levels:
+        if each <= level:
+            asked.return_keys.setdefault(UNIQUE_KEYS[each], ReturnKey("LO" if each is Level.PATIENT else "UI"))
+    tags = asked.return_keys.keys()
     return FindRequest(
         query=Query(
             level=level,
-            matches=(*matches, *_matches_above(above, model)),
+            matches=(*_patient(above), *asked.matches(_rules(view, options))),
             study_instance_uid=above.get(STUDY_INSTANCE_UID),
             series_instance_uid=above.get(SERIES_INSTANCE_UID),
-            with_patient_counts=not _PATIENT_COUNTS.isdisjoint(asked.return_keys),
+            with_patient_counts=not PATIENT_COUNTS.isdisjoint(tags),
         ),
         return_keys=asked.return_keys,
-        header_tags=frozenset(tag for tag in asked.return_keys if tag not in BY_TAG and tag not in COMPUTED_TAGS),
-        character_set=named.value.decode("ascii", "replace").strip(" \0") if named is not None else "",
+        header_tags=frozenset(tag for tag in tags if tag not in BY_TAG and tag not in COMPUTED_TAGS),
+        character_set=view.character_set_terms.decode("ascii", "replace").strip(),
         has_unmatched_keys=asked.has_unmatched,
+        tells_timezone=options.adjusts_timezone,
     )
 
 
-def _level(dataset: Dataset, model: RetrieveModel) -> Level:
-    texts = _texts(dataset, QUERY_RETRIEVE_LEVEL)
-    level = LEVELS.get(texts[0].strip()) if len(texts) == 1 else None
+def _level(view: ElementView, model: RetrieveModel) -> Level:
+    level = LEVELS.get(view.text_of(QUERY_RETRIEVE_LEVEL).strip())
     if level is None or level not in model.levels:
-        raise InvalidAttributes("The level is missing or not of this model.", tags=(QUERY_RETRIEVE_LEVEL,))
+        raise InvalidKey("The level is missing or not of this model.", tags=(QUERY_RETRIEVE_LEVEL,))
     return level
 
 
-def _scope(dataset: Dataset, model: RetrieveModel, level: Level, options: FindOptions) -> dict[int, str]:
-    """Return the unique keys above the level, each with its one value (PS3.4 C.4.1.2.1)."""
+def _unique_keys_above(view: ElementView, model: RetrieveModel, level: Level, options: FindOptions) -> dict[int, str]:
+    """Return the unique keys above the level that have one value, as each must unless queries are relational.
+
+    PS3.4 C.4.1.2.1 and C.4.1.2.2.
+    """
     found: dict[int, str] = {}
     for above in sorted(model.levels):
         if above >= level:
             break
         tag = UNIQUE_KEYS[above]
-        texts = tuple(text for text in _texts(dataset, tag) if text.strip("*"))
-        if len(texts) == 1 and (above is Level.PATIENT or is_uid(texts[0])):
-            found[tag] = texts[0]
+        values = view.values_of(tag)
+        if len(values) == 1 and _is_single(values[0].strip(), above):
+            found[tag] = values[0].strip()
         elif not options.is_relational:
-            raise InvalidAttributes("A unique key above the level needs one value.", tags=(tag,))
+            raise InvalidKey("A unique key above the level needs one value.", tags=(tag,))
     return found
 
 
-def _matches_above(above: Mapping[int, str], model: RetrieveModel) -> tuple[Match, ...]:
-    patient_id = above.get(PATIENT_ID) if Level.PATIENT in model.levels else None
-    key = None if patient_id is None else make_key(PATIENT_ID, patient_id)
-    return () if key is None else parse_keys([key])
+def _is_single(text: str, level: Level) -> bool:
+    return bool(text) and _WILD_CARDS.isdisjoint(text) if level is Level.PATIENT else is_uid(text)
 
 
-def _timezone(dataset: Dataset) -> int | None:
-    """Return the zone in which the keys are meant, in minutes (PS3.4 C.2.2.2.6), None where it is not named."""
-    texts = _texts(dataset, TIMEZONE_OFFSET_FROM_UTC)
-    text = texts[0].strip() if texts else ""
-    if len(text) != 5 or text[0] not in "+-" or not text[1:].isdigit():
-        return None
-    minutes = int(text[1:3]) * 60 + int(text[3:])
-    return -minutes if text[0] == "-" else minutes
+def _patient(above: Mapping[int, str]) -> tuple[Match, ...]:
+    return (OneOf(PATIENT_ID, (above[PATIENT_ID],)),) if PATIENT_ID in above else ()
 
 
-def _texts(dataset: Dataset, tag: int) -> tuple[str, ...]:
-    attribute = dataset.get(tag)
-    return () if attribute is None else texts_of(attribute, character_set_of(dataset))
+def _rules(view: ElementView, options: FindOptions) -> KeyRules:
+    timezone = view.text_of(TIMEZONE_OFFSET_FROM_UTC) if options.adjusts_timezone else ""
+    return KeyRules(
+        is_fuzzy=options.is_fuzzy,
+        has_empty_values=options.has_empty_values,
+        has_multiple_values=options.has_multiple_values,
+        combines_dates_and_times=options.combines_dates_and_times,
+        timezone_minutes=parse_offset(timezone.strip()),
+    )
 
 
-def _collect(dataset: Dataset, inherited: CharacterSet, *, level: Level | None = None) -> _Asked:
-    character_set = character_set_of(dataset, inherited)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where keys stand: at a level, or in an item where there is none."""
+
+    level: Level | None = None
+    is_relational: bool = False
+
+
+def _collect(view: ElementView, place: _Place, passed: Mapping[int, str]) -> _Asked:
+    """Return the keys of a data set or an item, without those that are settled."""
     asked = _Asked()
-    for tag, attribute in dataset.items():
-        if tag in _NEVER_KEYS:
+    for tag in sorted(view):
+        if tag in _NEVER_KEYS or not tag & 0xFFFF or tag >> 16 < _LOWEST_GROUP:
             continue
-        vr = vr_of(tag) if attribute.vr == UNKNOWN_VR else attribute.vr
+        if len(asked.return_keys) == KEYS_MAX:
+            raise InvalidKey(f"A query has at most {KEYS_MAX} keys.", tags=(tag,))
+        vr = view.vr_of(tag)
         if vr == "SQ":
-            _collect_sequence(asked, tag, attribute, character_set)
+            _collect_sequence(asked, tag, view)
             continue
         asked.return_keys[tag] = ReturnKey(vr)
-        if attribute.is_empty or tag == TIMEZONE_OFFSET_FROM_UTC:
-            continue
-        text = "\\".join(texts_of(attribute, character_set)) if is_text_vr(vr) else ""
-        key = make_key(tag, text)
-        if key is None or not text or not _is_matchable(tag, level):
-            asked.has_unmatched = True
-        else:
-            asked.keys.append(key)
+        if tag != TIMEZONE_OFFSET_FROM_UTC and tag not in passed and not _is_universal(vr, view.raw(tag)):
+            _collect_key(asked, tag, view, place)
     return asked
 
 
-def _is_matchable(tag: int, level: Level | None) -> bool:
-    """Tell whether a key may narrow a search at a level: not what is merely counted, nor what lies below it."""
+def _is_universal(vr: str, raw: bytes | None) -> bool:
+    """Tell whether a key has no value, padding set apart (PS3.4 C.2.2.2.3)."""
+    return not raw or (is_text_vr(vr) and vr not in NUMBER_FORMATS and not raw.strip(b" \0"))
+
+
+def _collect_key(asked: _Asked, tag: int, view: ElementView, place: _Place) -> None:
+    text = view.text_of(tag)
+    if tag == _MODALITY and place.level is Level.STUDY:  # a study has none of its own, but series that have one
+        tag = MODALITIES_IN_STUDY
+    key = make_key(tag, text) if text and _is_matchable(tag, place) else None
+    if key is None:
+        asked.has_unmatched = True
+    else:
+        asked.keys.append(key)
+
+
+def _is_matchable(tag: int, place: _Place) -> bool:
+    """Tell whether a key may narrow a search: not what is merely counted, nor what lies below the level."""
     if tag in COMPUTED_TAGS and tag not in MATCHED_COMPUTED_TAGS:
         return False
     found = level_of(tag)
-    return level is None or found is None or found <= level
+    if place.level is None or found is None or found <= place.level or place.is_relational:
+        return True
+    if tag in UNIQUE_KEYS.values():  # all of the level would be found instead of one
+        raise InvalidKey("A unique key below the level has a value.", tags=(tag,))
+    return False
 
 
-def _collect_sequence(asked: _Asked, tag: int, attribute: Attribute, character_set: CharacterSet) -> None:
-    if len(attribute.items) > 1:
-        raise InvalidAttributes("A key that is a sequence has one item.", tags=(tag,))
-    nested = _collect(attribute.items[0], character_set) if attribute.items else _Asked()
+def _collect_sequence(asked: _Asked, tag: int, view: ElementView) -> None:
+    items = view.items_of(tag)
+    if len(items) > 1:
+        raise InvalidKey("A key that is a sequence has one item.", tags=(tag,))
+    nested = _collect(items[0], _Place(), {}) if items else _Asked()
     asked.return_keys[tag] = ReturnKey("SQ", nested.return_keys)
     asked.has_unmatched |= nested.has_unmatched
     if nested.keys or nested.sequences:
         asked.sequences[tag] = nested
-
-
-def encode_find_answer(
-    request: FindRequest, row: SearchRow, header: ElementView | None, *, retrieve_ae_title: str, encoding: Encoding
-) -> bytes:
-    """Return the identifier of the response that a row is; `header` has what the index does not keep."""
-    answer: dict[int, Attribute] = {
-        QUERY_RETRIEVE_LEVEL: text_attribute("CS", LEVEL_NAMES[request.query.level]),
-        RETRIEVE_AE_TITLE: text_attribute("AE", retrieve_ae_title),
-        INSTANCE_AVAILABILITY: _ONLINE,
-        UNIQUE_KEYS[request.query.level]: Attribute("UI"),
-    }
-    for tag, key in (*request.return_keys.items(), (UNIQUE_KEYS[request.query.level], None)):
-        vr = key.vr if key is not None else vr_of(tag)
-        if tag in request.header_tags:
-            answer[tag] = _from_header(tag, key, header)
-        else:
-            answer[tag] = _from_index(vr, row.attributes.get(tag, ""))
-    return encode_dataset(_written(request, dict(sorted(answer.items()))), encoding)
-
-
-def _from_index(vr: str, text: str) -> Attribute:
-    if vr in NUMBER_FORMATS:
-        return Attribute(vr, _numbers(vr, text))
-    return text_attribute(vr, text)
-
-
-def _numbers(vr: str, text: str) -> bytes:
-    convert = float if vr in ("FL", "FD") else int
-    try:
-        values = [convert(value) for value in text.split("\\")] if text else []
-        return struct.pack(f"<{len(values)}{NUMBER_FORMATS[vr]}", *values)
-    except (ValueError, struct.error):
-        return b""
-
-
-def _from_header(tag: int, key: ReturnKey | None, header: ElementView | None) -> Attribute:
-    """Return an attribute as the header has it, its text in UTF-8; empty where it has none."""
-    vr = key.vr if key is not None else vr_of(tag)
-    if header is None or tag not in header:
-        return Attribute(vr)
-    vr = header.vr_of(tag)
-    if vr == "SQ":
-        nested = key.nested if key is not None else {}
-        return Attribute("SQ", items=tuple(_item(item, nested) for item in header.items_of(tag)))
-    if is_text_vr(vr) and vr not in NUMBER_FORMATS:
-        return text_attribute(vr, header.text_of(tag))
-    return Attribute(vr, _little_endian(vr, header, tag))
-
-
-def _little_endian(vr: str, header: ElementView, tag: int) -> bytes:
-    raw, size = header.raw(tag) or b"", NUMBER_SIZES.get(vr, 2 if vr in ("AT", "OW") else 1)
-    if len(raw) > BINARY_LENGTH_MAX:
-        return b""
-    if header.is_little_endian or size == 1 or len(raw) % size:
-        return raw
-    return b"".join(raw[at : at + size][::-1] for at in range(0, len(raw), size))
-
-
-def _item(item: ElementView, wanted: Mapping[int, ReturnKey]) -> Dataset:
-    tags = wanted or dict.fromkeys(item)
-    return {tag: _from_header(tag, wanted.get(tag), item) for tag in sorted(tags) if tag != SPECIFIC_CHARACTER_SET}
-
-
-def _written(request: FindRequest, answer: Dataset) -> Dataset:
-    """Return an answer, whose text is in UTF-8, in a character set that the caller reads."""
-    if is_ascii(answer):
-        return answer
-    named = {SPECIFIC_CHARACTER_SET: text_attribute("CS", UTF_8_TERM), **answer}
-    answer = dict(sorted(named.items()))
-    if not request.character_set:
-        return answer
-    return with_character_set(answer, request.character_set) or answer

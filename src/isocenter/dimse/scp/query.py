@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from isocenter.archive.archive import Archive
 from isocenter.archive.search import iter_search
-from isocenter.dimse.codec.find import FindOptions, FindRequest, decode_find_identifier, encode_find_answer
+from isocenter.dimse.codec.find import FindOptions, FindRequest, decode_find_identifier
+from isocenter.dimse.codec.find_answer import AnswerEncoder
 from isocenter.dimse.scp.find import Asked, Finding, Prepare
 from isocenter.dimse.ul.query_extensions import FindExtensions
 from isocenter.domain.errors import InvalidAttributes, InvalidKey
@@ -16,6 +17,8 @@ SUPPORTED = FindExtensions(
     combined_date_time_matching=True,
     fuzzy_person_name_matching=True,
     timezone_query_adjustment=True,
+    empty_value_matching=True,
+    multiple_value_matching=True,
 )
 
 
@@ -29,6 +32,8 @@ def query_of(archive: Archive) -> Prepare:
             combines_dates_and_times=agreed.combined_date_time_matching,
             is_fuzzy=agreed.fuzzy_person_name_matching,
             adjusts_timezone=agreed.timezone_query_adjustment,
+            has_empty_values=agreed.empty_value_matching,
+            has_multiple_values=agreed.multiple_value_matching,
         )
         try:
             request = decode_find_identifier(asked.identifier, asked.encoding, asked.model, options)
@@ -40,7 +45,13 @@ def query_of(archive: Archive) -> Prepare:
 
 
 def _answers(archive: Archive, asked: Asked, request: FindRequest) -> Iterator[bytes]:
-    for found in iter_search(archive, asked.principal, request.query, header_tags=request.header_tags):
-        yield encode_find_answer(
-            request, found.row, found.header, retrieve_ae_title=asked.ae_title, encoding=asked.encoding
-        )
+    encoder = AnswerEncoder(request, asked.encoding, retrieve_ae_title=asked.ae_title)
+    found = iter_search(
+        archive,
+        asked.principal,
+        request.query,
+        header_tags=request.header_tags,
+        needs_header=encoder.needs_header,
+    )
+    for one in found:
+        yield encoder.encode(one.row, one.header)

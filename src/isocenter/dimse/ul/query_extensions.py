@@ -16,6 +16,8 @@ class FindExtensions:
     fuzzy_person_name_matching: bool = False
     timezone_query_adjustment: bool = False
     enhanced_multiframe_conversion: bool = False
+    empty_value_matching: bool = False
+    multiple_value_matching: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,15 @@ def encode_find_extensions(extensions: FindExtensions) -> bytes:
             extensions.fuzzy_person_name_matching,
             extensions.timezone_query_adjustment,
             extensions.enhanced_multiframe_conversion,
+            extensions.empty_value_matching,
+            extensions.multiple_value_matching,
         )
     )
 
 
 def decode_find_extensions(information: bytes) -> FindExtensions:
     """Return what was agreed on; what is left out is not supported."""
-    return FindExtensions(*(value == 1 for value in information[:5]))
+    return FindExtensions(*(value == 1 for value in information[:7]))
 
 
 def encode_retrieve_extensions(extensions: RetrieveExtensions) -> bytes:

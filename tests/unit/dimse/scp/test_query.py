@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 import orjson
-import pydicom
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 from structlog.testing import capture_logs
@@ -23,56 +20,24 @@ from isocenter.dicomweb.server.dispatch import DicomwebApplication
 from isocenter.dicomweb.server.service import Service
 from isocenter.dimse.scp.find import FindProvider
 from isocenter.dimse.scp.query import SUPPORTED, query_of
+from isocenter.domain.attributes import BY_KEYWORD
 from isocenter.domain.principal import LOCAL_OWNER
 from tests.support.asgi_call import ask
 from tests.support.dicom_files import quiet_pydicom
 from tests.support.dimse_thread import AE_TITLE, HOST, DimseNode, Served, dimse_node
 from tests.support.memory_archive import memory_archive, store
+from tests.support.search_questions import QUESTIONS, UID_KEYWORDS, Question, as_file, datasets
 
 PATIENT_ROOT = "1.2.840.10008.5.1.4.1.2.1.1"
 STUDY_ROOT = "1.2.840.10008.5.1.4.1.2.2.1"
 SUCCESS, PENDING_WITH_WARNING, REFUSED = 0x0000, 0xFF01, 0xA900
 
-PATIENTS = [
-    # Patient ID, name, character set, study date and time, accession number, description, modality of each series
-    ("P1", "Doe^Jane", "", "20240102", "081500", "A1", "CHEST CT", ("CT", "SR")),
-    ("P1", "Doe^Jane", "", "20240315", "235900", "A2", "CHEST XR", ("CR",)),
-    ("P2", "Müller^Jürgen", "ISO_IR 100", "20240102", "120000", "B1", "Head MR", ("MR",)),
-    ("P3", "Yamada^Tarou=山田^太郎=やまだ^たろう", "\\ISO 2022 IR 87", "20231231", "000100", "C1", "", ("MR", "MR")),
-    ("P4", "O'Neil^Ann*", "", "20240401", "070000", "D?1", "Knee MR", ("MR", "CT")),
-]
-
-
-def _instance(study: int, series: int, row: tuple[Any, ...], modality: str) -> bytes:
-    patient_id, name, character_set, date, time, accession, description, _ = row
-    dataset = Dataset()
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.SpecificCharacterSet = character_set.split("\\")
-    dataset.SOPClassUID, dataset.SOPInstanceUID = CTImageStorage, f"1.2.3.{study}.{series}.1"
-    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = f"1.2.3.{study}", f"1.2.3.{study}.{series}"
-    dataset.PatientID, dataset.PatientName = patient_id, name
-    dataset.StudyDate, dataset.StudyTime, dataset.AccessionNumber = date, time, accession
-    dataset.StudyDescription, dataset.Modality = description, modality
-    dataset.StationName = f"STATION{study}"
-    dataset.SeriesNumber, dataset.InstanceNumber = series, 1
-    code = Dataset()
-    code.CodeValue, code.CodeMeaning = f"C{study}", "Chest"
-    dataset.ProcedureCodeSequence = [code]
-    request = Dataset()
-    request.ScheduledProcedureStepID = f"SPS{study}"
-    dataset.RequestAttributesSequence = [request]
-    written = io.BytesIO()
-    pydicom.dcmwrite(written, dataset, enforce_file_format=True)
-    return written.getvalue()
-
 
 @pytest.fixture(scope="module")
 def archive() -> Iterator[Archive]:
     with memory_archive() as archive, capture_logs(), quiet_pydicom():
-        for study, row in enumerate(PATIENTS, start=1):
-            for series, modality in enumerate(row[-1], start=1):
-                store(archive, _instance(study, series, row, modality))
+        for dataset in datasets():
+            store(archive, as_file(dataset))
         yield archive
 
 
@@ -139,49 +104,28 @@ def _find(
     return Answer([one for _, one in answers if one is not None], [status for status, _ in answers])
 
 
-CASES: list[tuple[str, dict[str, str], set[int]]] = [
-    ("everything", {}, {1, 2, 3, 4, 5}),
-    ("single value", {"PatientID": "P1"}, {1, 2}),
-    ("a value with a blank behind it", {"PatientID": "P1 "}, {1, 2}),
-    ("an identifier in another case", {"PatientID": "p1"}, set()),
-    ("universal", {"PatientID": "*"}, {1, 2, 3, 4, 5}),
-    ("wild card at the end", {"PatientName": "Doe*"}, {1, 2}),
-    ("wild card within", {"StudyDescription": "*MR"}, {3, 5}),
-    ("a description without regard to case", {"StudyDescription": "chest ct"}, {1}),
-    ("one character", {"AccessionNumber": "?1"}, {1, 3, 4}),
-    ("a name without regard to case", {"PatientName": "doe^jane"}, {1, 2}),
-    ("a name without accents", {"PatientName": "muller^jurgen"}, {3}),
-    ("a name with accents", {"PatientName": "Müller^Jürgen"}, {3}),
-    ("the ideographic group of a name", {"PatientName": "=山田*"}, {4}),
-    ("a date", {"StudyDate": "20240102"}, {1, 3}),
-    ("a range of dates", {"StudyDate": "20240101-20240331"}, {1, 2, 3}),
-    ("from a date on", {"StudyDate": "20240315-"}, {2, 5}),
-    ("up to a date", {"StudyDate": "-20231231"}, {4}),
-    ("a range of times", {"StudyTime": "0700-0900"}, {1, 5}),
-    ("a date and a time apart", {"StudyDate": "20240101-20240331", "StudyTime": "0800-1300"}, {1, 3}),
-    ("a modality of the study", {"ModalitiesInStudy": "CT"}, {1, 5}),
-    ("two keys together", {"PatientID": "P1", "ModalitiesInStudy": "CR"}, {2}),
-    ("a list of UIDs", {"StudyInstanceUID": "1.2.3.1\\1.2.3.4"}, {1, 4}),
-    ("what the index does not keep", {"StationName": "STATION3"}, {3}),
-    ("what the index does not keep, with a wild card", {"StationName": "STATION*"}, {1, 2, 3, 4, 5}),
-    ("nothing", {"PatientID": "NOBODY"}, set()),
-]
+def _options(question: Question) -> bytes:
+    asked = question.options
+    return bytes((question.is_relational, 0, "fuzzy" in asked, 0, 0, "emptyvalue" in asked, "multiplevalue" in asked))
 
 
-@pytest.mark.parametrize(("question", "keys", "studies"), CASES, ids=[case[0] for case in CASES])
-def test_both_mouths_give_the_same_answer(
-    node: DimseNode, qido: DicomwebApplication, question: str, keys: dict[str, str], studies: set[int]
-) -> None:
-    expected = {f"1.2.3.{study}" for study in studies}
-    answer = _find(node, _keys("STUDY", **{"StudyInstanceUID": "", **keys}))
+@pytest.mark.parametrize("question", QUESTIONS, ids=[question.name for question in QUESTIONS])
+def test_both_mouths_give_the_same_answer(node: DimseNode, qido: DicomwebApplication, question: Question) -> None:
+    answer = _find(node, question.as_identifier(), options=_options(question))
     assert answer.final.Status == SUCCESS
-    assert set(answer.values("StudyInstanceUID")) == expected
-    assert len(answer.identifiers) == len(expected)
-    query = "&".join(f"{keyword}={quote(value, safe='*?')}" for keyword, value in keys.items())
-    asked = ask(qido, "GET", "/dicom-web/studies", headers={"accept": "application/dicom+json"}, query=query)
-    rows = orjson.loads(asked.body) if asked.status == 200 else []
+    keyword = UID_KEYWORDS[question.level]
+    assert sorted(answer.values(keyword)) == sorted(question.uids)
+    asked = ask(
+        qido,
+        "GET",
+        f"/dicom-web{question.route}",
+        headers={"accept": "application/dicom+json"},
+        query=question.as_query_string(),
+    )
     assert asked.status in (200, 204), asked.body
-    assert {row["0020000D"]["Value"][0] for row in rows} == expected
+    rows = orjson.loads(asked.body) if asked.status == 200 else []
+    tag = f"{BY_KEYWORD[keyword].tag:08X}"
+    assert sorted(row[tag]["Value"][0] for row in rows) == sorted(question.uids)
 
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
@@ -242,9 +186,13 @@ def test_counts_of_a_patient_are_given(node: DimseNode) -> None:
 
 def test_a_sequence_is_matched_by_what_its_item_holds(node: DimseNode) -> None:
     step = Dataset()
-    step.ScheduledProcedureStepID = "SPS4"
+    step.ScheduledProcedureStepID = "SPS4R2"
     keys = _keys("SERIES", StudyInstanceUID="1.2.3.4", SeriesInstanceUID="", RequestAttributesSequence=[step])
-    assert len(_find(node, keys).identifiers) == 2
+    found = _find(node, keys).identifiers
+    assert len(found) == 2
+    assert [[item.ScheduledProcedureStepID for item in one.RequestAttributesSequence] for one in found] == [
+        ["SPS4R2"]
+    ] * 2
     step.ScheduledProcedureStepID = "SPS5"
     assert _find(node, keys).identifiers == []
 
@@ -254,7 +202,14 @@ def test_dates_and_times_are_one_range_only_where_that_was_agreed_on(node: Dimse
     assert set(_find(node, keys).values("StudyInstanceUID")) == {"1.2.3.1", "1.2.3.4"}
     keys.StudyDate, keys.StudyTime = "20240102-20240315", "0900-0100"
     combined = _find(node, keys, options=b"\x00\x01")
-    assert set(combined.values("StudyInstanceUID")) == {"1.2.3.3"}
+    assert set(combined.values("StudyInstanceUID")) == {"1.2.3.3", "1.2.3.6", "1.2.3.7"}
+
+
+def test_times_are_meant_in_the_zone_of_the_caller_only_where_that_was_agreed_on(node: DimseNode) -> None:
+    keys = _keys("STUDY", StudyInstanceUID="", StudyDate="20240103", StudyTime="", TimezoneOffsetFromUTC="+0000")
+    assert _find(node, keys).identifiers == []
+    [found] = _find(node, keys, options=b"\x00\x00\x00\x01").identifiers
+    assert (found.StudyInstanceUID, found.StudyTime, found.TimezoneOffsetFromUTC) == ("1.2.3.7", "233000", "-0500")
 
 
 def test_a_name_is_fuzzy_only_where_that_was_agreed_on(node: DimseNode) -> None:
@@ -269,7 +224,7 @@ def test_relational_queries_need_no_keys_above_where_that_was_agreed_on(node: Di
     refused = _find(node, keys)
     assert (refused.final.Status, refused.final.OffendingElement) == (REFUSED, 0x0020000D)
     found = _find(node, keys, options=b"\x01")
-    assert set(found.values("SeriesInstanceUID")) == {"1.2.3.1.1", "1.2.3.5.2"}
+    assert set(found.values("SeriesInstanceUID")) == {"1.2.3.1.1", "1.2.3.5.2", "1.2.3.7.1"}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from isocenter.dimse.ul.user_information import ExtendedNegotiation
 from tests.support.dimse_wire import ANSWER, USER_INFORMATION
 
 
-@given(st.builds(FindExtensions, *[st.booleans()] * 5))
+@given(st.builds(FindExtensions, *[st.booleans()] * 7))
 def test_extensions_of_a_query_come_back(extensions: FindExtensions) -> None:
     assert decode_find_extensions(encode_find_extensions(extensions)) == extensions
 
@@ -30,7 +30,7 @@ def test_extensions_of_a_retrieval_come_back(extensions: RetrieveExtensions) -> 
 
 def test_bytes_stand_in_the_order_of_the_standard() -> None:
     assert encode_find_extensions(FindExtensions(relational_queries=True, timezone_query_adjustment=True)) == bytes(
-        (1, 0, 0, 1, 0)
+        (1, 0, 0, 1, 0, 0, 0)
     )
 
 
@@ -40,7 +40,7 @@ def test_what_is_left_out_is_not_supported() -> None:
 
 
 def test_what_later_editions_add_is_passed_over() -> None:
-    assert decode_find_extensions(b"\0\1\0\0\0\1\1") == FindExtensions(combined_date_time_matching=True)
+    assert decode_find_extensions(b"\0\1\0\0\0\0\0\1\1") == FindExtensions(combined_date_time_matching=True)
 
 
 def test_agreed_extensions_are_found_by_sop_class() -> None:
