@@ -32,6 +32,7 @@ from tests.support.dicom_files import quiet_pydicom
 from tests.support.memory_archive import memory_archive, store
 from tests.support.reference_matcher import find
 from tests.support.search_questions import QUESTIONS, UID_KEYWORDS, Question, as_file, datasets
+from tests.support.shared_data import ManifestRow, manifest_params, read_bytes
 
 IMPLICIT = encoding_of("1.2.840.10008.1.2")
 STORED = datasets()
@@ -145,3 +146,27 @@ def test_any_keys_together_find_what_the_standard_says(
 
 def test_the_table_asks_at_every_level_that_both_know() -> None:
     assert {question.level for question in QUESTIONS} == set(Level) - {Level.PATIENT}
+
+
+@pytest.mark.parametrize("row", manifest_params(lambda row: row.folder == "charset" and row.is_instance))
+def test_a_name_asked_for_in_the_character_set_of_its_file_is_found_and_comes_back(row: ManifestRow) -> None:
+    content = read_bytes(row)
+    with quiet_pydicom():
+        stored = pydicom.dcmread(DicomBytesIO(content), force=True)
+    terms = stored.get("SpecificCharacterSet")
+    identifier = Dataset()
+    if terms is not None:
+        identifier.SpecificCharacterSet = terms
+    identifier.QueryRetrieveLevel = "STUDY"
+    identifier.StudyInstanceUID = ""
+    identifier.PatientName = stored.PatientName
+    with memory_archive() as archive:
+        store(archive, content)
+        request = decode_find_identifier(_written(identifier), IMPLICIT, STUDY_ROOT, FindOptions())
+        [found] = iter_search(archive, LOCAL_OWNER, request.query)
+        answer = AnswerEncoder(request, IMPLICIT, retrieve_ae_title="A").encode(found.row, found.header)
+    with quiet_pydicom():
+        told = pydicom.dcmread(DicomBytesIO(answer), force=True)
+        told.decode()
+        stored.decode()
+        assert str(told.PatientName).rstrip("=^ ") == str(stored.PatientName).rstrip("=^ ")
