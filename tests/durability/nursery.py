@@ -182,11 +182,11 @@ class Nursery:
             stdin.flush()
             return int(stdout.readline())
 
-    def serve(self, archive: Archive, *, failpoints: str = "", mutant: str = "") -> Node:
-        """Start a node on an archive; it may not be ready yet."""
+    def serve(self, archive: Archive, *, failpoints: str = "", mutant: str = "", further: Sequence[str] = ()) -> Node:
+        """Start a node on an archive, with further arguments; it may not be ready yet."""
         address = f"127.0.0.1:{free_port()}"
         child = self.start(
-            ["serve", *archive.arguments(), "--http", address, "--auth", "off"],
+            ["serve", *archive.arguments(), "--http", address, "--auth", "off", *further],
             log_path=archive.log_path,
             environment={"ISOCENTER_FAILPOINTS": failpoints},
             mutant=mutant,
