@@ -1,4 +1,4 @@
-"""Orthanc (Debian) and the node by DIMSE: it verifies and stores to us, and receives what we move to it."""
+"""Orthanc (Debian) and the node by DIMSE: it verifies, stores, queries, retrieves, and receives what we move to it."""
 
 from __future__ import annotations
 
@@ -88,4 +88,22 @@ def test_what_is_moved_to_it_arrives(pair: Pair, instances: list[WorkloadInstanc
     assert ended.returncode == 0, ended.stderr
     found = httpx.get(f"{pair.peer.base_url}/instances", timeout=TIMEOUT_S).json()
     received = [httpx.get(f"{pair.peer.base_url}/instances/{each}/file", timeout=TIMEOUT_S).content for each in found]
+    assert _by_uid(received) == _by_uid(sources)
+
+
+def test_it_finds_a_study_and_has_it_sent(pair: Pair, instances: list[WorkloadInstance], tmp_path: Path) -> None:
+    sources = _sources(tmp_path, instances)
+    for content in sources:
+        assert post_instance(pair.node.dicomweb_url, content).status_code == httpx.codes.OK
+    query = {"PatientID": _by_uid(sources)[instances[0].sop].PatientID, "StudyDate": "", "ModalitiesInStudy": ""}
+    asked = pair.ask("query", {"Level": "Study", "Query": query})
+    assert asked.status_code == httpx.codes.OK, asked.text
+    answers = f"{pair.peer.base_url}{asked.json()['Path']}/answers"
+    assert httpx.get(answers, timeout=TIMEOUT_S).json() == ["0"]
+    found = httpx.get(f"{answers}/0/content?simplify", timeout=TIMEOUT_S).json()
+    assert found["StudyInstanceUID"] == instances[0].study
+    retrieved = httpx.post(f"{answers}/0/retrieve", json={"Synchronous": True}, timeout=TIMEOUT_S)
+    assert retrieved.status_code == httpx.codes.OK, retrieved.text
+    stored = httpx.get(f"{pair.peer.base_url}/instances", timeout=TIMEOUT_S).json()
+    received = [httpx.get(f"{pair.peer.base_url}/instances/{each}/file", timeout=TIMEOUT_S).content for each in stored]
     assert _by_uid(received) == _by_uid(sources)
