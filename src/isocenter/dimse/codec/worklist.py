@@ -25,6 +25,7 @@ from isocenter.dicom.dataset import (
 from isocenter.dicom.dictionary import UNKNOWN_VR, keyword_of
 from isocenter.dicom.model import Encoding
 from isocenter.dicom.part10 import encoding_of
+from isocenter.dimse.codec.find import ReturnKey
 from isocenter.domain.errors import InvalidAttributeValue, InvalidRequest
 from isocenter.domain.key import Key as SearchKey
 from isocenter.domain.key import parse_value_match
@@ -46,14 +47,6 @@ TIMEZONE_OFFSET_FROM_UTC = 0x00080201
 QUERY_RETRIEVE_LEVEL = 0x00080052
 _NEVER_MATCHED = frozenset({SPECIFIC_CHARACTER_SET, TIMEZONE_OFFSET_FROM_UTC, QUERY_RETRIEVE_LEVEL})
 """PS3.4 K.2.2.2; the level belongs to other models, and some devices send it here too."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReturnKey:
-    """An attribute that a response holds; of a sequence the attributes of its items, all where none is named."""
-
-    vr: str
-    nested: Mapping[int, ReturnKey] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,22 +79,22 @@ class FindProvider:
         try:
             await self._answer(exchange, request, identifier or b"")
         except InvalidAttributes as error:
-            await exchange.respond(_refusal(request, IDENTIFIER_DOES_NOT_MATCH, error.message, error.tags))
+            await exchange.respond(find_refusal(request, IDENTIFIER_DOES_NOT_MATCH, error.message, error.tags))
         except InvalidRequest as error:
-            await exchange.respond(_refusal(request, IDENTIFIER_DOES_NOT_MATCH, error.message))
+            await exchange.respond(find_refusal(request, IDENTIFIER_DOES_NOT_MATCH, error.message))
         except InvalidDataset:
-            await exchange.respond(_refusal(request, UNABLE_TO_PROCESS, "The identifier cannot be read."))
+            await exchange.respond(find_refusal(request, UNABLE_TO_PROCESS, "The identifier cannot be read."))
         except TooLarge as error:
-            await exchange.respond(_refusal(request, OUT_OF_RESOURCES, error.message))
+            await exchange.respond(find_refusal(request, OUT_OF_RESOURCES, error.message))
 
     async def _answer(self, exchange: Exchange, request: CFindRq, identifier: bytes) -> None:
         finding, batch = await exchange.run(self._begin, self._asked(exchange, identifier))
-        pending = _response(request, PENDING_WITH_WARNING if finding.has_unmatched_keys else PENDING)
+        pending = find_response(request, PENDING_WITH_WARNING if finding.has_unmatched_keys else PENDING)
         if len(batch) < FIRST_ANSWERS and not exchange.is_cancelled:  # that was all: one write
-            exchange.connection.respond_all(exchange, pending, batch, final=_response(request, SUCCESS))
+            exchange.connection.respond_all(exchange, pending, batch, final=find_response(request, SUCCESS))
             return
         await _stream(exchange, pending, finding.answers, batch)
-        await exchange.respond(_response(request, CANCEL if exchange.is_cancelled else SUCCESS))
+        await exchange.respond(find_response(request, CANCEL if exchange.is_cancelled else SUCCESS))
 
     def _asked(self, exchange: Exchange, identifier: bytes) -> Asked:
         context = exchange.context
@@ -131,7 +131,8 @@ def _take(answers: Iterator[bytes]) -> list[bytes]:
     return list(islice(answers, ANSWERS_AT_ONCE))
 
 
-def _response(request: CFindRq, status: int) -> CFindRsp:
+def find_response(request: CFindRq, status: int) -> CFindRsp:
+    """Return a response with nothing but its status."""
     return CFindRsp(
         message_id_being_responded_to=request.message_id,
         affected_sop_class_uid=request.affected_sop_class_uid,
@@ -139,7 +140,8 @@ def _response(request: CFindRq, status: int) -> CFindRsp:
     )
 
 
-def _refusal(request: CFindRq, status: int, comment: str, tags: tuple[int, ...] = ()) -> CFindRsp:
+def find_refusal(request: CFindRq, status: int, comment: str, tags: tuple[int, ...] = ()) -> CFindRsp:
+    """Return the response to a request that is refused, with the attributes at fault."""
     return CFindRsp(
         message_id_being_responded_to=request.message_id,
         affected_sop_class_uid=request.affected_sop_class_uid,

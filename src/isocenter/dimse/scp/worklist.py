@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from isocenter.archive.worklist import find_steps, iter_pages
 from isocenter.dicom.part10 import encoding_of
 from isocenter.dimse.codec.worklist import WorklistRequest, decode_worklist_request, encode_worklist_answer
-from isocenter.dimse.message.messages import CFindRq, CFindRsp
+from isocenter.dimse.message.messages import CFindRq
 from isocenter.dimse.message.statuses import CANCEL, PENDING, PENDING_WITH_WARNING, SUCCESS
-from isocenter.dimse.shell.dispatch import comment_of
+from isocenter.dimse.scp.find import IDENTIFIER_DOES_NOT_MATCH, UNABLE_TO_PROCESS, find_refusal, find_response
 from isocenter.dimse.shell.exchange import Exchange
 from isocenter.dimse.shell.service import Service
 from isocenter.domain.application_entity import AeService
@@ -18,9 +18,6 @@ from isocenter.domain.worklist import LISTED_STATES, LeavesWhen
 from isocenter.ports.worklist import Worklist
 
 MODALITY_WORKLIST_FIND = "1.2.840.10008.5.1.4.31"
-IDENTIFIER_DOES_NOT_MATCH = 0xA900
-UNABLE_TO_PROCESS = 0xC000
-"""PS3.4 table K.4-1."""
 FIRST_PAGE_COUNT = 16
 PAGE_COUNT = 128
 """Entries that a thread encodes at once: some ten milliseconds. The first are few, so that an answer comes soon."""
@@ -42,17 +39,17 @@ class WorklistProvider:
         try:
             asked = decode_worklist_request(identifier or b"", encoding, states=self._states)
         except InvalidAttributes as error:
-            await exchange.respond(_refusal(request, IDENTIFIER_DOES_NOT_MATCH, error.message, error.tags))
+            await exchange.respond(find_refusal(request, IDENTIFIER_DOES_NOT_MATCH, error.message, error.tags))
             return
         except InvalidDataset as error:
-            await exchange.respond(_refusal(request, UNABLE_TO_PROCESS, error.message))
+            await exchange.respond(find_refusal(request, UNABLE_TO_PROCESS, error.message))
             return
         status = PENDING_WITH_WARNING if asked.has_unmatched_keys else PENDING
         async for answer in self._answers(exchange, asked):
             if exchange.is_cancelled:
                 break
-            await exchange.respond(_response(request, status), [answer])
-        await exchange.respond(_response(request, CANCEL if exchange.is_cancelled else SUCCESS))
+            await exchange.respond(find_response(request, status), [answer])
+        await exchange.respond(find_response(request, CANCEL if exchange.is_cancelled else SUCCESS))
 
     async def _answers(self, exchange: Exchange, asked: WorklistRequest) -> AsyncIterator[bytes]:
         if asked.asks_for_nothing:
@@ -71,21 +68,3 @@ def _pages(step_keys: Sequence[int]) -> Iterator[Sequence[int]]:
     yield from ([step_keys[:FIRST_PAGE_COUNT]] if step_keys else [])
     for start in range(FIRST_PAGE_COUNT, len(step_keys), PAGE_COUNT):
         yield step_keys[start : start + PAGE_COUNT]
-
-
-def _response(request: CFindRq, status: int) -> CFindRsp:
-    return CFindRsp(
-        message_id_being_responded_to=request.message_id,
-        affected_sop_class_uid=request.affected_sop_class_uid,
-        status=status,
-    )
-
-
-def _refusal(request: CFindRq, status: int, comment: str, tags: tuple[int, ...] = ()) -> CFindRsp:
-    return CFindRsp(
-        message_id_being_responded_to=request.message_id,
-        affected_sop_class_uid=request.affected_sop_class_uid,
-        status=status,
-        error_comment=comment_of(comment),
-        offending_elements=tags,
-    )
