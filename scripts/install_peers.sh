@@ -1,21 +1,26 @@
 #!/usr/bin/env bash
 # Install the programs of other people that the tests talk to: Orthanc, DCMTK, dicom3tools, Chromium, strace from Debian,
-# azurite from npm (below work/peers). Installs only what is missing, on Debian and its relatives, as root. Elsewhere it
-# prints what to install and goes on: the tests then name what they left out. Services that come with a package are not started.
+# azurite and newman from npm (below work/peers). Installs only what is missing, on Debian and its relatives, as root.
+# Elsewhere it prints what to install and goes on: the tests then name what they left out. Services that come with a
+# package are not started.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-azurite=3.37.0
-if [ "$(cat work/peers/azurite.version 2>/dev/null)" != "$azurite" ]; then
-  if command -v npm >/dev/null; then
-    echo "peers: installing azurite $azurite"
-    mkdir -p work/peers
-    npm install --prefix work/peers --no-save --no-audit --no-fund --silent "azurite@$azurite"
-    echo "$azurite" >work/peers/azurite.version
-  else
-    echo "peers: npm is missing; tests that need azurite will be skipped" >&2
+# Each in a folder of its own: npm removes what it was not asked for.
+install_from_npm() {
+  local package=$1 version=$2 folder=$3
+  [ "$(cat "work/peers/$package.version" 2>/dev/null)" = "$version" ] && return
+  if ! command -v npm >/dev/null; then
+    echo "peers: npm is missing; tests that need $package will be skipped" >&2
+    return
   fi
-fi
+  echo "peers: installing $package $version"
+  mkdir -p "$folder"
+  npm install --prefix "$folder" --no-save --no-audit --no-fund --silent "$package@$version"
+  echo "$version" >"work/peers/$package.version"
+}
+install_from_npm azurite 3.37.0 work/peers
+install_from_npm newman 6.2.2 work/peers/newman
 
 declare -A program_of=(
   [orthanc]=Orthanc [dcmtk]=storescu [dicom3tools]=dciodvfy [chromium]=chromium [strace]=strace
