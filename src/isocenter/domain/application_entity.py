@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import unquote
 
+from isocenter.domain.certificate_name import CertificateName, parse_certificate_name
 from isocenter.domain.errors import InvalidRequest
 
 AE_TITLE_LENGTH_MAX = 16
@@ -22,7 +23,9 @@ ANY_HOST = "*"
 STORE_ASSOCIATIONS_MAX = 4
 """A move opens this many associations to its destination at most (routing-and-gateway 6.8)."""
 OPTIONS_LENGTH_MAX = 2048
-"""A list of services and the name in a certificate; more is something else given by mistake."""
+"""A list of services and the names of some certificates; more is something else given by mistake."""
+CERTIFICATE_NAMES_MAX = 16
+"""Devices that share a title, or the certificate of today beside that of tomorrow."""
 
 _AE_TITLE = re.compile(r"[\x20-\x5b\x5d-\x7e]{1,16}")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})")
@@ -42,6 +45,17 @@ class AeService(StrEnum):
 
 
 ALL_SERVICES = frozenset(AeService)
+
+
+class UserIdentityRule(StrEnum):
+    """What becomes of the user that a caller names in its request (PS3.7 D.3.3.7)."""
+
+    IGNORE = "ignore"
+    """Who calls is decided by title, address and certificate alone."""
+    VERIFY = "verify"
+    """A user who is named must be known, and limits what the caller may do; none need be named."""
+    REQUIRE = "require"
+    """A user must be named and prove who it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +82,10 @@ class RemoteAe:
     services: frozenset[AeService] = ALL_SERVICES
     uses_tls: bool = False
     """Associations to it are opened over TLS."""
-    tls_subject: str | None = None
-    """Over TLS, the common name, DNS name or whole subject that its certificate must have."""
+    certificate_names: tuple[CertificateName, ...] = ()
+    """Over TLS, what its certificate must have one of."""
+    user_identity: UserIdentityRule | None = None
+    """What becomes of the user that it names; None leaves it to the node's setting."""
     store_associations_max: int | None = None
     """How many associations a move to it may open; None leaves it to the node's setting."""
 
@@ -110,22 +126,23 @@ def parse_ae_address(text: str) -> AeAddress:
 def parse_remote_ae(text: str) -> RemoteAe:
     """Return the AE that `TITLE@HOST[:PORT][?OPTIONS]` names.
 
-    Options are `services=echo,store`, `tls=on`, `subject=NAME` and `associations=4`, joined by `&`. Raises
-    InvalidRequest where it cannot be read.
+    Options are `services=echo,store`, `tls=on`, `subject=NAME` (once or several times), `user=require` and
+    `associations=4`, joined by `&`. Raises InvalidRequest where it cannot be read.
     """
     address, _, options = text.strip().partition("?")
     title, host, port = _split(address)
     known = _options(options)
-    if known.get("tls", "off") not in {"on", "off"}:
+    if known.get("tls", ["off"]) not in (["on"], ["off"]):
         raise InvalidRequest("The option tls of an AE is on or off.")
     return RemoteAe(
         ae_title=title,
         host=host,
         port=port,
-        services=_services(known["services"]) if "services" in known else ALL_SERVICES,
-        uses_tls=known.get("tls") == "on",
-        tls_subject=known.get("subject"),
-        store_associations_max=_associations(known["associations"]) if "associations" in known else None,
+        services=_services(known["services"][0]) if "services" in known else ALL_SERVICES,
+        uses_tls=known.get("tls") == ["on"],
+        certificate_names=_certificate_names(known.get("subject", [])),
+        user_identity=_user_identity(known["user"][0]) if "user" in known else None,
+        store_associations_max=_associations(known["associations"][0]) if "associations" in known else None,
     )
 
 
@@ -138,8 +155,9 @@ def render_remote_ae(remote: RemoteAe) -> str:
         options.append("services=" + ",".join(service for service in AeService if service in remote.services))
     if remote.uses_tls:
         options.append("tls=on")
-    if remote.tls_subject is not None:
-        options.append("subject=" + remote.tls_subject.replace("%", "%25").replace("&", "%26").replace(" ", "%20"))
+    options += [f"subject={_escaped(str(name))}" for name in remote.certificate_names]
+    if remote.user_identity is not None:
+        options.append(f"user={remote.user_identity}")
     if remote.store_associations_max is not None:
         options.append(f"associations={remote.store_associations_max}")
     return text + ("?" + "&".join(options) if options else "")
@@ -176,16 +194,41 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _options(text: str) -> dict[str, str]:
+def _escaped(text: str) -> str:
+    for character in "%& ;":
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text
+
+
+def _options(text: str) -> dict[str, list[str]]:
     if len(text) > OPTIONS_LENGTH_MAX:
         raise InvalidRequest("The options of an AE are too long.")
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for part in text.split("&") if text else []:
         name, equals, value = part.partition("=")
-        if name not in {"services", "tls", "subject", "associations"} or not equals or not value or name in found:
-            raise InvalidRequest("The options of an AE are services, tls, subject and associations, each NAME=VALUE.")
-        found[name] = unquote(value)
+        is_again = name in found and name != "subject"
+        if name not in _OPTION_NAMES or not equals or not value or is_again:
+            raise InvalidRequest(
+                "The options of an AE are services, tls, subject, user and associations, each NAME=VALUE."
+            )
+        found.setdefault(name, []).append(unquote(value))
     return found
+
+
+_OPTION_NAMES = frozenset({"services", "tls", "subject", "user", "associations"})
+
+
+def _certificate_names(texts: list[str]) -> tuple[CertificateName, ...]:
+    if len(texts) > CERTIFICATE_NAMES_MAX:
+        raise InvalidRequest(f"An AE has at most {CERTIFICATE_NAMES_MAX} options subject.")
+    return tuple(map(parse_certificate_name, texts))
+
+
+def _user_identity(text: str) -> UserIdentityRule:
+    try:
+        return UserIdentityRule(text.strip().lower())
+    except ValueError as error:
+        raise InvalidRequest("The option user of an AE is " + ", ".join(UserIdentityRule) + ".") from error
 
 
 def _services(text: str) -> frozenset[AeService]:

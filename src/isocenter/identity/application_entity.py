@@ -6,14 +6,14 @@ the connection comes from, and over TLS the certificate. Each refusal says what 
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from isocenter.domain.application_entity import ALL_SERVICES, ANY_HOST, AeService, RemoteAe
+from isocenter.domain.certificate_name import CertificateName, usual_address
 from isocenter.domain.principal import DataAction, Principal
+from isocenter.identity.certificate import Certificate
 
 ACTIONS: Mapping[AeService, frozenset[DataAction]] = {
     AeService.ECHO: frozenset(),
@@ -33,22 +33,6 @@ class Objection(Enum):
 
     CALLED_AE_TITLE = "called AE title not recognized"
     CALLING_AE_TITLE = "calling AE title not recognized"
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """The names in a certificate that TLS has verified."""
-
-    common_names: tuple[str, ...] = ()
-    dns_names: tuple[str, ...] = ()
-    subject: str = ""
-    """The whole subject, `CN=...,O=...`, in the order of the certificate."""
-
-    def has_name(self, name: str) -> bool:
-        """Tell whether it was issued to a name: a common name, a DNS name, or the whole subject."""
-        folded = name.casefold()
-        names = (*self.common_names, *self.dns_names, self.subject)
-        return any(folded == known.casefold() for known in names if known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +104,11 @@ class AeTable:
             if not rows:
                 return self._elsewhere(caller, addresses)
         for row in rows:
-            if row.tls_subject is None or (
-                caller.certificate is not None and caller.certificate.has_name(row.tls_subject)
-            ):
+            if fits(caller.certificate, row.certificate_names):
                 return Admitted(_principal(caller, row.services), row.services, row)
         return NotAdmitted(
             Objection.CALLING_AE_TITLE,
-            f"{caller.calling_ae_title!r} must show a certificate for {rows[0].tls_subject!r}; it showed "
+            f"{caller.calling_ae_title!r} must show a certificate for {_either(rows)}; it showed "
             f"{_shown(caller.certificate)}. Have it call over TLS with that certificate, or change subject= in its row "
             "of dicom.remotes.",
         )
@@ -151,6 +133,15 @@ class AeTable:
         )
 
 
+def fits(certificate: Certificate | None, names: Sequence[CertificateName]) -> bool:
+    """Tell whether a certificate has one of the names that are asked for; without any, none need be shown."""
+    return not names or (certificate is not None and any(map(certificate.fits, names)))
+
+
+def _either(rows: Sequence[RemoteAe]) -> str:
+    return " or ".join(repr(str(name)) for row in rows for name in row.certificate_names)
+
+
 def _principal(caller: Caller, services: Iterable[AeService]) -> Principal:
     return Principal(caller.calling_ae_title, frozenset().union(*(ACTIONS[service] for service in services)))
 
@@ -160,17 +151,15 @@ def _is_at(address: str, row: RemoteAe, addresses: Mapping[str, frozenset[str]])
 
 
 def _shown(certificate: Certificate | None) -> str:
-    if certificate is None:
-        return "none"
-    return repr(certificate.subject or ", ".join(certificate.dns_names))
+    return "none" if certificate is None else certificate.describe()
 
 
 def plain_address(address: str) -> str:
-    """Return an IP address in its one usual form: without a zone, an IPv4 address in IPv6 clothes as IPv4."""
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
-    return str(parsed)
+    """Return an IP address in its one usual form, without a zone; raises ValueError for other text."""
+    usual = usual_address(address.partition("%")[0])
+    if usual is None:
+        raise ValueError(address)
+    return usual
 
 
 def literal_addresses(host: str) -> frozenset[str] | None:
@@ -181,27 +170,3 @@ def literal_addresses(host: str) -> frozenset[str] | None:
         return frozenset({plain_address(host)})
     except ValueError:
         return None
-
-
-def certificate_of(shown: Mapping[str, Any] | None) -> Certificate | None:
-    """Return the names of a verified certificate, from what `ssl` says of it."""
-    if not shown:
-        return None
-    names: list[tuple[str, str]] = [pair for relative_name in shown.get("subject", ()) for pair in relative_name]
-    alternatives: Sequence[tuple[str, str]] = shown.get("subjectAltName", ())
-    return Certificate(
-        common_names=tuple(value for kind, value in names if kind == "commonName"),
-        dns_names=tuple(value for kind, value in alternatives if kind == "DNS"),
-        subject=",".join(f"{_SHORT_NAMES.get(kind, kind)}={value}" for kind, value in names),
-    )
-
-
-_SHORT_NAMES = {
-    "commonName": "CN",
-    "organizationName": "O",
-    "organizationalUnitName": "OU",
-    "countryName": "C",
-    "localityName": "L",
-    "stateOrProvinceName": "ST",
-    "domainComponent": "DC",
-}

@@ -11,12 +11,14 @@ from isocenter.domain.application_entity import (
     AeAddress,
     AeService,
     RemoteAe,
+    UserIdentityRule,
     is_ae_title,
     parse_ae_address,
     parse_ae_title,
     parse_remote_ae,
     render_remote_ae,
 )
+from isocenter.domain.certificate_name import CertificateName, CertificateNameKind
 from isocenter.domain.errors import InvalidRequest
 
 
@@ -80,9 +82,16 @@ def test_a_remote_ae_may_have_options() -> None:
         104,
         services=frozenset({AeService.ECHO, AeService.STORE}),
         uses_tls=True,
-        tls_subject="CN=pacs,O=A & B",
+        certificate_names=(CertificateName(CertificateNameKind.ANY, "CN=pacs,O=A & B"),),
         store_associations_max=3,
     )
+
+
+def test_a_remote_ae_may_have_several_certificates_and_a_rule_for_its_users() -> None:
+    remote = parse_remote_ae("CT@*?subject=ct-1&subject=ip:10.0.0.7&user=Require")
+    assert [str(name) for name in remote.certificate_names] == ["ct-1", "ip:10.0.0.7"]
+    assert remote.user_identity is UserIdentityRule.REQUIRE
+    assert parse_remote_ae("CT@*").user_identity is None
 
 
 @pytest.mark.parametrize("text", ["MODALITY@*", "MODALITY@10.0.0.1", "MODALITY@[fe80::1]"])
@@ -104,6 +113,11 @@ def test_an_ae_that_only_calls_has_no_address(text: str) -> None:
         "associations=5",
         "associations=x",
         "subject=" + "a" * 3000,
+        "subject=sha256:12",
+        "subject=ip:pacs",
+        "&".join(["subject=a"] * 17),
+        "user=maybe",
+        "user=verify&user=require",
     ],
 )
 def test_options_that_nobody_knows_are_refused(options: str) -> None:
@@ -112,6 +126,11 @@ def test_options_that_nobody_knows_are_refused(options: str) -> None:
 
 
 _TITLES = st.text("ABCXYZ_-. 019", min_size=1, max_size=16).filter(is_ae_title).map(str.strip)
+_NAMES = st.builds(
+    CertificateName,
+    kind=st.sampled_from([CertificateNameKind.ANY, CertificateNameKind.DNS, CertificateNameKind.SUBJECT]),
+    value=st.text("abc=,&% +?;", min_size=1, max_size=20).map(str.strip).filter(bool),
+)
 _REMOTES = st.builds(
     RemoteAe,
     ae_title=_TITLES,
@@ -119,7 +138,8 @@ _REMOTES = st.builds(
     port=st.none() | st.integers(0, 65535),
     services=st.frozensets(st.sampled_from(AeService), min_size=1),
     uses_tls=st.booleans(),
-    tls_subject=st.none() | st.text("abc=,&% +?;", min_size=1, max_size=20),
+    certificate_names=st.lists(_NAMES, max_size=3).map(tuple),
+    user_identity=st.none() | st.sampled_from(UserIdentityRule),
     store_associations_max=st.none() | st.integers(1, 4),
 )
 

@@ -32,7 +32,7 @@ from isocenter.dimse.ul.pdu import (
     AssociateRq,
     ContextResult,
 )
-from isocenter.identity.application_entity import AeTable, Caller, NotAdmitted, certificate_of, plain_address
+from isocenter.identity.application_entity import AeTable, Caller, NotAdmitted, plain_address
 
 _log = structlog.get_logger()
 
@@ -180,7 +180,7 @@ class Listener:
             calling_ae_title=request.calling_ae_title,
             called_ae_title=request.called_ae_title,
             address=address,
-            certificate=certificate_of(connection.peer_certificate),
+            certificate=connection.peer_certificate,
         )
         admission = self._table.admit(caller, addresses=addresses)
         if isinstance(admission, NotAdmitted):

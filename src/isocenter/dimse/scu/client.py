@@ -39,7 +39,7 @@ from isocenter.dimse.ul.user_information import (
 from isocenter.domain.application_entity import ALL_SERVICES, AeAddress, RemoteAe
 from isocenter.domain.errors import PeerUnreachable
 from isocenter.domain.principal import Principal
-from isocenter.identity.application_entity import certificate_of
+from isocenter.identity.application_entity import fits
 
 CONTEXTS_MAX = 128
 """Of one association (PS3.8 9.3.2.2)."""
@@ -164,10 +164,9 @@ class Opener:
             raise PeerUnreachable(
                 f"{address} did not answer the association: {connection.record.cause or 'it hung up'}"
             )
-        if peer.tls_subject is not None:
-            certificate = certificate_of(connection.peer_certificate)
-            if certificate is None or not certificate.has_name(peer.tls_subject):
-                raise AssociationRefused(f"{address} did not show the certificate of {peer.tls_subject!r}.")
+        if not fits(connection.peer_certificate, peer.certificate_names):
+            names = " or ".join(repr(str(name)) for name in peer.certificate_names)
+            raise AssociationRefused(f"{address} did not show a certificate for {names}.")
 
 
 _PEER_PRINCIPAL = Principal("peer", frozenset())

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 import structlog
 
@@ -24,6 +24,7 @@ from isocenter.dimse.shell.record import AssociationRecord, AssociationRegister,
 from isocenter.dimse.shell.runtime import Runtime
 from isocenter.dimse.shell.sending import message_pdvs, stream_message
 from isocenter.dimse.shell.service import NO_SERVICES, ServiceTable
+from isocenter.dimse.shell.tls import verified_certificate
 from isocenter.dimse.shell.tuned_socket import TunedSocket
 from isocenter.dimse.ul.association import Association
 from isocenter.dimse.ul.contexts import AcceptedContext
@@ -42,6 +43,7 @@ from isocenter.dimse.ul.events import (
 from isocenter.dimse.ul.pdu import AbortReason, AbortSource, AssociateAc, AssociateRj, AssociateRq, Buffer
 from isocenter.dimse.ul.query_extensions import agreed_extensions
 from isocenter.domain.principal import Principal
+from isocenter.identity.certificate import Certificate
 
 _log = structlog.get_logger()
 
@@ -155,9 +157,9 @@ class Connection(asyncio.Protocol):
         return self._runtime
 
     @property
-    def peer_certificate(self) -> Mapping[str, Any] | None:
-        """Return the verified certificate of the peer as `ssl` tells it, None without one."""
-        return None if self._transport is None else self._transport.get_extra_info("peercert")
+    def peer_certificate(self) -> Certificate | None:
+        """Return the verified certificate of the peer, None without one."""
+        return None if self._transport is None else verified_certificate(self._transport)
 
     def next_message_id(self) -> int:
         """Return a message id that no outstanding request of ours has."""

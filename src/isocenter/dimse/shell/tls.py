@@ -12,6 +12,7 @@ No profile goes below TLS 1.2, which RFC 8996 forbids and B.9 only tolerates.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from isocenter.domain.errors import InvalidSetting
+from isocenter.identity.certificate import Certificate, certificate_of
 
 _GCM = "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:DHE-RSA-AES128-GCM-SHA256"
 _ECDSA = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256"
@@ -77,6 +79,14 @@ def client_context(settings: TlsSettings) -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_REQUIRED
     return context
+
+
+def verified_certificate(transport: asyncio.Transport) -> Certificate | None:
+    """Return the certificate that the other end has shown and somebody whom we trust vouches for, or None."""
+    ssl_object: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+    if ssl_object is None:
+        return None
+    return certificate_of(ssl_object.getpeercert(), ssl_object.getpeercert(binary_form=True))
 
 
 def _context(protocol: int, settings: TlsSettings) -> ssl.SSLContext:
