@@ -26,6 +26,8 @@ DICOM_JSON = "application/dicom+json"
 OCTET_STREAM = "application/octet-stream"
 MULTIPART = "multipart/related"
 RENDERED_TYPES = ("image/jpeg", "image/png")
+WEBP = "image/webp"
+"""Offered beside them where the rules are not Azure's."""
 
 _JPEG = frozenset(
     {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"}
@@ -50,6 +52,15 @@ FRAME_TYPES = {
 """Media types of compressed frames, with the transfer syntaxes whose frames are such a stream (PS3.18 8.7.3)."""
 
 _TOO_MANY = "The request contains multiple accept headers, which is not supported."
+
+
+def part_type(media_type: str) -> str:
+    """Return the media type of a message with parts of a media type (RFC 2387)."""
+    return f'{MULTIPART}; type="{media_type}"'
+
+
+AZURE_FRAME_TYPES = (part_type(OCTET_STREAM), OCTET_STREAM, part_type("image/jp2"))
+"""What frames can be asked for by Azure's rules (dicom-service 3.1)."""
 
 
 class JsonNotAcceptable(NotAcceptable):

@@ -6,6 +6,7 @@ parse_search ── parameters ──> limit, offset, includefield, fuzzymatchin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
@@ -109,6 +110,11 @@ def parse_search(
         warnings=(*found.warnings, *parameters.warnings),
         wants_total=parameters.wants_total,
     )
+
+
+def scalar_names(dialect: Dialect) -> Sequence[str]:
+    """Return the parameters that are no attributes and have one value, as they are written by convention."""
+    return tuple(_SCALARS if dialect.is_azure else _STANDARD_SCALARS)
 
 
 def parse_parameters(query_string: str, dialect: Dialect) -> tuple[SearchParameters, list[tuple[str, str]]]:

@@ -55,6 +55,19 @@ def parse_attributes(attributes: list[tuple[str, str]], scope: Query, *, is_fuzz
     return AttributeMatches(tuple(matches), tuple(keys))
 
 
+def searchable_at(scope: Query) -> list[IndexedAttribute]:
+    """Return the attributes that can be matched at the resource of a scope, extended query tags aside."""
+    return [
+        attribute
+        for attribute in SEARCHABLE.values()
+        if _is_within(attribute, scope) and not _is_named_by_route(attribute, scope)
+    ]
+
+
+def _is_within(attribute: IndexedAttribute, scope: Query) -> bool:
+    return _highest_level(scope) <= attribute.level <= scope.level
+
+
 def _searchable(key: str, scope: Query) -> IndexedAttribute:
     tag = parse_attribute_name(key)
     if tag is None:
@@ -64,7 +77,7 @@ def _searchable(key: str, scope: Query) -> IndexedAttribute:
         raise InvalidRequest(
             f"Invalid query: cannot specify attribute '{attribute.keyword}' for the given resource. "  # blank included
         )
-    if attribute is None or not _highest_level(scope) <= attribute.level <= scope.level:
+    if attribute is None or not _is_within(attribute, scope):
         raise InvalidRequest(f"Invalid query: AttributeId {key} is not queryable.  {HINT}")
     return attribute
 

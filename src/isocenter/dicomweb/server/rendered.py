@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from isocenter.archive import render, retrieve
 from isocenter.dicom.syntax import transfer_syntax
-from isocenter.dicomweb.codec.accept import choose_rendered
+from isocenter.dicomweb.codec.accept import RENDERED_TYPES, WEBP, choose_rendered
 from isocenter.dicomweb.codec.byte_range import parse_byte_range
 from isocenter.dicomweb.codec.dialect import Dialect
 from isocenter.dicomweb.codec.render_request import RenderRequest, parse_render_request
@@ -20,7 +20,7 @@ from isocenter.domain.errors import InvalidRequest, NotFound
 from isocenter.domain.identifiers import Level, Scope
 from isocenter.ports.index import InstanceRow
 
-OFFERED = ("image/jpeg", "image/png", "image/webp")
+OFFERED = (*RENDERED_TYPES, WEBP)
 CACHE = {"Cache-Control": "private, max-age=300", "Vary": "Accept"}
 """A picture changes only when its study does; five minutes keep a list from asking again while one looks at it."""
 RENDERED_INSTANCES_MAX = 1000
