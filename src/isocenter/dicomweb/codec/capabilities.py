@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
 import orjson
 
-from isocenter.dicomweb.codec.accept import RENDERED_TYPES
 from isocenter.dicomweb.codec.media_type import parse_accept
+from isocenter.dicomweb.codec.openapi.document import DescribedRoute
+from isocenter.dicomweb.codec.openapi.operations import JSON
+from isocenter.dicomweb.codec.openapi.service import WADL
 from isocenter.domain.errors import NotAcceptable
 
-WADL = "application/vnd.sun.wadl+xml"
-JSON = "application/json"
 _NAMESPACE = "http://wadl.dev.java.net/2009/02"
-
-_DICOM = 'multipart/related; type="application/dicom"'
-_DICOM_JSON = "application/dicom+json"
-_FRAMES = 'multipart/related; type="application/octet-stream"'
-_PICTURES = (*RENDERED_TYPES, "image/webp")
-_SEARCH = ("limit", "offset", "includefield", "fuzzymatching", "accept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +35,16 @@ class Resource:
     methods: tuple[Method, ...]
 
 
-def method_of(name: str, pattern: str, operation: str) -> Method:
-    """Return what a method takes and gives, by the transaction that it is."""
-    match operation:
-        case "store":
-            return Method(name, ("application/dicom", _DICOM), (_DICOM_JSON,))
-        case "query":
-            return Method(name, (), (_DICOM_JSON,), _SEARCH)
-        case "retrieve":
-            return Method(name, (), _forms_of(pattern), ("accept",))
-        case "retrieve-metadata":
-            return Method(name, (), (_DICOM_JSON,), ("accept",))
-        case "retrieve-rendered":
-            return Method(name, (), _PICTURES, ("quality", "viewport", "window", "accept"))
-        case "delete":
-            return Method(name)
-        case _ if operation.endswith("workitem"):
-            takes = (_DICOM_JSON,) if name in ("POST", "PUT") else ()
-            return Method(name, takes, (_DICOM_JSON,), _SEARCH if operation.startswith("query") else ())
-        case _:
-            return Method(name, (JSON,) if name in ("POST", "PATCH") else (), (JSON,))
-
-
-def _forms_of(pattern: str) -> tuple[str, ...]:
-    if "/frames/" in pattern:
-        return (_FRAMES, "application/octet-stream", 'multipart/related; type="image/jp2"')
-    if "/bulkdata/" in pattern:
-        return ("application/octet-stream", _FRAMES)
-    if pattern.endswith("{instance}"):
-        return ("application/dicom", _DICOM)
-    return (_DICOM,) if pattern.startswith("studies") else ("application/dicom", *_PICTURES)
+def resources_of(routes: Iterable[DescribedRoute]) -> Sequence[Resource]:
+    """Return what routes offer, each path once; the root itself is left out, which tells of the others."""
+    methods: dict[str, list[Method]] = {}
+    for route in routes:
+        described = route.description
+        names = tuple(parameter.name for parameter in described.parameters if parameter.location == "query")
+        method = Method(route.place.method, described.takes, described.gives, names)
+        if route.place.pattern:
+            methods.setdefault(route.place.pattern, []).append(method)
+    return [Resource(path, tuple(found)) for path, found in methods.items()]
 
 
 def choose_form(accept: str | None) -> str:

@@ -41,7 +41,7 @@ class RenderRequest:
     window: Window | None = None
 
 
-_FUNCTIONS = ("linear", "linear-exact", "sigmoid")
+FUNCTIONS = ("linear", "linear-exact", "sigmoid")
 
 
 def parse_render_request(
@@ -91,8 +91,8 @@ def parse_window(text: str | None) -> Window | None:
     pieces = text.split(",")
     center, width = (_number(piece) for piece in pieces[:2]) if len(pieces) >= 2 else (None, None)
     function = pieces[2].strip().lower() if len(pieces) == 3 else "linear"
-    if len(pieces) > 3 or center is None or width is None or width <= 0 or function not in _FUNCTIONS:
-        raise _invalid("window", f"Give center,width,function with one of {', '.join(_FUNCTIONS)}.")
+    if len(pieces) > 3 or center is None or width is None or width <= 0 or function not in FUNCTIONS:
+        raise _invalid("window", f"Give center,width,function with one of {', '.join(FUNCTIONS)}.")
     return Window(center, width, function)
 
 

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-
 from starlette.responses import Response
 
-from isocenter.dicomweb.codec.capabilities import Resource, choose_form, describe
+from isocenter.dicomweb.codec.capabilities import choose_form, describe, resources_of
 from isocenter.dicomweb.server.service import Call
 
 
-def describing(resources_of: Callable[[str], Sequence[Resource]]) -> Callable[[Call], Awaitable[Response]]:
-    """Return the handler that describes what is offered under the root of a call."""
-
-    async def describe_service(call: Call) -> Response:
-        form = choose_form(call.accept)
-        root = f"/{call.root.rsplit('/', 1)[1]}"
-        content = describe(resources_of(root), service_url=call.root, form=form)
-        return Response(content, media_type=form, headers={"Vary": "Accept"})
-
-    return describe_service
+async def describe_service(call: Call) -> Response:
+    """Return what is offered under the root of a call, each resource with its methods."""
+    form = choose_form(call.accept)
+    content = describe(resources_of(call.offered()), service_url=call.root, form=form)
+    return Response(content, media_type=form, headers={"Vary": "Accept"})

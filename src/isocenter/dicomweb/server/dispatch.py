@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -11,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from isocenter.dicomweb.server.partitions import PartitionGate
 from isocenter.dicomweb.server.public_path import public_origin, public_prefix
-from isocenter.dicomweb.server.routes import ROOTS, Route, routes_under
+from isocenter.dicomweb.server.routes import ROOTS, Route, described_under, routes_under
 from isocenter.dicomweb.server.service import Call, Service
 from isocenter.dicomweb.server.trail import CORRELATION_HEADER, Trail, custom_properties, open_trail
 from isocenter.domain.errors import Broken, InvalidRequest, IsocenterError, NotFound, Unauthenticated
@@ -40,6 +41,7 @@ class DicomwebApplication:
         self._root_path = root_path
         self._dialect = ROOTS[root_path]
         self._routes = routes_under(root_path)
+        self._offered = partial(described_under, root_path)
         self._gate = PartitionGate()
         self._headers = {**_ALWAYS, **_VERSIONS} if self._dialect.is_azure else _ALWAYS
 
@@ -82,6 +84,7 @@ class DicomwebApplication:
                 principal=self._admit(request, route, parameters, trail),
                 dialect=self._dialect,
                 root=public_origin(request) + public_prefix(request) + self._root_path,
+                offered=self._offered,
             )
             if route.is_in_partition:
                 await self._gate.enter(call, route.operation)

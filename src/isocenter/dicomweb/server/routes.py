@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from functools import lru_cache
 
-from starlette.responses import Response
-
-from isocenter.dicomweb.codec.capabilities import Method, Resource, method_of
 from isocenter.dicomweb.codec.dialect import Dialect
+from isocenter.dicomweb.codec.openapi.description import Place
+from isocenter.dicomweb.codec.openapi.document import DescribedRoute
 from isocenter.dicomweb.server import (
+    api_document,
     capabilities,
     change_feed,
     delete,
@@ -25,11 +25,9 @@ from isocenter.dicomweb.server import (
     wado_uri,
     workitems,
 )
-from isocenter.dicomweb.server.service import Call
+from isocenter.dicomweb.server.descriptions import DESCRIPTIONS, Handler
 from isocenter.domain.identifiers import DEFAULT_PARTITION
 from isocenter.domain.principal import DataAction
-
-Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
 
 ROOTS: Mapping[str, Dialect] = {
     "/dicom-web": Dialect.STANDARD,
@@ -87,10 +85,6 @@ class Route:
         return parameters
 
 
-def _resources(root: str) -> Sequence[Resource]:
-    return resources_under(root)
-
-
 def _routes() -> list[Route]:
     read, write, remove = DataAction.READ, DataAction.WRITE, DataAction.DELETE
     table = [
@@ -108,7 +102,9 @@ def _routes() -> list[Route]:
         Route("GET", "changefeed/latest", read, change_feed.read_latest_change, "change-feed", is_in_partition=False),
         Route("GET", "partitions", read, partitions.read_partitions, "partition", is_in_partition=False),
         *_operation_routes(),
-        Route("OPTIONS", "", None, capabilities.describing(_resources), is_in_partition=False),
+        Route("OPTIONS", "", None, capabilities.describe_service, is_in_partition=False),
+        Route("GET", "api.json", None, api_document.read_openapi_json, is_in_partition=False),
+        Route("GET", "api.yaml", None, api_document.read_openapi_yaml, is_in_partition=False),
         Route("GET", "wado", read, wado_uri.retrieve_by_uri, "retrieve"),
         Route("GET", f"{INSTANCE}/frames/{{frames}}", read, retrieve.retrieve_frames, "retrieve"),
         Route("GET", f"{INSTANCE}/frames/{{frames}}/rendered", read, rendered.render_frames, "retrieve-rendered"),
@@ -153,15 +149,18 @@ BULK_PATH_DEPTH_MAX = 33
 ALL_ROUTES = tuple(_routes())
 
 
-def resources_under(root: str) -> Sequence[Resource]:
+@lru_cache
+def described_under(root: str) -> tuple[DescribedRoute, ...]:
     """Return what a root offers, for those who ask what that is; paths of bulk data as one."""
-    methods: dict[str, list[Method]] = {}
-    for route in ALL_ROUTES:
-        path = route.pattern if "{path1}" not in route.pattern else ""
-        if root in route.roots and path:
-            shown = path.replace("{path0}", "{path}")
-            methods.setdefault(shown, []).append(method_of(route.method, path, route.operation))
-    return [Resource(path, tuple(found)) for path, found in methods.items()]
+    return tuple(
+        _described(route, ROOTS[root]) for route in ALL_ROUTES if root in route.roots and "{path1}" not in route.pattern
+    )
+
+
+def _described(route: Route, dialect: Dialect) -> DescribedRoute:
+    place = Place(route.method, route.pattern.replace("{path0}", "{path}"), dialect)
+    action = None if route.action is None else route.action.value
+    return DescribedRoute(place, DESCRIPTIONS[route.handler](place), action, route.is_in_partition)
 
 
 def routes_under(root: str) -> Mapping[int, Sequence[Route]]:

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeAlias, TypeVar
 
 from starlette.requests import Request
 
@@ -17,6 +17,7 @@ from isocenter.archive.export import Exporter
 from isocenter.archive.operations import OperationDesk
 from isocenter.dicomweb.codec.azure_options import AzureOptions
 from isocenter.dicomweb.codec.dialect import Dialect
+from isocenter.dicomweb.codec.openapi.document import DescribedRoute
 from isocenter.domain.audit import AuditRecord
 from isocenter.domain.identifiers import DEFAULT_PARTITION, Scope, parse_uid
 from isocenter.domain.principal import Principal
@@ -24,6 +25,8 @@ from isocenter.domain.principal import Principal
 BODY_IDLE_MAX_S = 60.0
 """How long a body may stand still before its request is given up: longer than any retransmission of a sound network."""
 
+Offered: TypeAlias = Callable[[], tuple[DescribedRoute, ...]]
+"""Tells what is offered under a root."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -85,6 +88,8 @@ class Call:
     dialect: Dialect
     root: str
     """Address of the service as the caller sees it, up to and including `/dicom-web` or `/v2`."""
+    offered: Offered = tuple
+    """What is offered under that root, for those who ask."""
 
     @property
     def partition_name(self) -> str:

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+from functools import partial
 from xml.etree import ElementTree
 
 import orjson
 import pytest
 
-from isocenter.dicomweb.codec.capabilities import JSON, WADL, Method, Resource, choose_form, describe, method_of
+from isocenter.dicomweb.codec.capabilities import Method, choose_form, describe, resources_of
+from isocenter.dicomweb.codec.dialect import Dialect
+from isocenter.dicomweb.codec.openapi.description import Describe, Place
+from isocenter.dicomweb.codec.openapi.document import DescribedRoute
+from isocenter.dicomweb.codec.openapi.operations import JSON
+from isocenter.dicomweb.codec.openapi.retrieve import describe_instances, describe_metadata
+from isocenter.dicomweb.codec.openapi.search import describe_search
+from isocenter.dicomweb.codec.openapi.service import WADL, describe_capabilities, describe_delete
+from isocenter.dicomweb.codec.openapi.store import describe_store
 from isocenter.domain.errors import NotAcceptable
+from isocenter.domain.identifiers import Level
 
 URL = "https://host/dicom-web"
-RESOURCES = (
-    Resource("studies", (method_of("POST", "studies", "store"), method_of("GET", "studies", "query"))),
-    Resource("studies/{study}", (method_of("GET", "studies/{study}", "retrieve"),)),
+STUDY = "studies/{study}"
+
+
+def _route(method: str, pattern: str, describe: Describe) -> DescribedRoute:
+    place = Place(method, pattern, Dialect.STANDARD)
+    return DescribedRoute(place, describe(place), "read", is_in_partition=True)
+
+
+RESOURCES = resources_of(
+    [
+        _route("POST", "studies", describe_store),
+        _route("GET", "studies", partial(describe_search, level=Level.STUDY, name="SearchStudies")),
+        _route("GET", STUDY, describe_instances),
+    ]
 )
 NAMES = {"wadl": "http://wadl.dev.java.net/2009/02"}
 
@@ -61,22 +82,22 @@ def test_json_says_the_same() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("pattern", "operation", "media_type"),
-    [
-        ("studies/{study}/series/{series}/instances/{instance}", "retrieve", "application/dicom"),
-        ("i/{instance}/frames/{frames}", "retrieve", "application/octet-stream"),
-        ("i/{instance}/bulkdata/{path0}", "retrieve", "application/octet-stream"),
-        ("wado", "retrieve", "image/jpeg"),
-        ("studies/{study}/metadata", "retrieve-metadata", "application/dicom+json"),
-        ("studies/{study}/rendered", "retrieve-rendered", "image/png"),
-        ("workitems", "query-workitem", "application/dicom+json"),
-        ("changefeed", "change-feed", "application/json"),
-    ],
-)
-def test_what_is_given_follows_from_the_transaction(pattern: str, operation: str, media_type: str) -> None:
-    assert media_type in method_of("GET", pattern, operation).gives
+def test_a_path_that_two_methods_share_is_one_resource() -> None:
+    assert [resource.path for resource in RESOURCES] == ["studies", "studies/{study}"]
+    assert [method.name for method in RESOURCES[0].methods] == ["POST", "GET"]
+
+
+def test_only_what_stands_in_the_query_is_a_parameter_of_a_method() -> None:
+    [resource] = resources_of([_route("GET", STUDY, describe_metadata)])
+    [metadata] = resource.methods
+    assert "accept" in metadata.parameters
+    assert "If-None-Match" not in metadata.parameters
+
+
+def test_the_root_itself_is_no_resource() -> None:
+    assert resources_of([_route("OPTIONS", "", describe_capabilities)]) == []
 
 
 def test_a_delete_takes_and_gives_nothing() -> None:
-    assert method_of("DELETE", "studies/{study}", "delete") == Method("DELETE")
+    [resource] = resources_of([_route("DELETE", STUDY, describe_delete)])
+    assert resource.methods == (Method("DELETE"),)

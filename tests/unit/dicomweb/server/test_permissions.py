@@ -42,6 +42,7 @@ class Row:
 
 
 QUERY, STORE, DELETE = Row("query"), Row("store", reader_may=False), Row("delete", reader_may=False)
+DESCRIPTION = Row("", is_for_anybody=True, is_in_partition=False)
 RETRIEVE, METADATA, RENDERED = Row("retrieve"), Row("retrieve-metadata"), Row("retrieve-rendered")
 
 
@@ -50,7 +51,9 @@ def _change(operation: str, *, is_in_partition: bool = True) -> Row:
 
 
 ROWS: dict[tuple[str, str], Row] = {
-    ("OPTIONS", ""): Row("", is_for_anybody=True, is_in_partition=False),
+    ("OPTIONS", ""): DESCRIPTION,
+    ("GET", "api.json"): DESCRIPTION,
+    ("GET", "api.yaml"): DESCRIPTION,
     ("POST", "studies"): STORE,
     ("POST", STUDY): STORE,
     ("PUT", "studies"): STORE,
