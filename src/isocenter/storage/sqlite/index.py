@@ -32,7 +32,8 @@ from isocenter.storage.sqlite.feed import FeedTimestamps, window_of
 from isocenter.storage.sqlite.operations import SqliteOperations
 from isocenter.storage.sqlite.partitions import SqlitePartitions
 from isocenter.storage.sqlite.performed_steps import SqlitePerformedSteps
-from isocenter.storage.sqlite.search import Statement, count_statement, page_statement
+from isocenter.storage.sqlite.query_tags import SqliteQueryTags
+from isocenter.storage.sqlite.search import count_statement, page_statements
 from isocenter.storage.sqlite.statements import load_queries
 from isocenter.storage.sqlite.workitems import SqliteWorkitems
 from isocenter.storage.sqlite.worklist import SqliteWorklist
@@ -76,6 +77,7 @@ class SqliteInstanceIndex:
         self.commitments = SqliteCommitments(self._writer, self._readers, self._queries)
         self.operations = SqliteOperations(self._writer, self._readers, self._queries)
         self.partitions = SqlitePartitions(self._writer, self._readers, self._queries)
+        self.query_tags = SqliteQueryTags(self._writer, self._readers, self._queries)
         self.workitems = SqliteWorkitems(self._writer, self._readers, self._queries)
 
     def __enter__(self) -> SqliteInstanceIndex:
@@ -199,23 +201,28 @@ class SqliteInstanceIndex:
 
     def search(self, query: Query) -> list[SearchRow]:
         """Return the rows that match, newest first."""
-        statement = page_statement(query)
-        return [_search_row(row, statement.tags) for row in self._rows(statement)]
+        rows, tags = self._rows(query)
+        return [_search_row(row, tags) for row in rows]
 
     def search_page(self, query: Query, cursor: Cursor | None = None) -> SearchPage:
         """Return the rows that come next, newest first, and where to go on."""
         if cursor is None:
             cursor = Cursor(_KEY_MAX, self._latest_study_key() if query.level is Level.PATIENT else 0)
-        statement = page_statement(query, cursor)
-        rows = self._rows(statement)
+        rows, tags = self._rows(query, cursor)
         following = Cursor(rows[-1][0], cursor.newest) if rows and len(rows) == query.limit else None
-        return SearchPage([_search_row(row, statement.tags) for row in rows], following)
+        return SearchPage([_search_row(row, tags) for row in rows], following)
 
-    def _rows(self, statement: Statement) -> list[Row]:
+    def _rows(self, query: Query, cursor: Cursor | None = None) -> tuple[list[Row], tuple[int, ...]]:
+        """Return rows, newest first, and the tags of their values."""
+        rows: list[Row] = []
+        tags: tuple[int, ...] = ()
         with self._readers.connection() as connection:
-            rows = fetch(connection, statement.text, statement.bindings)
+            for statement in page_statements(query, cursor):
+                rows, tags = fetch(connection, statement.text, statement.bindings), statement.tags
+                if len(rows) >= query.limit:
+                    break
         rows.sort(key=_first, reverse=True)
-        return rows
+        return rows, tags
 
     def _latest_study_key(self) -> int:
         with self._readers.connection() as connection:

@@ -24,10 +24,12 @@ from isocenter.domain.attributes import (
 from isocenter.domain.forms import Form, to_form
 from isocenter.domain.identifiers import Level
 from isocenter.domain.indexed import matched_attribute, matched_level, require_searchable
-from isocenter.domain.query import Comparison, Cursor, Empty, InItem, Match, OneOf, Query
+from isocenter.domain.query import ByQueryTag, Comparison, Cursor, Empty, InItem, Match, OneOf, Query
 from isocenter.storage.sqlite.columns import TABLES
 from isocenter.storage.sqlite.conditions import PARTITION, BoundValues, Conditions, condition
+from isocenter.storage.sqlite.newest import may_fill_page, newest_condition, newest_source
 from isocenter.storage.sqlite.patients import IS_LATEST, LATEST_OF, SAME_PATIENT, newest_bound, patient_counts
+from isocenter.storage.sqlite.query_tag_conditions import query_tag_condition
 
 _ALIASES = {Level.STUDY: "s", Level.SERIES: "e", Level.INSTANCE: "i"}
 _BELOW = {Level.STUDY: "bs", Level.SERIES: "be", Level.INSTANCE: "bi"}
@@ -82,9 +84,23 @@ class Statement:
     tags: tuple[int, ...] = ()
 
 
+def page_statements(query: Query, cursor: Cursor | None = None) -> tuple[Statement, ...]:
+    """Return the statements to try for the rows of a query, or for those of a listing from a cursor on.
+
+    One that does not return as many rows as the query's limit is to be followed by the next.
+    """
+    whole = page_statement(query, cursor)
+    if not may_fill_page(query):
+        return (whole,)
+    return (_page(query, cursor, _newest_keys(query, cursor)), whole)
+
+
 def page_statement(query: Query, cursor: Cursor | None = None) -> Statement:
-    """Return the statement for the rows of a query, or for those of a listing from a cursor on."""
-    keys = _keys(query, cursor)
+    """Return the statement for the rows of a query wherever they are."""
+    return _page(query, cursor, _keys(query, cursor))
+
+
+def _page(query: Query, cursor: Cursor | None, keys: Statement) -> Statement:
     answers = list(_ANSWERS[query.level])
     if query.level is Level.PATIENT or query.with_patient_counts:
         is_bound = query.level is Level.PATIENT and cursor is not None
@@ -100,8 +116,11 @@ def page_statement(query: Query, cursor: Cursor | None = None) -> Statement:
 
 def count_statement(query: Query) -> Statement:
     """Return the statement that counts the rows of a query."""
-    keys = _keys(query, None)
-    return Statement(f"SELECT count(*) FROM ({keys.text})", keys.bindings)
+    search = _collect(query, None)
+    if _has_holders(search):
+        total = f"SELECT coalesce(sum(e.number_of_instances), 0) FROM {_holders(search)}"
+        return Statement(total, search.conditions.bound)
+    return Statement(f"SELECT count(*) FROM ({_key_select(search)})", search.conditions.bound)
 
 
 @dataclass(slots=True)
@@ -111,6 +130,7 @@ class _Search:
     level: Level
     conditions: Conditions
     newest_bound: str = ""
+    takes_driver: bool = True
     driver: str = ""
     """The table `m` that lists studies by a value, in the order of studies."""
 
@@ -121,9 +141,32 @@ class _Search:
 
 
 def _keys(query: Query, cursor: Cursor | None) -> Statement:
+    search = _collect(query, cursor)
+    if cursor is None and _has_holders(search):
+        return Statement(_key_select_of_holders(search), search.conditions.bound)
+    return Statement(_key_select(search), search.conditions.bound)
+
+
+def _newest_keys(query: Query, cursor: Cursor | None) -> Statement:
+    """Find keys among the newest rows only, in their order."""
+    search = _collect(query, cursor, takes_driver=False)
+    conditions, table = search.conditions, search.table_level
+    tables = _chain({*conditions.levels, table})
+    newest = newest_condition(query, cursor, alias=_ALIASES[table])
+    where = [*_own_conditions(search, [table]), newest]
+    text = (
+        f"SELECT {_ALIASES[table]}.{TABLES[table]}_key FROM {newest_source(tables, _ALIASES)} "
+        f"WHERE {' AND '.join(where)}"
+    )
+    return Statement(text, conditions.bound)
+
+
+def _collect(query: Query, cursor: Cursor | None, *, takes_driver: bool = True) -> _Search:
+    """Return the conditions of a query."""
     require_searchable(query)
     bound: BoundValues = {"partition_name": query.partition_name}
-    search = _Search(query.level, Conditions(bound, _ALIASES))
+    conditions = Conditions(bound, _ALIASES, is_walk=not takes_driver)
+    search = _Search(query.level, conditions, takes_driver=takes_driver)
     _scope(search, query)
     if cursor is not None:
         _after(search, cursor)
@@ -133,7 +176,7 @@ def _keys(query: Query, cursor: Cursor | None) -> Statement:
     lower = [match for match in query.matches if matched_level(match) > query.level]
     if lower:
         _add_below(search, lower)
-    return Statement(_key_select(search), bound)
+    return search
 
 
 def _scope(search: _Search, query: Query) -> None:
@@ -157,22 +200,54 @@ def _after(search: _Search, cursor: Cursor) -> None:
 
 
 def _key_select(search: _Search) -> str:
-    conditions = search.conditions
-    if search.driver:
-        conditions.levels.add(Level.STUDY)
     table = search.table_level
-    source = _source(_chain({*conditions.levels, table}), _ALIASES)
-    alias = _ALIASES[table]
+    source, tables = _joined(search, {*search.conditions.levels, table})
+    alias = "m" if search.driver and table is Level.STUDY else _ALIASES[table]
+    where = _own_conditions(search, tables)
+    return f"SELECT {alias}.{TABLES[table]}_key FROM {source} WHERE {' AND '.join(where)}"
+
+
+def _joined(search: _Search, levels: set[Level]) -> tuple[str, list[Level]]:
+    """Return the tables of some levels joined, and those whose partition is to be asked for."""
     if search.driver:
-        source = f"{search.driver} m JOIN {source}"
-        alias = "m" if table is Level.STUDY else alias
-    tables = sorted({*conditions.levels, table})
-    where = [*(f"{_ALIASES[one]}.partition_key = {PARTITION}" for one in tables), *conditions.texts]
-    if table is Level.INSTANCE:
+        levels = {*levels, Level.STUDY}
+    source = _source(_chain(levels), _ALIASES)
+    return f"{search.driver} m JOIN {source}" if search.driver else source, sorted(levels)
+
+
+def _own_conditions(search: _Search, tables: Sequence[Level]) -> list[str]:
+    """Return the conditions of a search, with those that belong to its tables."""
+    where = [*(f"{_ALIASES[one]}.partition_key = {PARTITION}" for one in tables), *search.conditions.texts]
+    if search.table_level is Level.INSTANCE and Level.INSTANCE in tables:
         where.append("i.is_original = 0")
     if search.level is Level.PATIENT:
         where.append(IS_LATEST.format(bound=search.newest_bound))
-    return f"SELECT {alias}.{TABLES[table]}_key FROM {source} WHERE {' AND '.join(where)}"
+    return where
+
+
+def _has_holders(search: _Search) -> bool:
+    """Tell whether instances are asked for by what holds for their whole series."""
+    levels = search.conditions.levels
+    return search.table_level is Level.INSTANCE and bool(levels or search.driver) and Level.INSTANCE not in levels
+
+
+def _holders(search: _Search) -> str:
+    """Return the series all of whose instances are asked for."""
+    source, tables = _joined(search, {*search.conditions.levels, Level.SERIES})
+    return f"{source} WHERE {' AND '.join(_own_conditions(search, tables))}"
+
+
+def _key_select_of_holders(search: _Search) -> str:
+    """Find instances by the series that hold them: where so many rows are asked for, no more series can have them.
+
+    Each of the series has its newest instance to offer, so that a row of the page comes from one of as many series as
+    the page is deep, those with the newest ones.
+    """
+    holders = f"SELECT e.series_key FROM {_holders(search)}"
+    return (
+        f"SELECT i.instance_key FROM ({holders} ORDER BY e.newest_instance_key DESC LIMIT :limit + :offset) h "
+        "CROSS JOIN instance i ON i.series_key = h.series_key WHERE i.is_original = 0"
+    )
 
 
 def _chain(tables: set[Level]) -> list[Level]:
@@ -189,7 +264,7 @@ def _source(tables: Sequence[Level], aliases: dict[Level, str]) -> str:
 
 
 def _add(search: _Search, match: Match) -> None:
-    if _is_single_value(match) and match.tag in (MODALITIES_IN_STUDY, SOP_CLASSES_IN_STUDY) and not search.driver:
+    if search.takes_driver and not search.driver and _can_drive(match):
         _add_driver(search, match)
         return
     text = _text_of(search.conditions, match)
@@ -197,8 +272,9 @@ def _add(search: _Search, match: Match) -> None:
         search.conditions.texts.append(text)
 
 
-def _is_single_value(match: Match) -> bool:
-    return isinstance(match, OneOf) and len(match.values) == 1
+def _can_drive(match: Match) -> bool:
+    is_listed = match.tag in (MODALITIES_IN_STUDY, SOP_CLASSES_IN_STUDY)
+    return is_listed and isinstance(match, OneOf) and len(match.values) == 1
 
 
 def _add_driver(search: _Search, match: Match) -> None:
@@ -216,6 +292,8 @@ def _add_driver(search: _Search, match: Match) -> None:
 
 def _text_of(conditions: Conditions, match: Match) -> str:
     """Return the condition that a match means among the tables of some conditions."""
+    if isinstance(match, ByQueryTag):
+        return query_tag_condition(conditions, match)
     if isinstance(match, InItem):
         return _in_request(conditions, match)
     if match.tag in (MODALITIES_IN_STUDY, SOP_CLASSES_IN_STUDY):
