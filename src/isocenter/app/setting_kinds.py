@@ -13,24 +13,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from isocenter.domain.measures import parse_duration, parse_size
+
 PORT_MAX = 65535
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGT]i?)?B?")
-_SIZE_FACTORS = {
-    "": 1,
-    "k": 1000,
-    "K": 1000,
-    "M": 1000**2,
-    "G": 1000**3,
-    "T": 1000**4,
-    "ki": 1024,
-    "Ki": 1024,
-    "Mi": 1024**2,
-    "Gi": 1024**3,
-    "Ti": 1024**4,
-}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)?")
-_DURATION_FACTORS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE_UNITS = {"Ti": 1024**4, "Gi": 1024**3, "Mi": 1024**2, "Ki": 1024}
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})")
 
 
@@ -115,27 +102,27 @@ def _parse_names(raw: object) -> tuple[str, ...]:
 def _parse_size(raw: object) -> int:
     if isinstance(raw, int) and not isinstance(raw, bool) and raw >= 0:
         return raw
-    found = _SIZE.fullmatch(raw.strip()) if isinstance(raw, str) else None
-    if found is None:
+    size_bytes = parse_size(raw) if isinstance(raw, str) else None
+    if size_bytes is None:
         raise ValueError
-    return int(Decimal(found[1]) * _SIZE_FACTORS[found[2] or ""])
+    return size_bytes
 
 
 def _render_size(value: object) -> str:
     assert isinstance(value, int)
-    for unit in ("Ti", "Gi", "Mi", "Ki"):
-        if value and value % _SIZE_FACTORS[unit] == 0:
-            return f"{value // _SIZE_FACTORS[unit]}{unit}B"
+    for unit, factor in _SIZE_UNITS.items():
+        if value and value % factor == 0:
+            return f"{value // factor}{unit}B"
     return str(value)
 
 
 def _parse_duration(raw: object) -> float:
     if isinstance(raw, int | float) and not isinstance(raw, bool) and 0 <= raw < float("inf"):
         return float(raw)
-    found = _DURATION.fullmatch(raw.strip()) if isinstance(raw, str) else None
-    if found is None:
+    duration_s = parse_duration(raw) if isinstance(raw, str) else None
+    if duration_s is None:
         raise ValueError
-    return float(found[1]) * _DURATION_FACTORS[found[2] or ""]
+    return duration_s
 
 
 def _render_duration(value: object) -> str:

@@ -5,6 +5,7 @@ The tables come from pydicom and are read on first use.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 PRIVATE_CREATOR_VR = "LO"
@@ -42,7 +43,8 @@ def _repeating() -> tuple[tuple[int, int, str, str], ...]:
 
 
 @lru_cache(maxsize=1)
-def _tags_by_keyword() -> dict[str, int]:
+def tags_by_keyword() -> Mapping[str, int]:
+    """Return the tags of the standard by their keywords, without repeating groups."""
     return {entry[4]: tag for tag, entry in _standard().items() if entry[4]}
 
 
@@ -56,7 +58,7 @@ def load_dictionary() -> None:
     """Load the tables, which takes a tenth of a second, before the first instance has to wait for it."""
     sequence_tags()
     _repeating()
-    _tags_by_keyword()
+    tags_by_keyword()
 
 
 def is_private(tag: int) -> bool:
@@ -94,7 +96,7 @@ def keyword_of(tag: int) -> str | None:
 
 def tag_of(keyword: str) -> int | None:
     """Return the tag of a keyword of the standard, else None."""
-    return _tags_by_keyword().get(keyword)
+    return tags_by_keyword().get(keyword)
 
 
 _WAVEFORM_TAGS = frozenset({0x54000110, 0x54000112, 0x5400100A, 0x54001010})
