@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)\s*([kKMGT]i?)?B?", re.ASCII)
+_SIZE = re.compile(r"(\d{1,24}(?:\.\d{1,9})?)\s*([kKMGT]i?)?B?", re.ASCII)
 _SIZE_FACTORS = {
     "": 1,
     "k": 1000,
@@ -19,7 +19,7 @@ _SIZE_FACTORS = {
     "Gi": 1024**3,
     "Ti": 1024**4,
 }
-_DURATION = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)\s*(ms|s|min|m|h|d)?", re.ASCII)
+_DURATION = re.compile(r"(\d{1,24}(?:\.\d{1,9})?)\s*(ms|s|min|m|h|d)?", re.ASCII)
 _DURATION_FACTORS = {
     "ms": Decimal("0.001"),
     "": Decimal(1),
