@@ -17,6 +17,7 @@ import uvloop
 from isocenter.archive.archive import Archive
 from isocenter.dimse.scp.listener import Endpoint, Listener, ListenerLimits
 from isocenter.dimse.scp.services import ServiceSettings, node_services
+from isocenter.dimse.scp.users import Users
 from isocenter.dimse.scu.client import Opener
 from isocenter.dimse.shell.record import AssociationRecord, AssociationRegister
 from isocenter.dimse.shell.runtime import Completions, Runtime, Times
@@ -46,6 +47,7 @@ class NodeOptions:
     """Services beside those of every node, given what opens associations."""
     tls: ssl.SSLContext | None = None
     client_tls: ssl.SSLContext | None = None
+    users: Users | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ async def dimse_node(archive: Archive, options: NodeOptions | None = None) -> As
         )
         opener = Opener(runtime, AssociationRegister(), CALLER, options.client_tls)
         services = node_services(archive, options.services, further=options.further(opener))
-        listener = Listener(runtime, register, options.table, services, limits=options.limits)
+        listener = Listener(runtime, register, options.table, services, limits=options.limits, users=options.users)
         await listener.start([Endpoint(endpoint, options.tls)])
         try:
             yield DimseNode(listener, register, services, opener, endpoint.getsockname()[1])

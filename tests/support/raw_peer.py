@@ -24,7 +24,12 @@ from isocenter.dimse.ul.pdu import (
 )
 from isocenter.dimse.ul.pdu_decoder import DataBegun, PduDecoder
 from isocenter.dimse.ul.pdu_encoder import encode_data_header, encode_pdu
-from isocenter.dimse.ul.user_information import AsyncOperationsWindow, RoleSelection, UserInformation
+from isocenter.dimse.ul.user_information import (
+    AsyncOperationsWindow,
+    RoleSelection,
+    UserIdentityRq,
+    UserInformation,
+)
 from tests.support.instances import CT_IMAGE_STORAGE, EXPLICIT_VR_LITTLE_ENDIAN
 
 VERIFICATION = "1.2.840.10008.1.1"
@@ -50,6 +55,7 @@ def associate_rq(
     calling: str = "CALLER",
     window: AsyncOperationsWindow | None = None,
     roles: Sequence[RoleSelection] = (),
+    user: UserIdentityRq | None = None,
 ) -> AssociateRq:
     """Return a request; contexts are pairs of abstract and transfer syntax with the ids 1, 3, 5 and so on."""
     proposed = contexts or ((VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN), (CT_IMAGE_STORAGE, EXPLICIT_VR_LITTLE_ENDIAN))
@@ -61,7 +67,12 @@ def associate_rq(
             for index, (abstract, transfer) in enumerate(proposed)
         ),
         user_information=UserInformation(
-            PDU_LENGTH_MAX, "1.2.3.4", "RAW", async_operations_window=window, role_selections=tuple(roles)
+            PDU_LENGTH_MAX,
+            "1.2.3.4",
+            "RAW",
+            async_operations_window=window,
+            role_selections=tuple(roles),
+            user_identity=user,
         ),
     )
 

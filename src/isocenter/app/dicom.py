@@ -22,6 +22,7 @@ from isocenter.dimse.scp.performed_step import PerformedStepProvider
 from isocenter.dimse.scp.query import SUPPORTED, query_of
 from isocenter.dimse.scp.retrieve import RetrieveProvider
 from isocenter.dimse.scp.services import ServiceSettings, node_services
+from isocenter.dimse.scp.users import Users
 from isocenter.dimse.scp.worklist import WorklistProvider
 from isocenter.dimse.scu.client import Opener
 from isocenter.dimse.shell.record import AssociationRegister
@@ -29,7 +30,7 @@ from isocenter.dimse.shell.runtime import Completions, Runtime, Times
 from isocenter.dimse.shell.service import ServiceTable
 from isocenter.dimse.shell.tls import TlsSettings, client_context, server_context
 from isocenter.dimse.ul.limits import AssociationLimits
-from isocenter.domain.application_entity import AeAddress
+from isocenter.domain.application_entity import AeAddress, UserIdentityRule
 from isocenter.domain.errors import InvalidSetting, Unavailable
 from isocenter.domain.worklist import LeavesWhen
 from isocenter.identity.application_entity import AeTable
@@ -111,6 +112,7 @@ def ae_table(settings: DicomSettings, endpoints: list[BoundEndpoint]) -> AeTable
         else settings.unknown_callers == "accept",
         accepts_any_called_ae_title=settings.called_ae_title == "any",
         checks_addresses=settings.caller_address == "check",
+        user_identity=UserIdentityRule(settings.user_identity),
     )
 
 
@@ -125,12 +127,15 @@ class DicomNode:
         *,
         executor: Executor,
         picture_executor: Executor,
+        users: Users | None = None,
     ) -> None:
+        """`users` verifies those whom callers name, where the settings want that."""
         self._archive = archive
         self._settings = settings.dicom
         self._endpoints = endpoints
         self._executor = executor
         self._picture_executor = picture_executor
+        self._users = users
         self._listener: Listener | None = None
         self._commitment: CommitmentProvider | None = None
         self.register = AssociationRegister()
@@ -160,6 +165,7 @@ class DicomNode:
             table,
             services,
             limits=ListenerLimits(self._settings.associations_max, self._settings.associations_per_ae_max),
+            users=self._users,
         )
         tls = server_context(tls_settings(self._settings)) if self._settings.tls_listen is not None else None
         await self._listener.start(

@@ -84,7 +84,7 @@ AE_ENDPOINT = Kind(
 )
 REMOTES = Kind(
     "a list of TITLE@HOST:PORT, separated by semicolons, each with options where it needs any: "
-    "?services=echo,store&tls=on&subject=NAME&associations=2",
+    "?services=echo,store&tls=on&subject=NAME&user=verify&associations=2",
     _parse_remotes,
     _render_remotes,
 )

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from uuid import uuid4
 
@@ -20,6 +20,7 @@ from starlette.types import Scope
 
 from isocenter.app.outbound import fetch_json, post_form
 from isocenter.app.settings import Settings
+from isocenter.dimse.scp.users import Users
 from isocenter.domain.errors import InvalidSetting, IsocenterError
 from isocenter.domain.principal import Principal
 from isocenter.identity.attempts import FailureLimiter
@@ -36,6 +37,7 @@ from isocenter.identity.registry import Registry
 from isocenter.identity.relying_party import RelyingParty
 from isocenter.identity.sessions import Sessions, SessionTimes
 from isocenter.identity.token_verifier import TokenIssuer, TokenVerifier
+from isocenter.identity.user_identity import UserVerifier
 from isocenter.storage.folders import make_folder
 from isocenter.storage.sqlite.identity import SqliteIdentityStore
 from isocenter.web.console_page import Templates
@@ -66,6 +68,8 @@ class NodeIdentity:
     login_path: str | None = None
     prepare: KeyFetcher | None = None
     """Fetches keys that a request needs, before it is looked at; None where there are none to fetch."""
+    users: Users | None = None
+    """Verifies whom associations name; None where nobody is known."""
 
 
 def open_registry(store: SqliteIdentityStore) -> Registry:
@@ -103,7 +107,7 @@ def open_to_anybody(settings: Settings) -> NodeIdentity:
 @contextmanager
 def open_identity(settings: Settings) -> Iterator[NodeIdentity]:
     """Open how a node learns who calls, with its upkeep, for the length of a block; raises InvalidSetting."""
-    if not settings.requires_identity:
+    if not settings.requires_identity and not settings.dicom.verifies_users:
         yield open_to_anybody(settings)
         return
     with (
@@ -112,6 +116,8 @@ def open_identity(settings: Settings) -> Iterator[NodeIdentity]:
     ):
         build = _external if settings.identity.issuers else _embedded
         identity, upkeep = build(settings, store, executor)
+        if not settings.requires_identity:
+            identity = replace(open_to_anybody(settings), users=identity.users)
         with _Upkeep([*upkeep, lambda: _forget_grants(store)]):
             yield identity
 
@@ -127,7 +133,16 @@ def _embedded(
         is_own_base=provider.names.is_own,
         is_tenant=lambda tenant_id: any(one.tenant_id == tenant_id for one in store.tenants()),
     )
-    gate, sessions = _gate(settings, store, [issuer], executor)
+    verifier = _token_verifier(settings, [issuer])
+    gate, sessions = _gate(settings, store, verifier, executor)
+    users = UserVerifier(
+        store,
+        verifier,
+        hasher=provider.hasher,
+        failures=provider.failures,
+        rules=_rules(settings),
+        now=time.time,
+    )
     sign_in = SignIn(sessions, gate.forget_cookie, provider, None, Templates())
     routes = (
         *sign_in_routes(sign_in, executor),
@@ -140,7 +155,9 @@ def _embedded(
     def challenge(base: str) -> str:
         return challenge_text(f"{base}/{registry.first_tenant().tenant_id}", provider.audiences[0])
 
-    identity = NodeIdentity(gate.admit_call, gate.admit_page, challenge, routes, LOGIN_PATH)
+    identity = NodeIdentity(
+        gate.admit_call, gate.admit_page, challenge, routes, LOGIN_PATH, users=Users(users, executor)
+    )
     return identity, [provider.keys.refresh]
 
 
@@ -164,7 +181,17 @@ def _external(
 ) -> tuple[NodeIdentity, list[Callable[[], object]]]:
     chosen = settings.identity
     issuers = [ExternalIssuer(url, fetch=fetch_json, monotonic_s=time.monotonic) for url in chosen.issuers]
-    gate, sessions = _gate(settings, store, issuers, executor)
+    verifier = _token_verifier(settings, issuers)
+    gate, sessions = _gate(settings, store, verifier, executor)
+    users = UserVerifier(
+        store,
+        verifier,
+        hasher=SecretHasher(),
+        failures=FailureLimiter(time.time),
+        rules=_rules(settings),
+        now=time.time,
+        issuers=issuers,
+    )
     party = None
     if chosen.client_id:
         party = RelyingParty(
@@ -179,19 +206,24 @@ def _external(
         tuple(sign_in_routes(sign_in, executor)),
         LOGIN_PATH,
         KeyFetcher(issuers, executor),
+        Users(users, executor),
     )
     return identity, [partial(_refresh_if_stale, issuer) for issuer in issuers]
 
 
+def _token_verifier(settings: Settings, issuers: Sequence[TokenIssuer]) -> TokenVerifier:
+    audiences = settings.identity.audiences
+    if not audiences:
+        raise InvalidSetting("identity.audiences must name at least one audience.")
+    return TokenVerifier(issuers, audiences=audiences, now=time.time)
+
+
 def _gate(
-    settings: Settings, store: SqliteIdentityStore, issuers: Sequence[TokenIssuer], executor: Executor
+    settings: Settings, store: SqliteIdentityStore, verifier: TokenVerifier, executor: Executor
 ) -> tuple[Gate, Sessions]:
     chosen = settings.identity
-    if not chosen.audiences:
-        raise InvalidSetting("identity.audiences must name at least one audience.")
     times = SessionTimes(chosen.session_idle_timeout_s, chosen.session_timeout_s)
     sessions = Sessions(store, time.time, times)
-    verifier = TokenVerifier(issuers, audiences=chosen.audiences, now=time.time)
     gate = Gate(verifier, sessions, store, rules=_rules(settings), now=time.time, later=executor.submit)
     return gate, sessions
 

@@ -183,7 +183,14 @@ def run(settings: Settings) -> None:
             ThreadPoolExecutor(PICTURE_THREADS, "picture") as picture_executor,
             ThreadPoolExecutor(DICOM_THREADS, "dicom") as dicom_executor,
         ):
-            dicom = DicomNode(archive, settings, endpoints, executor=dicom_executor, picture_executor=picture_executor)
+            dicom = DicomNode(
+                archive,
+                settings,
+                endpoints,
+                executor=dicom_executor,
+                picture_executor=picture_executor,
+                users=identity.users,
+            )
             application = build_application(
                 archive,
                 settings,

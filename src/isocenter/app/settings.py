@@ -26,7 +26,7 @@ from isocenter.app.settings_table import (
     SETTINGS,
     Setting,
 )
-from isocenter.domain.application_entity import AeAddress, RemoteAe
+from isocenter.domain.application_entity import AeAddress, RemoteAe, UserIdentityRule
 from isocenter.domain.errors import InvalidSetting
 
 SETTINGS_FILE = "isocenter.toml"
@@ -145,6 +145,7 @@ class DicomSettings:
     tls_authorities: Path | None
     tls_client_certificate: Literal["required", "optional", "ignored"]
 
+    user_identity: Literal["ignore", "verify", "require"]
 
 @dataclass(frozen=True, slots=True)
 class ViewerSettings:
@@ -160,6 +161,12 @@ class LogSettings:
     level: Literal["debug", "info", "warning", "error"]
     format: Literal["console", "json"]
 
+
+    @property
+    def verifies_users(self) -> bool:
+        """Tell whether users whom callers name are verified, of all callers or of some."""
+        rules = {UserIdentityRule(self.user_identity), *(remote.user_identity for remote in self.remotes)}
+        return not rules <= {UserIdentityRule.IGNORE, None}
 
 @dataclass(frozen=True, slots=True)
 class Settings:

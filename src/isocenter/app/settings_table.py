@@ -17,7 +17,7 @@ from isocenter.app.http_kinds import (
 )
 from isocenter.app.setting_kinds import DURATION, NAMES, PATH, SIZE, Kind, choice_of
 from isocenter.dimse.shell.tls import DEFAULT_PROFILE, PROFILES
-from isocenter.domain.application_entity import STORE_ASSOCIATIONS_MAX
+from isocenter.domain.application_entity import STORE_ASSOCIATIONS_MAX, UserIdentityRule
 
 ENVIRONMENT_PREFIX = "ISOCENTER_"
 
@@ -29,6 +29,7 @@ OTHER_VARIABLES = {
     "ISOCENTER_CONFIG": "the settings file, as `--config` names it",
     "ISOCENTER_FAILPOINTS": "where a node is to fail, for crash tests",
     "ISOCENTER_SHARED_DATA": "the folder of sample data for `isocenter demo` and the tests",
+    "ISOCENTER_PASSWORD": "the password of the user that `--user` names to a DIMSE peer",
     "ISOCENTER_TOKEN": "the token that `store`, `find`, `get` and `delete` show",
     "ISOCENTER_URL": "the archive that `store`, `find`, `get` and `delete` talk to where no address is given",
 }
@@ -333,8 +334,9 @@ SETTINGS = (
         "again): their AE titles and addresses. A host of `*` stands for any, and without a port an AE only calls. "
         "Options: `services` are what it may ask for (echo, store, find, move, get, commitment, worklist, mpps; all), "
         "`tls=on` opens associations to it over TLS, `subject` is a name that its certificate must have (common name, "
-        "DNS name or whole subject), `associations` how many a move to it may open. What is not a letter or a number "
-        "in a name may be written as `%3B`.",
+        "DNS name, IP address, URI, whole subject, or `sha256:` and its fingerprint; given again, one of several), "
+        "`user` is `dicom.user_identity` for it, `associations` how many a move to it may open. What is not a letter "
+        "or a number in a name may be written as `%3B`.",
     ),
     Setting(
         "dicom.unknown_callers",
@@ -406,6 +408,15 @@ SETTINGS = (
         choice_of(*PROFILES),
         DEFAULT_PROFILE,
         "The security profile of TLS connections (PS3.15 annex B). `rfc9325`: TLS 1.2 and 1.3 (B.12). "
+    Setting(
+        "dicom.user_identity",
+        choice_of(*UserIdentityRule),
+        "ignore",
+        "What becomes of the user that a caller names in its request for an association (PS3.7 D.3.3.7). `verify`: "
+        "people and applications of `isocenter user` and `isocenter app` by name and passcode, or a token; what they "
+        "may not do, their association may not; a name alone must be known. `require`: one must be named and prove "
+        "who it is. `user=` in `dicom.remotes` sets it for one AE.",
+    ),
         "`non-downgrading`: the same with the cipher suites of B.10. `extended`: the stricter ones of B.11. `bcp195`: "
         "whatever BCP 195 allows from TLS 1.2 on (B.9).",
     ),

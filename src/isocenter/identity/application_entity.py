@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from isocenter.domain.application_entity import ALL_SERVICES, ANY_HOST, AeService, RemoteAe
+from isocenter.domain.application_entity import ALL_SERVICES, ANY_HOST, AeService, RemoteAe, UserIdentityRule
 from isocenter.domain.certificate_name import CertificateName, usual_address
 from isocenter.domain.principal import DataAction, Principal
 from isocenter.identity.certificate import Certificate
@@ -33,6 +33,8 @@ class Objection(Enum):
 
     CALLED_AE_TITLE = "called AE title not recognized"
     CALLING_AE_TITLE = "calling AE title not recognized"
+    USER = "user not accepted"
+    USER_FOR_NOW = "user not accepted for the time being"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,13 @@ class Admitted:
     remote: RemoteAe | None
     """The row of the table, None for a caller that is in none."""
 
+    def limited_to(self, user: Principal) -> Admitted:
+        """Return the same for a user of the caller: what both of them may do."""
+        services = frozenset(service for service in self.services if ACTIONS[service] <= user.data_actions)
+        actions = frozenset[DataAction]().union(*(ACTIONS[service] for service in services))
+        principal = Principal(user.name, actions, user.object_id, user.application_id)
+        return Admitted(principal, services, self.remote)
+
 
 @dataclass(frozen=True, slots=True)
 class NotAdmitted:
@@ -75,6 +84,14 @@ class AeTable:
     accepts_unknown_callers: bool = False
     accepts_any_called_ae_title: bool = False
     checks_addresses: bool = True
+    user_identity: UserIdentityRule = UserIdentityRule.IGNORE
+    """What becomes of the user that a caller names, where its row says nothing else."""
+
+    def user_rule(self, remote: RemoteAe | None) -> UserIdentityRule:
+        """Return what becomes of the user that a caller names, by its row."""
+        if remote is None or remote.user_identity is None:
+            return self.user_identity
+        return remote.user_identity
 
     def hosts(self, calling_ae_title: str) -> list[str]:
         """Return the hosts whose addresses `admit` wants to know for a title."""

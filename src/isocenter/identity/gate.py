@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from isocenter.domain.directory import Grant
@@ -20,6 +17,7 @@ from isocenter.domain.principal import Principal
 from isocenter.domain.role import find_role
 from isocenter.identity.external_issuer import ExternalIssuer
 from isocenter.identity.principals import RoleRules, principal_of_claims, with_roles
+from isocenter.identity.remembered import RememberedPrincipals
 from isocenter.identity.sessions import Sessions
 from isocenter.identity.token_verifier import SKEW_MAX_S, TOKEN_SIZE_MAX, TokenVerifier, read_header
 from isocenter.ports.directory import Directory
@@ -28,18 +26,6 @@ SECURE_COOKIE = "__Host-isocenter-session"
 """Over https: the browser takes it from no other host and no other path, and never sends it in the clear."""
 PLAIN_COOKIE = "isocenter-session"
 """Over http on loopback, where browsers do not take the other."""
-REMEMBERED_MAX = 4096
-"""Callers whose evidence is not verified anew with each request."""
-REMEMBERED_S = 60.0
-REVISION_S = 1.0
-"""How long a change of roles may go unnoticed."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Remembered:
-    principal: Principal
-    until: float
-    revision: int
 
 
 class Gate:
@@ -62,16 +48,13 @@ class Gate:
         self._rules = rules
         self._now = now
         self._later = later
-        self._lock = threading.Lock()
-        self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
-        self._revision = directory.revision()
-        self._revision_read_at = now()
+        self._remembered = RememberedPrincipals(directory, now=now)
 
     def admit_call(self, headers: Mapping[str, str]) -> Principal:
         """Return who calls the service; raises Unauthenticated."""
         token = bearer_token(headers)
         if token is not None:
-            return self._recall(b"t" + _digest(token), lambda: self._from_token(token))
+            return self._remembered.recall(b"t" + _digest(token), lambda: self._from_token(token))
         cookie = session_cookie(headers)
         if cookie is None:
             raise Unauthenticated()
@@ -88,17 +71,16 @@ class Gate:
 
     def forget_cookie(self, cookie: str) -> None:
         """Forget a session at once, because it was ended."""
-        with self._lock:
-            self._remembered.pop(b"c" + _digest(cookie), None)
+        self._remembered.forget(b"c" + _digest(cookie))
 
     def _from_token(self, token: str) -> tuple[Principal, float]:
         claims, issuer = self._verifier.verify_access_token(token)
         rules = self._rules if isinstance(issuer, ExternalIssuer) else None
         principal = principal_of_claims(claims, directory=self._directory, rules=rules)
-        return principal, min(float(claims["exp"]) + SKEW_MAX_S, self._now() + REMEMBERED_S)
+        return principal, float(claims["exp"]) + SKEW_MAX_S
 
     def _from_cookie(self, cookie: str) -> Principal:
-        return self._recall(b"c" + _digest(cookie), lambda: self._from_session(cookie))
+        return self._remembered.recall(b"c" + _digest(cookie), lambda: self._from_session(cookie))
 
     def _from_session(self, cookie: str) -> tuple[Principal, float]:
         session = self._sessions.find(cookie)
@@ -106,7 +88,7 @@ class Gate:
             raise Unauthenticated("The session has ended; sign in again.")
         if self._sessions.wants_longer(session):
             self._later(lambda: self._sessions.prolong(session))
-        return self._session_principal(session), min(session.expires_at, self._now() + REMEMBERED_S)
+        return self._session_principal(session), session.expires_at
 
     def _session_principal(self, session: Grant) -> Principal:
         details = json.loads(session.details)
@@ -118,26 +100,6 @@ class Gate:
                 raise Unauthenticated("The session has ended; sign in again.")
             name = user.name
         return with_roles(name, session.object_id, "", roles, self._directory.assignments(session.object_id))
-
-    def _recall(self, key: bytes, find: Callable[[], tuple[Principal, float]]) -> Principal:
-        revision = self._current_revision()
-        with self._lock:
-            kept = self._remembered.get(key)
-        if kept is not None and self._now() < kept.until and kept.revision == revision:
-            return kept.principal
-        principal, until = find()
-        with self._lock:
-            self._remembered[key] = _Remembered(principal, until, revision)
-            while len(self._remembered) > REMEMBERED_MAX:
-                self._remembered.popitem(last=False)
-        return principal
-
-    def _current_revision(self) -> int:
-        now = self._now()
-        if abs(now - self._revision_read_at) >= REVISION_S:
-            self._revision_read_at = now
-            self._revision = self._directory.revision()
-        return self._revision
 
 
 def bearer_token(headers: Mapping[str, str]) -> str | None:

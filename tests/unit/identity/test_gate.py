@@ -11,8 +11,6 @@ from isocenter.domain.principal import OWNER_ACTIONS, READER_ACTIONS
 from isocenter.domain.role import DATA_OWNER, DATA_READER
 from isocenter.identity.gate import (
     PLAIN_COOKIE,
-    REMEMBERED_MAX,
-    REVISION_S,
     SECURE_COOKIE,
     Gate,
     bearer_token,
@@ -21,6 +19,7 @@ from isocenter.identity.gate import (
 )
 from isocenter.identity.principals import RoleRules
 from isocenter.identity.provider.token_endpoint import mint_for_client
+from isocenter.identity.remembered import REMEMBERED_MAX, REVISION_S
 from isocenter.identity.sessions import Sessions, SessionTimes
 from tests.support.identity import AUDIENCE, BASE, IdentityWorld
 

@@ -14,8 +14,10 @@ from isocenter.dimse.ul.pdu import (
     REJECT_CALLING_AE_TITLE,
     AssociateRj,
     AssociateRq,
+    RejectResult,
+    RejectSource,
 )
-from isocenter.dimse.ul.user_information import AsyncOperationsWindow
+from isocenter.dimse.ul.user_information import AsyncOperationsWindow, UserIdentityAc
 from isocenter.domain.application_entity import AeService
 from isocenter.identity.application_entity import Objection, literal_addresses, plain_address
 
@@ -32,11 +34,19 @@ NAMES_MAX = 1024
 REJECTIONS: Mapping[Objection, AssociateRj] = {
     Objection.CALLED_AE_TITLE: REJECT_CALLED_AE_TITLE,
     Objection.CALLING_AE_TITLE: REJECT_CALLING_AE_TITLE,
+    Objection.USER: AssociateRj(RejectResult.PERMANENT, RejectSource.SERVICE_PROVIDER_ACSE, 1),
+    Objection.USER_FOR_NOW: AssociateRj(RejectResult.TRANSIENT, RejectSource.SERVICE_PROVIDER_ACSE, 1),
 }
+"""The reason of a user who is not accepted is "no reason given", of the ACSE related provider (PS3.7 D.3.3.7)."""
 
 
 def negotiation_policy(
-    request: AssociateRq, services: ServiceTable, allowed: frozenset[AeService], *, pdu_length_max: int
+    request: AssociateRq,
+    services: ServiceTable,
+    allowed: frozenset[AeService],
+    *,
+    pdu_length_max: int,
+    has_verified_user: bool = False,
 ) -> NegotiationPolicy:
     """Return what this node agrees to with a caller that may use some of its services."""
 
@@ -57,6 +67,7 @@ def negotiation_policy(
         implementation_class_uid=IMPLEMENTATION_CLASS_UID,
         implementation_version_name=IMPLEMENTATION_VERSION_NAME,
         async_operations_window=AsyncOperationsWindow(OPERATIONS_INVOKED_MAX, OPERATIONS_PERFORMED_MAX),
+        user_identity_answer=UserIdentityAc() if has_verified_user else None,
     )
 
 

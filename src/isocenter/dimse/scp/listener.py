@@ -1,8 +1,8 @@
 """Listen for associations, admit or reject each, and end them all in peace.
 
-connection ─▶ A-ASSOCIATE-RQ ─▶ limits ─▶ AE table ─▶ contexts ─▶ accepted: services perform
-                                   │          │
-                                   └──────────┴─▶ rejected, with a line in the log that says what to change
+connection ─▶ A-ASSOCIATE-RQ ─▶ limits ─▶ AE table ─▶ user ─▶ contexts ─▶ accepted: services perform
+                                   │          │         │
+                                   └──────────┴─────────┴─▶ rejected, with a line in the log that says what to change
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import asyncio
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from weakref import WeakSet
 
 import structlog
 
 from isocenter.dimse.scp.admission import REJECTIONS, Addresses, negotiation_policy
+from isocenter.dimse.scp.users import Users, objection_to, shown_user
 from isocenter.dimse.shell.connection import Connection
 from isocenter.dimse.shell.exchange import Peer
 from isocenter.dimse.shell.record import AssociationRegister, End
@@ -32,7 +33,9 @@ from isocenter.dimse.ul.pdu import (
     AssociateRq,
     ContextResult,
 )
-from isocenter.identity.application_entity import AeTable, Caller, NotAdmitted, plain_address
+from isocenter.dimse.ul.user_information import UserIdentityRq
+from isocenter.domain.application_entity import UserIdentityRule
+from isocenter.identity.application_entity import Admitted, AeTable, Caller, NotAdmitted, plain_address
 
 _log = structlog.get_logger()
 
@@ -78,12 +81,15 @@ class Listener:
         services: ServiceTable,
         *,
         limits: ListenerLimits,
+        users: Users | None = None,
     ) -> None:
+        """`users` verifies those whom the table wants verified."""
         self._runtime = runtime
         self._register = register
         self._table = table
         self._services = services
         self._limits = limits
+        self._users = users
         self._addresses = Addresses(runtime.loop)
         self._servers: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
@@ -146,12 +152,22 @@ class Listener:
         addresses = self._addresses.known(hosts)
         if addresses is not None:
             self._decide(connection, request, addresses)
-            return
-        task = self._runtime.loop.create_task(self._decide_later(connection, request, hosts))
+        else:
+            self._later(connection, request, self._decide_by_names(connection, request, hosts))
+
+    def _later(self, connection: Connection, request: AssociateRq, deciding: Coroutine[None, None, None]) -> None:
+        task = self._runtime.loop.create_task(self._guard(connection, request, deciding))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _decide_later(self, connection: Connection, request: AssociateRq, hosts: list[str]) -> None:
+    async def _guard(self, connection: Connection, request: AssociateRq, deciding: Coroutine[None, None, None]) -> None:
+        try:
+            await deciding
+        except Exception:  # outermost loop of a request: the caller must not wait for ever
+            _log.exception("association.undecided", association_id=connection.record.association_id)
+            self._reject(connection, request, REJECT_TEMPORARY_CONGESTION, "a fault of this node", "See above it.")
+
+    async def _decide_by_names(self, connection: Connection, request: AssociateRq, hosts: list[str]) -> None:
         self._decide(connection, request, await self._addresses.look_up(hosts))
 
     def _beyond_limits(self, calling_ae_title: str) -> tuple[AssociateRj, str, str] | None:
@@ -184,12 +200,52 @@ class Listener:
         )
         admission = self._table.admit(caller, addresses=addresses)
         if isinstance(admission, NotAdmitted):
-            rejection = REJECTIONS[admission.objection]
-            self._reject(connection, request, rejection, admission.objection.value, admission.advice)
+            self._refuse(connection, request, admission)
+            return
+        rule, shown = self._table.user_rule(admission.remote), shown_user(request.user_information)
+        objection = objection_to(rule, admission, shown)
+        if objection is not None:
+            self._refuse(connection, request, objection)
+        elif shown is None or rule is UserIdentityRule.IGNORE:
+            self._accept(connection, request, admission)
+        else:
+            self._later(connection, request, self._decide_about_user(connection, request, admission, shown, address))
+
+    async def _decide_about_user(
+        self, connection: Connection, request: AssociateRq, caller: Admitted, shown: UserIdentityRq, address: str
+    ) -> None:
+        assert self._users is not None, "whoever makes a table that wants users verified says by whom"
+        admission = await self._users.admit(caller, shown, address=address)
+        if not connection.is_open:
+            return
+        if isinstance(admission, NotAdmitted):
+            self._refuse(connection, request, admission)
+            return
+        connection.record.user_name = admission.principal.name or "a user without a name"
+        self._accept(connection, request, admission)
+        without_right = sorted(caller.services - admission.services)
+        if without_right:
+            _log.info(
+                "association.user_limited",
+                association_id=connection.record.association_id,
+                user=connection.record.user_name,
+                without_right=without_right,
+                advice="Should the user have it, `isocenter role assign` gives the role.",
+            )
+
+    def _accept(self, connection: Connection, request: AssociateRq, admission: Admitted) -> None:
+        beyond = self._beyond_limits(request.calling_ae_title)  # others may have been quicker while this one waited
+        if beyond is not None:
+            self._reject(connection, request, *beyond)
             return
         policy = negotiation_policy(
-            request, self._services, admission.services, pdu_length_max=self._runtime.pdu_length_max
+            request,
+            self._services,
+            admission.services,
+            pdu_length_max=self._runtime.pdu_length_max,
+            has_verified_user=bool(connection.record.user_name),
         )
+        address = plain_address(connection.record.peer_address)
         peer = Peer(request.calling_ae_title, address, admission.principal, admission.services, admission.remote)
         answer = negotiate(request, policy)
         self._accepted[connection] = request.calling_ae_title
@@ -206,8 +262,13 @@ class Listener:
             calling_ae_title=connection.record.calling_ae_title,
             peer=connection.record.peer_address,
             contexts=results[True],
+            **({"user": connection.record.user_name} if connection.record.user_name else {}),
             **({"refused": refused} if refused else {}),
         )
+
+    def _refuse(self, connection: Connection, request: AssociateRq, refusal: NotAdmitted) -> None:
+        objection = refusal.objection
+        self._reject(connection, request, REJECTIONS[objection], objection.value, refusal.advice)
 
     def _reject(
         self, connection: Connection, request: AssociateRq, answer: AssociateRj, reason: str, advice: str

@@ -60,6 +60,8 @@ class AssociationRecord:
     calling_ae_title: str = ""
     called_ae_title: str = ""
     implementation_version_name: str | None = None
+    user_name: str = ""
+    """Of a user of the requestor whom the acceptor has verified."""
     contexts: tuple[ContextRecord, ...] = ()
     bytes_received: int = 0
     bytes_sent: int = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from isocenter.domain.directory import Application, ClientSecret, Tenant
 from isocenter.domain.errors import Overloaded
 from isocenter.identity.attempts import Counted, TooManyAttempts
+from isocenter.identity.hashing import SecretHasher
 from isocenter.identity.provider.form import ClientClaim
 from isocenter.identity.provider.provider import Provider
 from isocenter.identity.provider.refusal import (
@@ -15,6 +16,7 @@ from isocenter.identity.provider.refusal import (
     WRONG_SECRET,
     OAuthRefusal,
 )
+from isocenter.ports.directory import Directory
 
 FAILURES_OF_CLIENT_MAX = 10
 """From one address, in five minutes: enough for somebody who pastes the wrong line, useless for guessing."""
@@ -60,15 +62,16 @@ def authenticate_client(
 
 
 def _check_secret(provider: Provider, application: Application, shown: str) -> None:
-    candidates = [one for one in provider.store.secrets(application.client_id) if one.hint == hint_of(shown)]
-    found = _matching(provider, candidates[:SECRETS_MAX], shown)
+    found = find_secret(provider.store, provider.hasher, application.client_id, shown)
     if found is None:
         raise OAuthRefusal(WRONG_SECRET)
     if provider.now() >= found.expires_at:
         raise OAuthRefusal(EXPIRED_SECRET)
 
 
-def _matching(provider: Provider, candidates: list[ClientSecret], shown: str) -> ClientSecret | None:
+def find_secret(directory: Directory, hasher: SecretHasher, client_id: str, shown: str) -> ClientSecret | None:
+    """Return which secret of an application was shown, expired or not; raises Overloaded."""
+    candidates = [one for one in directory.secrets(client_id) if one.hint == hint_of(shown)]
     if not candidates:
-        provider.hasher.matches(shown, None)  # so that a wrong beginning takes as long as a wrong end
-    return next((one for one in candidates if provider.hasher.matches(shown, one.digest)), None)
+        hasher.matches(shown, None)  # so that a wrong beginning takes as long as a wrong end
+    return next((one for one in candidates[:SECRETS_MAX] if hasher.matches(shown, one.digest)), None)

@@ -79,6 +79,7 @@ def render_summary(record: AssociationRecord) -> dict[str, object]:
         "peer_address": record.peer_address,
         "implementation_version_name": record.implementation_version_name,
         "tls": record.uses_tls,
+        "user": record.user_name or None,
         "started_at": _time(record.started_at),
         "ended_at": _time(record.ended_at),
         "end": record.end,

@@ -16,11 +16,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from isocenter.dicomweb.server.public_path import public_prefix
-from isocenter.domain.directory import User
 from isocenter.domain.errors import Forbidden, IsocenterError, Overloaded, Unauthenticated
 from isocenter.domain.statuses import statuses_of
-from isocenter.identity.attempts import Counted, TooManyAttempts
+from isocenter.identity.attempts import TooManyAttempts
 from isocenter.identity.gate import PLAIN_COOKIE, SECURE_COOKIE, is_same_origin, session_cookie
+from isocenter.identity.password import find_person, sign_in_attempts
 from isocenter.identity.provider.provider import Provider
 from isocenter.identity.relying_party import RelyingParty
 from isocenter.identity.sessions import Sessions
@@ -32,11 +32,6 @@ _log = structlog.get_logger()
 
 LOGIN_PATH = "/login"
 CALLBACK_PATH = "/login/callback"
-FAILURES_OF_NAME_MAX = 20
-"""In five minutes, from wherever: a person never needs so many, and guessing a password takes more."""
-FAILURES_OF_ADDRESS_MAX = 100
-TENANTS_TRIED_MAX = 10
-"""Where nobody said which: each costs a hash."""
 NO_STORE = {"Cache-Control": "no-store"}
 WRONG = "That name and password do not belong together."
 STATE_COOKIE = "isocenter-sign-in"
@@ -162,13 +157,11 @@ def _check_password(sign_in: SignIn, request: Request, form: Mapping[str, str]) 
     name, next_path = form.get("name", ""), local_path(form.get("next", ""), otherwise=public_prefix(request) + "/")
     asked = Asked(next_path, name, form.get("tenant", ""), form.get("application", ""))
     address = address_of(request)
-    counted = (
-        Counted(f"name {name.casefold()[:120]}", FAILURES_OF_NAME_MAX),
-        Counted(f"sign-in {address}", FAILURES_OF_ADDRESS_MAX),
-    )
+    counted = sign_in_attempts(name, address)
     try:
         provider.failures.check(counted)
-        user = _user_of(provider, name, form.get("password", ""), tenant_id=asked.tenant_id)
+        password = form.get("password", "")
+        user = find_person(provider.store, provider.hasher, name, password, tenant_id=asked.tenant_id)
     except TooManyAttempts as error:
         response = sign_in.page(request, asked, problem=error.message, status_code=429)
         response.headers["Retry-After"] = str(error.retry_after_s)
@@ -182,16 +175,6 @@ def _check_password(sign_in: SignIn, request: Request, form: Mapping[str, str]) 
     _log.info("identity.signed_in", object_id=user.object_id, address=address)
     _end_other_session(sign_in, request)
     return sign_in.begin_session(request, sign_in.sessions.open(user.object_id), next_path)
-
-
-def _user_of(provider: Provider, name: str, password: str, *, tenant_id: str) -> User | None:
-    """Return whose name and password these are; a name that nobody has takes as long as a wrong password."""
-    tenants = [one for one in provider.store.tenants() if not tenant_id or one.tenant_id == tenant_id]
-    named = (provider.store.user_named(tenant.tenant_id, name) for tenant in tenants[:TENANTS_TRIED_MAX])
-    users = [user for user in named if user is not None]
-    if not users:
-        provider.hasher.matches(password, None)
-    return next((user for user in users if provider.hasher.matches(password, user.digest)), None)
 
 
 def _end_other_session(sign_in: SignIn, request: Request) -> None:

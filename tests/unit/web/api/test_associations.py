@@ -42,6 +42,7 @@ def register() -> AssociationRegister:
     """Return a register with one live association that stored an instance, and one that was rejected."""
     register = AssociationRegister()
     live = register.open(Side.ACCEPTOR, peer_address="10.1.2.3", started_at=BEGAN, uses_tls=True)
+    live.user_name = "jane"
     live.calling_ae_title, live.called_ae_title = "CT1", "ISOCENTER"
     contexts = (
         PresentationContextRq(1, CT_IMAGE, (EXPLICIT, IMPLICIT)),
@@ -83,6 +84,7 @@ def test_list_tells_who_lives_and_how_the_others_ended(client: AsgiClient) -> No
         "peer_address": "10.1.2.3",
         "implementation_version_name": None,
         "tls": True,
+        "user": "jane",
         "started_at": "2026-11-21T09:30:00.000+00:00",
         "ended_at": None,
         "end": None,

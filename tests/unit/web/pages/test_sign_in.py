@@ -12,11 +12,12 @@ from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
 from isocenter.identity.gate import PLAIN_COOKIE
+from isocenter.identity.password import FAILURES_OF_NAME_MAX
 from isocenter.identity.provider.codes import challenge_of
 from isocenter.identity.sessions import Sessions, SessionTimes
 from isocenter.web.console_page import Templates
 from isocenter.web.pages.authorize import authorize_routes
-from isocenter.web.pages.sign_in import FAILURES_OF_NAME_MAX, SignIn, sign_in_routes
+from isocenter.web.pages.sign_in import SignIn, sign_in_routes
 from tests.support.asgi_call import Answer, ask
 from tests.support.identity import AUDIENCE, PASSWORD, IdentityWorld
 
