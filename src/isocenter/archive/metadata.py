@@ -11,8 +11,8 @@ from isocenter.archive.retrieve import read_header
 from isocenter.dicom.json import (
     Attribute,
     BulkPolicy,
+    InstanceJsonEncoder,
     dataset_json,
-    encode_instance_json,
     select_json,
     without_paths,
 )
@@ -50,24 +50,25 @@ def iter_metadata(
     variant = "uri" if with_bulk_data_uri else "plain"
     listed = list(rows)
     invalid: Mapping[int, tuple[str, ...]] | None = None
+    encoder = InstanceJsonEncoder()
     for row in listed:
         text = archive.metadata_cache.get(row.instance_key, variant)
         if text is None:
             header = read_header(archive, row)
             if with_bulk_data_uri:
                 policy = BulkPolicy.by_reference(bulk_root(row), inline_length_max=INLINE_MAX_BYTES)
-                text = encode_instance_json(header, bulk=policy)
+                text = encoder.encode(header, bulk=policy)
             else:
                 if invalid is None:  # asked once for all, and not at all where every text is kept
                     invalid = archive.index.invalid_paths([each.instance_key for each in listed])
-                text = _encode_valid(header, invalid.get(row.instance_key, ()))
+                text = _encode_valid(encoder, header, invalid.get(row.instance_key, ()))
             archive.metadata_cache.put(row.instance_key, variant, text)
         yield text
 
 
-def _encode_valid(header: bytes, invalid_paths: Sequence[str]) -> bytes:
+def _encode_valid(encoder: InstanceJsonEncoder, header: bytes, invalid_paths: Sequence[str]) -> bytes:
     if not invalid_paths:
-        return encode_instance_json(header, bulk=BulkPolicy.drop())
+        return encoder.encode(header, bulk=BulkPolicy.drop())
     return orjson.dumps(without_paths(dataset_json(header, bulk=BulkPolicy.drop()), invalid_paths))
 
 

@@ -6,6 +6,7 @@ padding in UI only, elsewhere it is part of the value as it was sent. Whatever t
 
 from __future__ import annotations
 
+import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -17,8 +18,9 @@ import orjson
 
 from isocenter.dicom.charset import DEFAULT_CHARACTER_SET, CharacterSet, parse_character_set
 from isocenter.dicom.dictionary import AMBIGUOUS_VRS, dictionary_vr, resolve_vr
-from isocenter.dicom.model import UNDEFINED_LENGTH
+from isocenter.dicom.model import UNDEFINED_LENGTH, Encoding
 from isocenter.dicom.part10 import OpenedFile, open_file
+from isocenter.dicom.shapes import HeaderShapes
 from isocenter.dicom.text import (
     BULK_VRS,
     CHARSET_DELIMITERS,
@@ -26,7 +28,7 @@ from isocenter.dicom.text import (
     decode_numbers,
     decode_tags,
 )
-from isocenter.dicom.walk import PIXEL_TAGS, Buffer, Element, Items, walk_dataset, walk_nested
+from isocenter.dicom.walk import PIXEL_TAGS, Buffer, Element, Items, Walked, walk_dataset, walk_nested
 from isocenter.domain.errors import InvalidDataset
 
 
@@ -63,6 +65,99 @@ def encode_instance_json(header: Buffer, *, bulk: BulkPolicy) -> bytes:
     return orjson.dumps(dataset_json(header, bulk=bulk))
 
 
+class InstanceJsonEncoder:
+    """Encode instances one after the other, as `encode_instance_json` does.
+
+    The instances of a series have their structure and most of their elements in common. A header of a shape that was
+    walked is not walked again, and what an element says is kept under its bytes: it is worked out anew only where they
+    differ, or what the reading of all others depends on.
+    """
+
+    def __init__(self) -> None:
+        self._shapes = HeaderShapes()
+        self._walked: Walked | None = None
+        self._context_elements: list[Element] = []
+        self._context: object = None
+        self._known: dict[_ElementKey, bytes] = {}
+
+    def encode(self, header: Buffer, *, bulk: BulkPolicy) -> bytes:
+        """Return the data set of a file as a DICOM JSON object."""
+        encoding, walked, head = self._walk(header)
+        self._enter(encoding, walked, head, bulk)
+        members: dict[int, bytes] = {}
+        unknown: list[tuple[_ElementKey, Element]] = []
+        known = self._known
+        for element in walked.elements:
+            tag, vr, offset, length, _ = element
+            key = (tag, vr, head[offset : offset + length])
+            text = known.get(key)
+            if text is None:
+                unknown.append((key, element))
+                text = b""
+            members[tag] = text
+        self._encode_unknown(unknown, members, _Encoder(head, bulk), encoding)
+        pixels = _pixel_reference(walked, bulk)
+        if pixels is not None:
+            members[pixels[0]] = _member(f"{pixels[0]:08X}", pixels[1])
+        return b"{" + b",".join(filter(None, members.values())) + b"}"
+
+    def _walk(self, header: Buffer) -> tuple[Encoding, Walked, bytes]:
+        shape = self._shapes.recall(header, _WHOLE, size_bytes=sys.maxsize)
+        if shape is not None:
+            return shape.encoding, shape.walked, bytes(header)
+        opened = open_file(header)
+        walked, head = _walk(opened, None)
+        self._shapes.learn(opened, walked, _WHOLE)
+        return opened.encoding, walked, head
+
+    def _enter(self, encoding: Encoding, walked: Walked, head: bytes, bulk: BulkPolicy) -> None:
+        """Forget everything where what the reading of values depends on is not as it was."""
+        if walked is not self._walked:
+            self._walked = walked
+            self._context_elements = [element for element in walked.elements if element[0] in _CONTEXT_TAGS]
+        context = (
+            encoding.is_little_endian,
+            bulk.uri_prefix is None,
+            bulk.inline_length_max,
+            [(tag, vr, head[offset : offset + length]) for tag, vr, offset, length, _ in self._context_elements],
+        )
+        if context != self._context or len(self._known) > KEPT_MAX:
+            self._known.clear()
+        self._context = context
+
+    def _encode_unknown(
+        self,
+        unknown: list[tuple[_ElementKey, Element]],
+        members: dict[int, bytes],
+        encoder: _Encoder,
+        encoding: Encoding,
+    ) -> None:
+        elements = [element for _, element in unknown]
+        root = _Dataset(elements, DEFAULT_CHARACTER_SET, encoding.is_little_endian, None)
+        encoded = encoder.dataset(root, "")
+        for key, (tag, _, _, length, _) in unknown:
+            name = _key(tag)
+            text = _member(name, encoded[name]) if name in encoded else b""
+            members[tag] = text
+            if length <= KEPT_LENGTH_MAX and tag not in _CONTEXT_TAGS and _BULK_REFERENCE not in text:
+                self._known[key] = text
+
+
+_ElementKey = tuple[int, str | None, bytes]
+_WHOLE: frozenset[int] = frozenset()
+"""What the shapes are told is wanted of a header: here, everything."""
+KEPT_LENGTH_MAX = 2048
+"""Longer values are seldom the same in the next instance, and comparing them costs as much as reading them."""
+KEPT_MAX = 1024
+"""Far more than the elements of one data set; with the length, some megabytes at most."""
+_BULK_REFERENCE = b'"BulkDataURI":'
+"""Names the instance: never kept for the next one."""
+
+
+def _member(name: str, attribute: Attribute) -> bytes:
+    return orjson.dumps({name: attribute})[1:-1]
+
+
 def dataset_json(header: Buffer, *, bulk: BulkPolicy) -> dict[str, Attribute]:
     """Return the same as a Python value, for those who add to it."""
     return _encode(open_file(header), None, bulk)
@@ -88,18 +183,30 @@ def select_json(header: Buffer, tags: frozenset[int], *, bulk: BulkPolicy | None
 
 
 def _encode(opened: OpenedFile, tags: frozenset[int] | None, bulk: BulkPolicy) -> dict[str, Attribute]:
+    walked, head = _walk(opened, tags)
+    root = _Dataset(walked.elements, DEFAULT_CHARACTER_SET, opened.encoding.is_little_endian, None)
+    encoded = _Encoder(head, bulk).dataset(root, "")
+    pixels = _pixel_reference(walked, bulk)
+    if pixels is not None and (tags is None or pixels[0] in tags):
+        encoded[f"{pixels[0]:08X}"] = pixels[1]
+    return encoded
+
+
+def _walk(opened: OpenedFile, tags: frozenset[int] | None) -> tuple[Walked, bytes]:
+    """Return where the elements of a header lie, and its bytes up to the last of them."""
     buffer = opened.buffer
     walked = walk_dataset(
         buffer, opened.dataset_offset, len(buffer), encoding=opened.encoding, wanted=tags, is_whole=False
     )
-    head = buffer if isinstance(buffer, bytes) else bytes(buffer[: walked.end])
-    root = _Dataset(walked.elements, DEFAULT_CHARACTER_SET, opened.encoding.is_little_endian, None)
-    encoded = _Encoder(head, bulk).dataset(root, "")
+    return walked, buffer if isinstance(buffer, bytes) else bytes(buffer[: walked.end])
+
+
+def _pixel_reference(walked: Walked, bulk: BulkPolicy) -> tuple[int, Attribute] | None:
+    """Return the pixel data as it is named, where bulk is referred to."""
     pixels = walked.pixel_element
-    if pixels is not None and bulk.uri_prefix is not None and (tags is None or pixels.tag in tags):
-        key = f"{pixels.tag:08X}"
-        encoded[key] = {"vr": pixels.vr, "BulkDataURI": bulk.uri_prefix + key}
-    return encoded
+    if pixels is None or bulk.uri_prefix is None:
+        return None
+    return pixels.tag, {"vr": pixels.vr, "BulkDataURI": f"{bulk.uri_prefix}{pixels.tag:08X}"}
 
 
 _SPECIFIC_CHARACTER_SET = 0x00080005

@@ -101,7 +101,7 @@ def _shape_of(opened: OpenedFile, walked: Walked, wanted: frozenset[int], length
     mask = bytearray(b"\xff" * length)
     mask[:128] = bytes(128)
     _free_meta(mask, bytes(buffer[: opened.dataset_offset]))
-    whole = walk_dataset(buffer, opened.dataset_offset, len(buffer), encoding=encoding, wanted=None)
+    whole = walk_dataset(buffer, opened.dataset_offset, len(buffer), encoding=encoding, wanted=None, is_whole=False)
     _free_values(mask, buffer, whole.elements)
     mask_number = int.from_bytes(mask, "little")
     pixels = walked.pixel_element

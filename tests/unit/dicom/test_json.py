@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Callable
 from struct import pack
 from typing import Any
 
@@ -14,10 +15,19 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 
-from isocenter.dicom.json import BulkPolicy, encode_instance_json, select_json, without_paths
+from isocenter.dicom.json import (
+    KEPT_MAX,
+    BulkPolicy,
+    InstanceJsonEncoder,
+    encode_instance_json,
+    select_json,
+    without_paths,
+)
 from isocenter.dicom.scan import scan_instance
 from isocenter.dicom.walk import PIXEL_HEADER_LENGTH
 from isocenter.domain.errors import InvalidDataset
+from isocenter.modality.workload import instance_values
+from isocenter.modality.workload_dataset import make_workload_template
 from tests.support.dicom_datasets import datasets
 from tests.support.dicom_files import (
     BIG_ENDIAN,
@@ -35,7 +45,7 @@ from tests.support.dicom_files import (
     quiet_pydicom,
     write_file,
 )
-from tests.support.shared_data import ManifestRow, manifest_params, read_bytes
+from tests.support.shared_data import ManifestRow, manifest_params, manifest_rows, read_bytes
 
 DROP = BulkPolicy.drop()
 INLINE = BulkPolicy.by_reference("/bulkdata/", inline_length_max=1 << 30)
@@ -227,6 +237,87 @@ def test_damaged_header_gives_json_or_a_refusal(dataset: Dataset, data: st.DataO
     except InvalidDataset:
         return
     assert isinstance(orjson.loads(told), dict)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    written=st.lists(
+        st.tuples(datasets(), st.sampled_from([IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN])), min_size=1, max_size=3
+    ),
+    order=st.lists(st.integers(0, 2), min_size=2, max_size=12),
+    data=st.data(),
+)
+def test_an_encoder_says_of_each_instance_what_it_says_of_it_alone(
+    written: list[tuple[Dataset, str]], order: list[int], data: st.DataObject
+) -> None:
+    files = [write_file(dataset, transfer_syntax_uid) for dataset, transfer_syntax_uid in written]
+    encoder = InstanceJsonEncoder()
+    for number, choice in enumerate(order):
+        content = bytearray(files[choice % len(files)])
+        if data.draw(st.booleans()):  # another value somewhere, or another structure
+            place = data.draw(st.integers(132, len(content) - 1))
+            content[place] = data.draw(st.integers(0, 255))
+        bulk = data.draw(st.sampled_from([DROP, INLINE, BulkPolicy.by_reference(f"/{number}/bulkdata/")]))
+        assert told(encoder.encode, bytes(content), bulk) == told(encode_instance_json, bytes(content), bulk)
+
+
+def told(encode: Callable[..., bytes], content: bytes, bulk: BulkPolicy) -> bytes | type[InvalidDataset]:
+    try:
+        return encode(content, bulk=bulk)
+    except InvalidDataset as error:
+        return type(error)
+
+
+def test_an_encoder_gives_all_real_files_as_each_alone() -> None:
+    encoder = InstanceJsonEncoder()
+    rows = [row for row in manifest_rows() if readable(row)]
+    for row in [*rows, *rows]:
+        content = read_bytes(row)
+        assert encoder.encode(content, bulk=INLINE) == encode_instance_json(content, bulk=INLINE), row.path
+
+
+@pytest.mark.parametrize(
+    ("context", "other_context"),
+    [
+        (element(0x00080005, "CS", b"ISO_IR 100"), element(0x00080005, "CS", b"ISO_IR 144")),
+        (element(0x00080005, "CS", b"ISO_IR 100"), b""),
+        (b"", element(0x00080005, "CS", b"ISO_IR 192")),
+    ],
+)
+def test_what_an_encoder_knows_holds_for_the_same_character_set_only(context: bytes, other_context: bytes) -> None:
+    encoder = InstanceJsonEncoder()
+    name = element(0x00100010, "PN", "Müller".encode("latin-1"))
+    for leading in (context, other_context, context):
+        content = file_of(leading + name)
+        assert encoder.encode(content, bulk=DROP) == encode_instance_json(content, bulk=DROP)
+
+
+def test_what_an_encoder_knows_holds_for_the_same_pixel_representation_only() -> None:
+    encoder = InstanceJsonEncoder()
+    smallest = implicit_element(0x00280106, b"\xff\xff")
+    seen = []
+    for representation in (0, 1, 0, 1):
+        content = file_of(implicit_element(0x00280103, bytes([representation, 0])) + smallest, IMPLICIT)
+        seen.append(orjson.loads(encoder.encode(content, bulk=DROP))["00280106"])
+    assert seen == [{"vr": "US", "Value": [65535]}, {"vr": "SS", "Value": [-1]}] * 2
+
+
+def test_an_encoder_gives_the_slices_of_a_series_as_each_alone() -> None:
+    template = make_workload_template(rows=8, columns=8, frames=1)
+    encoder = InstanceJsonEncoder()
+    for number in (*range(0, 130, 7), *range(995, 1010), 12_345):
+        values = instance_values("T", 1, study=number // 50, series=0, number=number)
+        content = bytes(template.filled(values)) + element(0x7FE00010, "OW", bytes(128))
+        for bulk in (DROP, BulkPolicy.by_reference(f"/{number}/", inline_length_max=100)):
+            head = content[: len(content) - 128]  # all that is read of a file for this
+            assert encoder.encode(head, bulk=bulk) == encode_instance_json(head, bulk=bulk)
+
+
+def test_an_encoder_forgets_before_it_grows_without_bound() -> None:
+    encoder = InstanceJsonEncoder()
+    for number in range(3 * KEPT_MAX):
+        encoder.encode(file_of(element(0x00100020, "LO", b"%-8d" % number)), bulk=DROP)
+    assert len(encoder._known) <= 2 * KEPT_MAX
 
 
 def test_elements_are_taken_out_by_their_paths_where_they_are_there() -> None:
