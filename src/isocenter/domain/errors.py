@@ -24,6 +24,8 @@
     │   └── WorkitemNotFound        no workitem of that UID
     ├── Conflict                the state of the archive forbids it
     │   ├── InstanceExists          the same SOP instance with other bytes is stored
+    │   ├── QueryTagExists          an extended query tag of that path is there
+    │   ├── QueryTagsChanged        extended query tags were added or removed meanwhile
     │   ├── StepFinished            the performed procedure step was completed or discontinued
     │   ├── WorkitemExists          a workitem of that UID is there
     │   ├── WorkitemChanged         somebody else changed the workitem meanwhile
@@ -189,6 +191,14 @@ class Conflict(IsocenterError):
 
 class InstanceExists(Conflict):
     """An instance with the same identifiers and other content exists."""
+
+
+class QueryTagExists(Conflict):
+    """One or more extended query tags already exist."""
+
+
+class QueryTagsChanged(Conflict):
+    """Extended query tags were added or removed meanwhile."""
 
 
 class StepFinished(Conflict):

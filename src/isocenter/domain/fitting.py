@@ -20,6 +20,7 @@ from isocenter.domain.forms import (
 from isocenter.domain.moments import DAY_BEGINS, DAY_ENDS, in_zone, is_date, parse_moment, parse_offset
 from isocenter.domain.query import (
     Between,
+    ByQueryTag,
     Comparison,
     DateAndTime,
     Empty,
@@ -33,6 +34,8 @@ from isocenter.domain.query import (
     fold,
     person_name_words,
 )
+from isocenter.domain.query_tag import KINDS_BY_VR, ValueKind
+from isocenter.domain.query_tag_value import Comparable, comparable_of
 
 TIMEZONE_OFFSET_FROM_UTC = 0x00080201
 KEYS_REMEMBERED = 64
@@ -72,11 +75,39 @@ def fits(match: Match, attributes: Attributes) -> bool:
                 time=_first(attributes, time_tag),
                 timezone=_first(attributes, TIMEZONE_OFFSET_FROM_UTC),
             )
+        case ByQueryTag(key, vr, _, one):
+            return any(_kept_value_fits(one, vr, value) for value in attributes.values_of(query_tag_stand_in(key)))
         case Between(tag, lowest, highest) if attributes.vr_of(tag) == "DT":
             return any(_overlaps(value, lowest, highest) for value in attributes.values_of(tag))
         case _:
             vr = attributes.vr_of(match.tag)
             return any(value_fits(match, vr, value) for value in attributes.values_of(match.tag) or ("",))
+
+
+def query_tag_stand_in(query_tag_key: int) -> int:
+    """Return what stands for an extended query tag where attributes are named by their tags: no tag is negative."""
+    return -query_tag_key
+
+
+def _kept_value_fits(match: ValueMatch | PersonName, vr: str, value: str) -> bool:
+    """Tell whether the value that is kept for an extended query tag fits a match."""
+    if isinstance(match, OneOf):
+        is_exact = KINDS_BY_VR[vr] is ValueKind.STRING and match.comparison is Comparison.EXACT
+        comparable = comparable_of(vr, value)
+        is_equal = comparable is not None and comparable in [comparable_of(vr, wanted) for wanted in match.values]
+        return is_equal and (not is_exact or value in match.values)
+    if isinstance(match, Between):
+        ends = [end if end is None else comparable_of(vr, end) for end in (match.lowest, match.highest)]
+        return _is_among(comparable_of(vr, value), *ends)
+    return value_fits(match, vr, value)
+
+
+def _is_among(value: Comparable | None, lowest: Comparable | None, highest: Comparable | None) -> bool:
+    if isinstance(value, str):
+        above = not isinstance(lowest, str) or lowest <= value
+        return above and (not isinstance(highest, str) or value <= highest)
+    above = not isinstance(lowest, int | float) or (value is not None and lowest <= value)
+    return above and (not isinstance(highest, int | float) or (value is not None and value <= highest))
 
 
 def _first(attributes: Attributes, tag: int) -> str:

@@ -15,11 +15,13 @@ from isocenter.domain.attributes import (
 )
 from isocenter.domain.errors import InvalidRequest
 from isocenter.domain.identifiers import Level
-from isocenter.domain.query import DateAndTime, InItem, Match, PersonName, Query, WordPrefixes
+from isocenter.domain.query import ByQueryTag, DateAndTime, InItem, Match, PersonName, Query, WordPrefixes
 
 
 def is_indexed(match: Match) -> bool:
     """Tell whether an index answers a match."""
+    if isinstance(match, ByQueryTag):
+        return True
     if isinstance(match, InItem):
         is_request = match.tag == REQUEST_ATTRIBUTES_SEQUENCE
         return is_request and all(not isinstance(one, InItem) and one.tag in REQUEST_BY_TAG for one in match.matches)
@@ -44,6 +46,8 @@ def matched_attribute(tag: int) -> IndexedAttribute:
 
 def matched_level(match: Match) -> Level:
     """Return the level at which an index has what a match names."""
+    if isinstance(match, ByQueryTag):
+        return match.level
     level = Level.SERIES if isinstance(match, InItem) else level_of(match.tag)
     assert level is not None
     return level

@@ -111,7 +111,27 @@ class InItem:
 
 ValueMatch = OneOf | Wildcard | Between | WordPrefixes
 """A match on one text that is kept of an attribute, which other searches than that of the archive use too."""
-Match = ValueMatch | PersonName | DateAndTime | Empty | InItem
+
+
+@dataclass(frozen=True, slots=True)
+class ByQueryTag:
+    """The value that an index keeps for an extended query tag fits a match (dicom-service 7).
+
+    Ends of ranges and values are in the canonical form of `query_tag_value`.
+    """
+
+    query_tag_key: int
+    vr: str
+    level: Level
+    match: ValueMatch | PersonName
+
+    @property
+    def tag(self) -> int:
+        """Return the tag of the attribute."""
+        return self.match.tag
+
+
+Match = ValueMatch | PersonName | DateAndTime | Empty | InItem | ByQueryTag
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ Sequence numbers of the feed are taken inside the transaction: gap-free and in c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
@@ -57,6 +57,10 @@ class NewInstance:
     """A delivery row is written for each."""
     invalid_paths: tuple[str, ...] = ()
     """Elements whose values are not valid: metadata leaves them out (dicom-service 2.5)."""
+    query_tag_keys: tuple[int, ...] = ()
+    """The extended query tags that were looked for, all that were active."""
+    query_tag_values: Mapping[int, str] = field(default_factory=dict)
+    """What was found of them, by their keys, as `domain.query_tag_value` writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +147,8 @@ class InstanceIndex(Protocol):
 
         An instance whose identity is stored becomes a new version of it (feed action Update); the caller decided that
         before. `positions` are recorded as the fill of their containers: everything before them is in the index.
-        Raises StorageFull or StorageFailed with nothing committed.
+        Raises StorageFull, StorageFailed, or QueryTagsChanged where an instance was looked at for other extended query
+        tags than those that are active, with nothing committed.
         """
         ...
 

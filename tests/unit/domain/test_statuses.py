@@ -36,6 +36,8 @@ HTTP_STATUSES = {
     errors.AlreadyCanceled: 409,
     errors.Conflict: 409,
     errors.InstanceExists: 409,
+    errors.QueryTagExists: 409,
+    errors.QueryTagsChanged: 409,
     errors.StepFinished: 409,
     errors.Unavailable: 503,
     errors.StorageFull: 507,

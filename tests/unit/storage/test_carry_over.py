@@ -34,6 +34,12 @@ DERIVED_TABLES = {
     "delivery",
     "erasure",
     "pack_position",
+    "query_tag_string",
+    "query_tag_person_name",
+    "query_tag_word",
+    "query_tag_date_time",
+    "query_tag_integer",
+    "query_tag_double",
 }
 """What a rebuild finds out from the packs, or begins anew."""
 

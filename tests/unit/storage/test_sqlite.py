@@ -160,11 +160,23 @@ def test_the_planner_believes_the_same_of_an_older_database(path: Path) -> None:
     assert older.execute(believed).fetchall() == newer.execute(believed).fetchall()
 
 
+def _drop_later_tables(connection: apsw.Connection) -> None:
+    """Take away what came behind version 6."""
+    later = (
+        "SELECT name FROM sqlite_schema WHERE type = 'table' "
+        "AND (name GLOB 'query_tag*' OR name IN ('staged_version', 'concluded_revision'))"
+    )
+    for (table,) in connection.execute(later).fetchall():
+        connection.execute(f"DROP TABLE {table}")
+        connection.execute("DELETE FROM sqlite_stat1 WHERE tbl = ?", (table,))
+
+
 def test_what_an_older_database_has_is_found_by_what_the_newer_one_knows(path: Path) -> None:
     with SqliteInstanceIndex(path) as index:
         index.commit([new_instance(identify(1), PatientID="a")], now=NOW, erase_due_at=DUE)
         expected = [index.search(query) for query in QUERIES_OF_6]
     connection = apsw.Connection(str(path))
+    _drop_later_tables(connection)
     connection.execute(
         "DROP TABLE study_sop_class; DROP TABLE series_request; DROP INDEX study_by_patient;"
         "ALTER TABLE study DROP COLUMN sop_classes_in_study; PRAGMA user_version = 5;"

@@ -10,6 +10,7 @@ from isocenter.dicomweb.codec.qido import IncludeFields
 from isocenter.domain.key import EMPTY_VALUE
 from isocenter.domain.query import (
     Between,
+    ByQueryTag,
     DateAndTime,
     Empty,
     InItem,
@@ -93,7 +94,7 @@ def _value(match: Match) -> str:
             return "=".join(groups)
         case Empty():
             return EMPTY_VALUE
-        case DateAndTime() | InItem():
-            raise AssertionError("these were taken apart before")
+        case DateAndTime() | InItem() | ByQueryTag():
+            raise AssertionError("the first were taken apart before, the last is an index's own")
         case _:
             assert_never(match)

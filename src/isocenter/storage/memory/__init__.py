@@ -14,6 +14,7 @@ from isocenter.storage.memory.index import MemoryInstanceIndex
 from isocenter.storage.memory.operations import MemoryOperations
 from isocenter.storage.memory.partitions import MemoryPartitions
 from isocenter.storage.memory.performed_steps import MemoryPerformedSteps
+from isocenter.storage.memory.query_tags import MemoryQueryTags
 from isocenter.storage.memory.workitems import MemoryWorkitems
 from isocenter.storage.memory.worklist import MemoryWorklist
 
@@ -25,6 +26,7 @@ __all__ = [
     "MemoryOperations",
     "MemoryPartitions",
     "MemoryPerformedSteps",
+    "MemoryQueryTags",
     "MemoryWorkitems",
     "MemoryWorklist",
 ]

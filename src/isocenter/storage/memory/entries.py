@@ -9,6 +9,9 @@ from isocenter.ports.index import NewInstance
 
 _MODALITY = BY_KEYWORD["Modality"].tag
 
+TagValue = tuple[int, str]
+"""The value of an extended query tag, behind the key of the instance that it is from."""
+
 
 @dataclass(slots=True)
 class Version:
@@ -25,6 +28,7 @@ class Instance:
 
     current: Version
     original: Version | None = None
+    query_tag_values: dict[int, TagValue] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -34,6 +38,7 @@ class Series:
     key: int
     attributes: dict[int, str]
     instances: dict[str, Instance] = field(default_factory=dict)
+    query_tag_values: dict[int, TagValue] = field(default_factory=dict)
 
     @property
     def newest_key(self) -> int:
@@ -49,6 +54,7 @@ class Study:
     partition_name: str
     attributes: dict[int, str]
     series: dict[str, Series] = field(default_factory=dict)
+    query_tag_values: dict[int, TagValue] = field(default_factory=dict)
 
     @property
     def newest_key(self) -> int:
@@ -71,3 +77,9 @@ class Study:
     def number_of_instances(self) -> int:
         """Return how many instances it has."""
         return sum(len(series.instances) for series in self.series.values())
+
+
+def keep_latest(values: dict[int, TagValue], query_tag_key: int, value: TagValue) -> None:
+    """Keep the value of a tag where none of a later instance is there."""
+    if values.get(query_tag_key, value)[0] <= value[0]:
+        values[query_tag_key] = value

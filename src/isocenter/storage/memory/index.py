@@ -13,6 +13,7 @@ from isocenter.domain.attributes import (
     SERIES_ATTRIBUTES,
     STUDY_ATTRIBUTES,
 )
+from isocenter.domain.errors import QueryTagsChanged
 from isocenter.domain.forms import integer_of
 from isocenter.domain.identifiers import InstanceIdentifier, Scope
 from isocenter.domain.indexed import require_searchable
@@ -30,6 +31,8 @@ from isocenter.ports.index import (
     Totals,
 )
 from isocenter.storage.memory.entries import Instance, Series, Study, Version
+from isocenter.storage.memory.operations import MemoryOperations
+from isocenter.storage.memory.query_tags import MemoryQueryTags, Resources
 from isocenter.storage.memory.search import iter_rows
 
 _STUDY_TAGS = tuple(one.tag for one in STUDY_ATTRIBUTES)
@@ -60,6 +63,8 @@ class MemoryInstanceIndex:
         self._positions: dict[int, int] = {}
         self._stamped_at = 0.0
         self._keys = dict.fromkeys(("study", "series", "instance", "erasure", "delivery"), 0)
+        self.operations = MemoryOperations()
+        self.query_tags = MemoryQueryTags(self._lock, self.operations, self._current)
 
     def close(self) -> None:
         """Do nothing: there is nothing to close."""
@@ -91,6 +96,9 @@ class MemoryInstanceIndex:
     ) -> list[int]:
         """Commit instances with their feed and delivery rows; return their instance keys."""
         with self._lock:
+            active = tuple(one.query_tag_key for one in self.query_tags.active())
+            if any(new.query_tag_keys != active for new in instances):
+                raise QueryTagsChanged()
             for position in positions:
                 self._positions[position.container] = max(position.length, self._positions.get(position.container, 0))
             stamp = self._stamp(now)
@@ -104,6 +112,11 @@ class MemoryInstanceIndex:
             series.instances[new.identifier.sop_instance_uid] = Instance(version)
         else:
             self._replace(stored, version, erase_due_at)
+        self.query_tags.highest_key = version.key
+        instance = series.instances[new.identifier.sop_instance_uid]
+        instance.query_tag_values.clear()
+        study = self._studies[new.identifier.partition_name, new.identifier.study_instance_uid]
+        self.query_tags.index_values(new.query_tag_values, (study, series, instance))
         action = ChangeAction.CREATE if stored is None else ChangeAction.UPDATE
         self._feed.append(_FeedRow(len(self._feed) + 1, new.identifier, action, now, version.key))
         for destination in new.destinations:
@@ -186,6 +199,9 @@ class MemoryInstanceIndex:
                 for instance in series.instances.values():
                     yield study, series, instance
 
+    def _current(self) -> list[Resources]:
+        return list(self._everything())
+
     def _versions(self) -> list[Version]:
         with self._lock:
             found = [
@@ -258,6 +274,7 @@ class MemoryInstanceIndex:
             if version is not None:
                 self._erase_later(version, erase_due_at)
                 self._cancel_deliveries(version.key)
+        self.query_tags.forget_errors(identifier)
         key = instance.current.key
         self._feed.append(_FeedRow(len(self._feed) + 1, identifier, ChangeAction.DELETE, now, key))
 

@@ -21,11 +21,11 @@ from isocenter.domain.attributes import (
     REQUEST_ITEM_TAGS,
     SOP_CLASSES_IN_STUDY,
 )
-from isocenter.domain.fitting import fits
+from isocenter.domain.fitting import fits, query_tag_stand_in
 from isocenter.domain.identifiers import Level
 from isocenter.domain.indexed import matched_attribute, matched_level
 from isocenter.domain.query import Match, Query, SearchRow
-from isocenter.storage.memory.entries import Series, Study
+from isocenter.storage.memory.entries import Series, Study, TagValue
 
 _PATIENT_ID = BY_KEYWORD["PatientID"].tag
 _ISSUER = BY_KEYWORD["IssuerOfPatientID"].tag
@@ -70,7 +70,11 @@ def iter_rows(studies: Iterable[Study], query: Query, *, newest: int | None = No
 
 def _shown(attributes: Mapping[int, str], query: Query) -> dict[int, str]:
     hidden = set(REQUEST_ITEM_TAGS)
-    return {tag: value for tag, value in attributes.items() if tag not in hidden}
+    return {tag: value for tag, value in attributes.items() if tag >= 0 and tag not in hidden}
+
+
+def _by_stand_in(values: Mapping[int, TagValue]) -> dict[int, str]:
+    return {query_tag_stand_in(key): value for key, (_, value) in values.items()}
 
 
 Candidate = tuple[int, SearchRow, list[Study]]
@@ -92,7 +96,7 @@ def _below(studies: Iterable[Study], depth: Level) -> Iterator[dict[int, str]]:
             if depth is Level.SERIES:
                 yield of_series
             for instance in series.instances.values() if depth is Level.INSTANCE else ():
-                yield of_series | instance.current.attributes
+                yield of_series | instance.current.attributes | _by_stand_in(instance.query_tag_values)
 
 
 def _candidates(studies: list[Study], query: Query, newest: int | None) -> Iterator[Candidate]:
@@ -139,11 +143,13 @@ def _study_values(study: Study) -> dict[int, str]:
         NUMBER_OF_STUDY_RELATED_SERIES: str(len(study.series)),
         NUMBER_OF_STUDY_RELATED_INSTANCES: str(study.number_of_instances),
     }
-    return study.attributes | counts | {tag: value for tag, value in several.items() if value}
+    tags = _by_stand_in(study.query_tag_values)
+    return study.attributes | tags | counts | {tag: value for tag, value in several.items() if value}
 
 
 def _series_values(series: Series) -> dict[int, str]:
-    return series.attributes | {NUMBER_OF_SERIES_RELATED_INSTANCES: str(len(series.instances))}
+    tags = _by_stand_in(series.query_tag_values)
+    return series.attributes | tags | {NUMBER_OF_SERIES_RELATED_INSTANCES: str(len(series.instances))}
 
 
 def _in_study(study: Study, query: Query, counts: dict[int, str]) -> Iterator[Candidate]:
@@ -166,4 +172,5 @@ def _in_series(study: Study, series_uid: str, query: Query, above: dict[int, str
     for instance in series.instances.values():
         version = instance.current
         syntax = {AVAILABLE_TRANSFER_SYNTAX_UID: version.new.transfer_syntax_uid}
-        yield version.key, SearchRow(version.key, values | version.attributes | syntax), []
+        own = version.attributes | _by_stand_in(instance.query_tag_values)
+        yield version.key, SearchRow(version.key, values | own | syntax), []

@@ -15,6 +15,8 @@ CARRIED_TABLES = (
     "worklist_step",
     "performed_step",
     "commitment",
+    "query_tag",
+    "query_tag_error",
 )
 """Rows that refer to others stand behind them."""
 

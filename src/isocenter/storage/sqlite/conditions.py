@@ -26,6 +26,7 @@ from isocenter.domain.forms import (
 from isocenter.domain.identifiers import Level
 from isocenter.domain.query import (
     Between,
+    ByQueryTag,
     Comparison,
     DateAndTime,
     Empty,
@@ -45,7 +46,7 @@ PARTITION = "(SELECT partition_key FROM partition WHERE partition_name = :partit
 _NOTHING = "0"
 _WORD_ENDS = frozenset("^= ")
 
-BoundValues = dict[str, str | int]
+BoundValues = dict[str, str | int | float]
 
 
 @dataclass(slots=True)
@@ -58,8 +59,10 @@ class Conditions:
     texts: list[str] = field(default_factory=list)
     levels: set[Level] = field(default_factory=set)
     """The tables that they need."""
+    is_walk: bool = False
+    """Rows are looked at one by one."""
 
-    def bind(self, value: str) -> str:
+    def bind(self, value: str | int | float) -> str:
         """Bind a value and return what stands for it."""
         name = f"v{len(self.bound)}"
         self.bound[name] = value
@@ -93,7 +96,7 @@ def condition(conditions: Conditions, match: Match, attribute: IndexedAttribute,
             return _date_and_time(conditions, attribute, alias, match)
         case Empty():
             return f"{alias}.{attribute.column} IS NULL"
-        case InItem():
+        case InItem() | ByQueryTag():
             raise InvalidRequest("A sequence within an item cannot be searched.")
         case _:
             assert_never(match)
@@ -145,12 +148,13 @@ def _wildcard(conditions: Conditions, attribute: IndexedAttribute, alias: str, p
     if isinstance(pattern[0], str):
         indexed = _indexed_form(attribute, form)
         prefix = to_form(indexed, pattern[0]) if indexed is not form else pattern[0]
-        texts.append(_prefix_range(conditions, _column(attribute, alias, indexed), prefix))
+        texts.append(prefix_range(conditions, _column(attribute, alias, indexed), prefix))
     texts.append(f"{column} GLOB {conditions.bind(glob_of(pattern))}")
     return " AND ".join(text for text in texts if text)
 
 
-def _prefix_range(conditions: Conditions, column: str, prefix: str) -> str:
+def prefix_range(conditions: Conditions, column: str, prefix: str) -> str:
+    """Return the condition that a column begins with a prefix, which an index answers; empty for an empty one."""
     if not prefix:
         return ""
     lowest = f"{column} >= {conditions.bind(prefix)}"
@@ -174,7 +178,7 @@ def _between(
 def _word_prefixes(conditions: Conditions, attribute: IndexedAttribute, alias: str, words: tuple[str, ...]) -> str:
     if not words:
         return _NOTHING
-    found = _has_word(attribute, alias, _prefix_range(conditions, "w.word", words[0]))
+    found = _has_word(attribute, alias, prefix_range(conditions, "w.word", words[0]))
     if len(words) == 1:
         return found
     phrase = conditions.bind(" ".join(words))
@@ -196,12 +200,12 @@ def _person_name(conditions: Conditions, attribute: IndexedAttribute, alias: str
     if not beginning:
         return f"{column} IS NOT NULL AND {exact}"
     if not match.in_any_group:
-        return f"{_prefix_range(conditions, column, beginning)} AND {exact}"
+        return f"{prefix_range(conditions, column, beginning)} AND {exact}"
     word = beginning.lstrip(" ")
     end = next((place for place, letter in enumerate(word) if letter in _WORD_ENDS), len(word))
     if not word[:end]:
         return f"{column} IS NOT NULL AND {exact}"
-    return f"{_has_word(attribute, alias, _prefix_range(conditions, 'w.word', word[:end]))} AND {exact}"
+    return f"{_has_word(attribute, alias, prefix_range(conditions, 'w.word', word[:end]))} AND {exact}"
 
 
 def _beginning(group: str) -> str:

@@ -17,6 +17,7 @@ from isocenter.domain.attributes import (
     STUDY_ATTRIBUTES,
     IndexedAttribute,
 )
+from isocenter.domain.errors import QueryTagsChanged
 from isocenter.domain.identifiers import InstanceIdentifier, Level
 from isocenter.domain.query import person_name_words
 from isocenter.ports.index import ChangeAction, NewInstance
@@ -29,6 +30,7 @@ from isocenter.storage.sqlite.listings import (
     write_sop_classes,
 )
 from isocenter.storage.sqlite.partition_key import partition_key_of
+from isocenter.storage.sqlite.query_tag_rows import QueryTagRows, forget_values
 from isocenter.storage.sqlite.recollection import (
     Counters,
     PartitionDelta,
@@ -75,9 +77,14 @@ class StoreTransaction:
         self._series: dict[int, SeriesEntry] = {}
         self._deltas: dict[int, PartitionDelta] = {}
         self._with_stale_sop_classes: set[tuple[int, int]] = set()
+        self._query_tags = known.all_query_tags(connection, queries)
+        self._active_keys = tuple(one.query_tag_key for one in self._query_tags if one.is_indexed)
+        self._query_tag_rows = QueryTagRows(self._query_tags)
 
     def add(self, new: NewInstance) -> int:
-        """Take in an instance and return its key."""
+        """Take in an instance and return its key; raises QueryTagsChanged where it was looked at for other tags."""
+        if new.query_tag_keys != self._active_keys:
+            raise QueryTagsChanged()
         identifier = new.identifier
         study = self._study_for(identifier)
         series = self._series_for(study, identifier.series_instance_uid)
@@ -101,6 +108,9 @@ class StoreTransaction:
         self._note_deliveries(new.destinations, key)
         if new.invalid_paths:
             self._invalid_paths.append((key, "\n".join(new.invalid_paths)))
+        if new.query_tag_values:
+            place = (study.study_key, series.series_key, key)
+            self._query_tag_rows.add(new.query_tag_values, partition_key=study.partition_key, place=place)
         return key
 
     def _count(self, study: StudyEntry, series: SeriesEntry, new: NewInstance, is_update: bool) -> None:
@@ -146,6 +156,7 @@ class StoreTransaction:
         if sop_class_uid != new.sop_class_uid:
             self._with_stale_sop_classes.add((study.partition_key, study.study_key))
         self._connection.execute(self._queries["cancel_deliveries"], (key,))
+        self._forget_query_tag_values(key)
         if new.keep_previous and not has_original:
             self._connection.execute(self._queries["make_original"], (key,))
             return True, True
@@ -156,6 +167,13 @@ class StoreTransaction:
         )
         self._deltas[series.partition_key].size_bytes -= place[2]
         return bool(has_original), True
+
+    def _forget_query_tag_values(self, instance_key: int) -> None:
+        """Let a version that is put aside no longer be found by extended query tags."""
+        self._query_tag_rows.drop_instance(instance_key)
+        forget_values(
+            self._connection, self._queries, self._query_tags, level=Level.INSTANCE, resource_keys=[instance_key]
+        )
 
     def _series_for(self, study: StudyEntry, series_instance_uid: str) -> SeriesEntry:
         place = (study.study_key, series_instance_uid)
@@ -231,6 +249,7 @@ class StoreTransaction:
         for partition_key, study_key in self._with_stale_sop_classes:
             classes = refresh_sop_classes(self._connection, self._queries, partition_key, study_key)
             self._studies[study_key].sop_classes = set(classes)
+        self._query_tag_rows.write(self._connection, self._queries)
         self._connection.executemany(self._queries["insert_change"], self._changes)
         for partition_key, delta in self._deltas.items():
             self._connection.execute(

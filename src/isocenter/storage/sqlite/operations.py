@@ -22,29 +22,9 @@ class SqliteOperations:
 
     def add(self, operation: Operation, *, is_only_one: bool = False) -> Operation | None:
         """Keep a new operation, unless it must be the only one of its type and is not."""
-        row = (
-            operation.operation_id,
-            operation.type.value,
-            operation.created_at,
-            operation.updated_at,
-            operation.instructions,
-            orjson.dumps(operation.resources).decode(),
-            operation.status.value,
-            operation.percent_complete,
-            operation.checkpoint,
-            operation.results,
-            operation.attempts,
+        return self._writer.transact(
+            lambda connection: insert_operation(connection, self._queries, operation, is_only_one=is_only_one)
         )
-
-        def write(connection: apsw.Connection) -> Operation | None:
-            if is_only_one:
-                others = fetch(connection, self._queries["open_operation_of_type"], (operation.type.value,))
-                if others:
-                    return _operation(others[0])
-            connection.execute(self._queries["insert_operation"], row)
-            return None
-
-        return self._writer.transact(write)
 
     def replace(self, operation: Operation) -> None:
         """Keep an operation as it is now."""
@@ -85,6 +65,31 @@ class SqliteOperations:
     def _read(self, name: str, *bindings: str | int) -> list[Operation]:
         with self._readers.connection() as connection:
             return [_operation(row) for row in fetch(connection, self._queries[name], bindings)]
+
+
+def insert_operation(
+    connection: apsw.Connection, queries: Mapping[str, str], operation: Operation, *, is_only_one: bool
+) -> Operation | None:
+    """Keep a new operation within the transaction of whoever begins it; return the open one that forbids it."""
+    if is_only_one:
+        others = fetch(connection, queries["open_operation_of_type"], (operation.type.value,))
+        if others:
+            return _operation(others[0])
+    row = (
+        operation.operation_id,
+        operation.type.value,
+        operation.created_at,
+        operation.updated_at,
+        operation.instructions,
+        orjson.dumps(operation.resources).decode(),
+        operation.status.value,
+        operation.percent_complete,
+        operation.checkpoint,
+        operation.results,
+        operation.attempts,
+    )
+    connection.execute(queries["insert_operation"], row)
+    return None
 
 
 def _operation(row: Row) -> Operation:

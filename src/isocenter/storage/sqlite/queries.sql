@@ -454,3 +454,88 @@ SELECT operation_id, type, created_at, updated_at, instructions, resources, stat
 -- Read the newest operations.
 SELECT operation_id, type, created_at, updated_at, instructions, resources, status, is_paused, percent_complete,
     checkpoint, results, attempts FROM operation ORDER BY operation_key DESC LIMIT ?;
+
+-- name: query_tags
+-- Read all extended query tags.
+SELECT query_tag_key, tag, private_creator, vr, level, status, query_status, error_count, operation_id
+FROM query_tag ORDER BY query_tag_key;
+
+-- name: insert_query_tag
+-- Keep an extended query tag.
+INSERT INTO query_tag (tag, private_creator, vr, level, status, query_status, operation_id)
+VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- name: set_query_tag_status
+-- Note how far a tag is.
+UPDATE query_tag SET status = ? WHERE query_tag_key = ?;
+
+-- name: set_query_status
+-- Let searches use a tag or not.
+UPDATE query_tag SET query_status = ? WHERE query_tag_key = ?;
+
+-- name: add_query_tag_errors
+-- Count errors of a tag; the first ones disable it.
+UPDATE query_tag SET query_status = iif(error_count = 0, 'disabled', query_status), error_count = error_count + ?
+WHERE query_tag_key = ?;
+
+-- name: forget_query_tag
+-- Drop a tag of which nothing is left.
+DELETE FROM query_tag WHERE query_tag_key = ?;
+
+-- name: stored_query_tag_name
+-- Read the name that is kept of a resource.
+SELECT instance_key, comparable FROM query_tag_person_name WHERE query_tag_key = ? AND resource_key = ?;
+
+-- name: forget_query_tag_words
+-- Take a resource out of the fuzzy search by a tag.
+DELETE FROM query_tag_word WHERE query_tag_key = ? AND resource_key = ?;
+
+-- name: insert_query_tag_word
+-- Let a resource be found by a word of the name in a tag.
+INSERT OR IGNORE INTO query_tag_word (query_tag_key, partition_key, word, resource_key) VALUES (?, ?, ?, ?);
+
+-- name: insert_query_tag_error
+-- Note that a value of an instance could not be taken, once for each tag.
+INSERT OR IGNORE INTO query_tag_error (query_tag_key, partition_key, study_instance_uid, series_instance_uid,
+    sop_instance_uid, code, created_at)
+SELECT :query_tag_key, i.partition_key, s.study_instance_uid, e.series_instance_uid, i.sop_instance_uid, :code, :now
+FROM instance i JOIN series e ON e.series_key = i.series_key JOIN study s ON s.study_key = i.study_key
+WHERE i.instance_key = :instance_key;
+
+-- name: forget_query_tag_errors
+-- Drop the errors of an instance that goes.
+DELETE FROM query_tag_error
+WHERE partition_key = ? AND sop_instance_uid = ? AND series_instance_uid = ? AND study_instance_uid = ?
+RETURNING query_tag_key;
+
+-- name: lower_query_tag_errors
+-- Count errors of a tag that went.
+UPDATE query_tag SET error_count = max(0, error_count - ?) WHERE query_tag_key = ?;
+
+-- name: forget_some_query_tag_errors
+-- Drop some errors of a tag that goes.
+DELETE FROM query_tag_error WHERE error_key IN (
+    SELECT error_key FROM query_tag_error WHERE query_tag_key = :query_tag_key ORDER BY error_key LIMIT :limit
+);
+
+-- name: query_tag_errors
+-- Read a page of the errors of a tag, the oldest first.
+SELECT r.study_instance_uid, r.series_instance_uid, r.sop_instance_uid, p.partition_name, r.code, r.created_at
+FROM query_tag_error r JOIN partition p ON p.partition_key = r.partition_key
+WHERE r.query_tag_key = ? ORDER BY r.error_key LIMIT ? OFFSET ?;
+
+-- name: highest_instance_key
+-- Read the last number given to an instance.
+SELECT instance_key FROM counter;
+
+-- name: stored_below
+-- Read where current instances have their headers, from a number downwards.
+SELECT i.instance_key, i.container, i.offset, i.length, i.block_digests, i.header_length, v.paths
+FROM instance i LEFT JOIN invalid_attribute v ON v.instance_key = i.instance_key
+WHERE i.instance_key < ? AND i.is_original = 0 ORDER BY i.instance_key DESC LIMIT ?;
+
+-- name: instance_places
+-- Read what instances belong to, those of a list (a JSON array) that are still current.
+SELECT i.instance_key, i.partition_key, i.study_key, i.series_key
+FROM json_each(:instance_keys) AS asked CROSS JOIN instance i ON i.instance_key = asked.value
+WHERE i.is_original = 0;

@@ -13,7 +13,9 @@ from typing import Generic, TypeVar
 
 import apsw
 
+from isocenter.domain.query_tag import QueryTag
 from isocenter.storage.sqlite.connections import fetch
+from isocenter.storage.sqlite.query_tag_rows import read_query_tags
 
 STUDIES_REMEMBERED = 1024
 SERIES_REMEMBERED = 4096
@@ -127,6 +129,8 @@ class Recollection:
     counters: Counters | None = None
     data_version: int = -1
     partitions: dict[str, int] = field(default_factory=dict)
+    query_tags: tuple[QueryTag, ...] | None = None
+    """All extended query tags; None where they are to be read again."""
     studies: Remembered[tuple[int, str], StudyEntry] = field(default_factory=lambda: Remembered(STUDIES_REMEMBERED))
     series: Remembered[tuple[int, str], SeriesEntry] = field(default_factory=lambda: Remembered(SERIES_REMEMBERED))
 
@@ -134,6 +138,7 @@ class Recollection:
         """Forget everything."""
         self.counters = None
         self.data_version = -1
+        self.query_tags = None
         self.partitions.clear()
         self.forget_entries()
 
@@ -141,6 +146,12 @@ class Recollection:
         """Forget studies and series, which a removal changed."""
         self.studies.clear()
         self.series.clear()
+
+    def all_query_tags(self, connection: apsw.Connection, queries: Mapping[str, str]) -> tuple[QueryTag, ...]:
+        """Return all extended query tags, read from the database where they changed."""
+        if self.query_tags is None:
+            self.query_tags = read_query_tags(connection, queries)
+        return self.query_tags
 
     def shrink(self) -> None:
         """Forget what is beyond the limits."""

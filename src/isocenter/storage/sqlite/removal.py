@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import apsw
 
-from isocenter.domain.identifiers import Scope
+from isocenter.domain.identifiers import Level, Scope
 from isocenter.ports.index import ChangeAction
 from isocenter.storage.sqlite.connections import fetch
 from isocenter.storage.sqlite.listings import refresh_modalities, refresh_sop_classes
-from isocenter.storage.sqlite.recollection import Counters
+from isocenter.storage.sqlite.query_tag_rows import forget_values
+from isocenter.storage.sqlite.recollection import Counters, Recollection
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class RemovalTransaction:
         self,
         connection: apsw.Connection,
         queries: Mapping[str, str],
+        known: Recollection,
         counters: Counters,
         *,
         now: float,
@@ -44,6 +47,8 @@ class RemovalTransaction:
     ) -> None:
         self._connection = connection
         self._queries = queries
+        self._known = known
+        self._query_tags = known.all_query_tags(connection, queries)
         self._counters = counters
         self._now = now
         self._erase_due_at = erase_due_at
@@ -69,8 +74,25 @@ class RemovalTransaction:
         keys = [(one.instance_key,) for one in versions]
         self._connection.executemany(self._queries["cancel_deliveries"], keys)
         self._connection.executemany(self._queries["delete_instance"], keys)
+        self._forget_values(Level.INSTANCE, [one.instance_key for one in current])
+        self._forget_errors(current)
         self._tidy_parents(versions, len(current))
         return len(current)
+
+    def _forget_values(self, level: Level, keys: list[int]) -> None:
+        forget_values(self._connection, self._queries, self._query_tags, level=level, resource_keys=keys)
+
+    def _forget_errors(self, current: list[_Version]) -> None:
+        """Drop the errors of extended query tags that instances have, and lower the counts (dicom-service 5)."""
+        if not any(one.error_count for one in self._query_tags):
+            return
+        counts: Counter[int] = Counter()
+        for one in current:
+            names = (one.partition_key, one.sop_instance_uid, one.series_instance_uid, one.study_instance_uid)
+            counts.update(key for (key,) in fetch(self._connection, self._queries["forget_query_tag_errors"], names))
+        rows = [(count, key) for key, count in counts.items()]
+        self._connection.executemany(self._queries["lower_query_tag_errors"], rows)
+        self._known.query_tags = None
 
     def _note_changes(self, current: list[_Version]) -> None:
         first = self._counters.sequence + 1
@@ -117,12 +139,14 @@ class RemovalTransaction:
             self._connection.execute(self._queries["update_series_counts"], (count, newest, series_key))
         else:
             self._connection.execute(self._queries["delete_series"], (series_key,))
+            self._forget_values(Level.SERIES, [series_key])
         return not count
 
     def _recount_study(self, partition_key: int, study_key: int) -> bool:
         counts = fetch(self._connection, self._queries["count_study"], (study_key,))[0]
         if not counts[0]:
             self._connection.execute(self._queries["delete_study"], (study_key,))
+            self._forget_values(Level.STUDY, [study_key])
             return True
         self._connection.execute(self._queries["update_study_counts"], (*counts, study_key))
         refresh_modalities(self._connection, self._queries, partition_key, study_key)

@@ -17,6 +17,7 @@ from isocenter.storage.sqlite.columns import (
     SERIES_FIXED,
     STUDY_FIXED,
 )
+from isocenter.storage.sqlite.query_tag_rows import value_statements
 
 _NAMED = re.compile(r"^-- name: (\w+)\n((?:--.*\n)*)((?:(?!-- name: ).*\n?)*)", re.MULTILINE)
 
@@ -24,7 +25,7 @@ _NAMED = re.compile(r"^-- name: (\w+)\n((?:--.*\n)*)((?:(?!-- name: ).*\n?)*)", 
 def load_queries() -> Mapping[str, str]:
     """Return the statements of the room by name."""
     text = files(__package__).joinpath("queries.sql").read_text(encoding="utf-8")
-    return MappingProxyType(parse_statements(text) | _attribute_statements())
+    return MappingProxyType(parse_statements(text) | _attribute_statements() | value_statements())
 
 
 def parse_statements(text: str) -> dict[str, str]:

@@ -39,6 +39,8 @@ class IndexWriter:
         self._known = Recollection()
         self._is_failed = False
         self._wal_pages = 0
+        self.query_tags_revision = 0
+        """Grows with every commit that changed extended query tags, for those who keep a copy."""
         with index_errors():
             self._connection = open_writer(path)
             migrate_to_current(self._connection)
@@ -85,7 +87,7 @@ class IndexWriter:
         def write(counters: Counters) -> int:
             stamp = self._stamp(now)
             removal = RemovalTransaction(
-                self._connection, self._queries, counters, now=stamp, erase_due_at=erase_due_at
+                self._connection, self._queries, self._known, counters, now=stamp, erase_due_at=erase_due_at
             )
             count = removal.remove(scope)
             self._failpoints.hit("index.mid_transaction")
@@ -93,7 +95,10 @@ class IndexWriter:
                 self._known.forget_entries()
             return count
 
-        return self._transact(write)
+        removed = self._transact(write)
+        if self._known.query_tags is None:  # errors of what went were among theirs
+            self._note_query_tags()
+        return removed
 
     def forget_erasures(self, erasure_keys: Sequence[int], *, shrunk: Sequence[BlobPosition] = ()) -> None:
         """Drop erasures in one transaction."""
@@ -121,6 +126,22 @@ class IndexWriter:
     def transact(self, write: Callable[[apsw.Connection], Result]) -> Result:
         """Let another store of the same file write in one transaction."""
         return self._transact(lambda _counters: write(self._connection))
+
+    def change_query_tags(self, write: Callable[[apsw.Connection], Result]) -> Result:
+        """Do the same for what changes extended query tags: from the next commit on, the new ones hold."""
+
+        def change(_counters: Counters) -> Result:
+            self._known.query_tags = None
+            return write(self._connection)
+
+        try:
+            return self._transact(change)
+        finally:
+            self._note_query_tags()
+
+    def _note_query_tags(self) -> None:
+        with self._lock:
+            self.query_tags_revision += 1
 
     def _transact(self, write: Callable[[Counters], Result]) -> Result:
         with self._lock:
