@@ -17,6 +17,7 @@ from isocenter.dimse.shell.record import AssociationRegister
 from isocenter.dimse.shell.runtime import Completions, Runtime, Times
 from isocenter.dimse.shell.tls import TlsSettings, client_context
 from isocenter.dimse.ul.errors import AssociationOver
+from isocenter.dimse.ul.user_information import UserIdentityRq
 from isocenter.domain.application_entity import RemoteAe
 from isocenter.domain.errors import InvalidSetting, Unavailable
 
@@ -47,6 +48,8 @@ class DimsePeer:
     tls_files: TlsFiles | None = None
     """None without TLS."""
     timeout_s: float = RESPONSE_TIMEOUT_S
+    user: UserIdentityRq | None = None
+    """Who is named to it as the user of our associations."""
 
     def __str__(self) -> str:
         return str(self.remote.address)
@@ -78,7 +81,7 @@ class DimsePeer:
             )
             register = AssociationRegister()
             try:
-                return await work(Opener(runtime, register, self.calling_ae_title, tls=tls))
+                return await work(Opener(runtime, register, self.calling_ae_title, tls=tls, user=self.user))
             except AssociationOver as error:
                 cause = next((record.cause for record in register.recent if record.cause), "it gave no reason.")
                 raise Unavailable(f"The association with {self} ended early: {cause}") from error

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from isocenter.app.dimse_peer import DimsePeer
-from isocenter.dimse.scu.client import Opener, ProposedContext
+from isocenter.dimse.scu.client import Opener, ProposedContext, describe_user
 from isocenter.dimse.scu.echo import VERIFICATION, echo
 
 
@@ -21,12 +21,17 @@ class EchoAnswer:
     echo_s: float
     uses_tls: bool
     implementation_version_name: str | None
+    user: str | None
+    """Whom we named."""
+    is_user_confirmed: bool
 
     def describe(self) -> str:
         """Return it for people."""
         parts = [f"association in {self.association_s * 1000:.0f} ms", f"echo in {self.echo_s * 1000:.1f} ms"]
         if self.uses_tls:
             parts.append("over TLS")
+        if self.user is not None:
+            parts.append(f"{self.user} confirmed" if self.is_user_confirmed else f"nothing said about {self.user}")
         if self.implementation_version_name:
             parts.append(f"implementation {self.implementation_version_name}")
         return ", ".join(parts)
@@ -41,6 +46,8 @@ class EchoAnswer:
             "echo_s": round(self.echo_s, 6),
             "tls": self.uses_tls,
             "implementation_version_name": self.implementation_version_name,
+            "user": self.user,
+            "user_confirmed": None if self.user is None else self.is_user_confirmed,
         }
 
 
@@ -64,6 +71,8 @@ def call_echo(peer: DimsePeer) -> EchoAnswer:
                 echo_s=answered - opened,
                 uses_tls=record.uses_tls,
                 implementation_version_name=record.implementation_version_name,
+                user=None if opener.user is None else describe_user(opener.user),
+                is_user_confirmed=bool(record.user_name),
             )
 
     return peer.call(work)

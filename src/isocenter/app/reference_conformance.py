@@ -186,8 +186,15 @@ def _negotiation(services: Sequence[Service]) -> str:
 {_table(["SOP class", "what is supported"], rows)}
 
 SOP class common extended negotiation: a class that is not known is served as its service class or one of its related
-general classes. Role selection is answered as the table of services says. User identity (types 1 to 5) is read and
-not acted on: who calls is decided by AE title, address and certificate.
+general classes. Role selection is answered as the table of services says.
+
+User identity is ignored unless `dicom.user_identity`, or `user=` of the AE's row in `dicom.remotes`, says otherwise.
+Then a name with a passcode (type 2) is held against the people and applications of the node, a JSON web token (type 5)
+against signature, issuer, audience and time; a name alone (type 1) must be known, and is enough where a user is
+required only for an AE whose certificate vouches for it. Kerberos tickets (3) and SAML assertions (4) are refused. A
+positive response is given where it is asked for, with an empty server response. A user who is not accepted is rejected
+by the service provider (ACSE related function), permanently, without a reason; for the time being after too many
+attempts. A user has the services that both its AE and its role allow.
 """
 
 
@@ -214,7 +221,7 @@ def _security() -> str:
 
 Secure transport by the profiles of PS3.15 annex B, chosen by `dicom.tls_profile`. Both sides show certificates unless
 `dicom.tls_client_certificate` says otherwise; a certificate is held against `subject=` of the AE's row in
-`dicom.remotes`.
+`dicom.remotes`: common name, DNS name, IP address, URI, whole subject or SHA-256 fingerprint.
 
 {_table(["profile", "TLS", "cipher suites of TLS 1.2, as OpenSSL names them or groups of them"], rows)}
 """

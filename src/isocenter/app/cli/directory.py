@@ -44,11 +44,11 @@ def open_directory(data_dir: str | None, config_file: Path | None) -> Iterator[R
         yield open_registry(store)
 
 
-def read_secret(path: str) -> str:
+def read_secret(path: str, *, length_max: int = SECRET_FILE_SIZE_MAX) -> str:
     """Return the first line of a file, or of the standard input for `-`."""
     try:
         with click.open_file(path, encoding="utf-8") as file:
-            text: str = file.read(SECRET_FILE_SIZE_MAX)
+            text: str = file.read(length_max)
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"The file {path} cannot be read.") from error
     secret = text.split("\n", 1)[0].rstrip("\r")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from isocenter.app.cli.output import printable
+from isocenter.app.cli.peer_user import USER_OPTIONS, peer_user, user_options
 from isocenter.app.web_archive import WebArchive
+from isocenter.identity.host_names import is_loopback
 
 if TYPE_CHECKING:
     from isocenter.app.dimse_peer import DimsePeer, TlsFiles
@@ -106,18 +109,22 @@ def _with_peer(
             **others: Any,
         ) -> Any:
             shown = {option: others.pop(option) for option in _SHOWN} if allows_url else {}
+            user = {option: others.pop(option) for option in USER_OPTIONS}
             if allows_url and is_url(address):
-                if uses_tls or any(value is not None for value in (calling_ae_title, certificate, key, timeout_s)):
+                for_peers = (calling_ae_title, certificate, key, timeout_s, *user.values())
+                if uses_tls or any(value is not None for value in for_peers):
                     raise click.UsageError(
-                        f"--as, --tls, --cert, --key and --timeout are for a peer {PEER_METAVAR}, not for a URL."
+                        f"--as, --tls, --cert, --key, --timeout, --user, --password-file and --user-token are for a "
+                        f"peer {PEER_METAVAR}, not for a URL."
                     )
                 return command(**{name: _service(address, authorities, **shown)}, **others)
             peer = _peer(address, hint, allows_url=allows_url, calling_ae_title=calling_ae_title, timeout_s=timeout_s)
             if uses_tls or any(path is not None for path in (certificate, key, authorities)):
                 peer = peer.with_tls(_tls_files(certificate, key, authorities))
+            peer = _with_user(peer, **user)
             return command(**{name: peer}, **others)
 
-        with_options = _dimse_options(_credential_options(wrapped) if allows_url else wrapped)
+        with_options = _dimse_options(user_options(_credential_options(wrapped) if allows_url else wrapped))
         return address_parameter(with_options)
 
     return decorate
@@ -213,6 +220,16 @@ def _peer(
     except InvalidRequest as error:
         raise click.BadParameter(printable(error.message), param_hint=f"'{hint}'") from error
     return DimsePeer(remote, title, timeout_s=RESPONSE_TIMEOUT_S if timeout_s is None else timeout_s)
+
+
+def _with_user(peer: DimsePeer, **options: str | None) -> DimsePeer:
+    user = peer_user(**options)
+    if user is None:
+        return peer
+    is_secret = user.identity_type != 1
+    if is_secret and not peer.remote.uses_tls and not is_loopback(peer.remote.host):
+        click.echo("Without --tls whoever listens on the way can read the password or token of the user.", err=True)
+    return replace(peer, user=user)
 
 
 def _tls_files(certificate: Path | None, key: Path | None, authorities: Path | None) -> TlsFiles:

@@ -34,6 +34,9 @@ from isocenter.dimse.ul.user_information import (
     AsyncOperationsWindow,
     ExtendedNegotiation,
     RoleSelection,
+    UserIdentityAc,
+    UserIdentityRq,
+    UserIdentityType,
     UserInformation,
 )
 from isocenter.domain.application_entity import ALL_SERVICES, AeAddress, RemoteAe
@@ -69,6 +72,8 @@ class Opener:
     """Ours."""
     tls: ssl.SSLContext | None = None
     """For peers that want TLS."""
+    user: UserIdentityRq | None = None
+    """The user whom each of them names."""
 
     @asynccontextmanager
     async def association(
@@ -133,6 +138,7 @@ class Opener:
                 async_operations_window=window,
                 role_selections=tuple(RoleSelection(uid, each.as_scu, each.as_scp) for uid, each in roles.items()),
                 extended_negotiations=tuple(ExtendedNegotiation(uid, fields) for uid, fields in extended.items()),
+                user_identity=self.user,
             ),
         )
 
@@ -159,7 +165,7 @@ class Opener:
         address = peer.address
         assert address is not None
         if isinstance(answer, AssociateRj):
-            raise rejection_error(answer, address, calling_ae_title=self.ae_title)
+            raise rejection_error(answer, address, calling_ae_title=self.ae_title, names_user=self.user is not None)
         if answer is None:
             raise PeerUnreachable(
                 f"{address} did not answer the association: {connection.record.cause or 'it hung up'}"
@@ -167,6 +173,15 @@ class Opener:
         if not fits(connection.peer_certificate, peer.certificate_names):
             names = " or ".join(repr(str(name)) for name in peer.certificate_names)
             raise AssociationRefused(f"{address} did not show a certificate for {names}.")
+        if self.user is not None and isinstance(answer.user_information.user_identity, UserIdentityAc):
+            connection.record.user_name = describe_user(self.user)
+
+
+def describe_user(user: UserIdentityRq) -> str:
+    """Return by what people recognize a user that we name; of a token nothing is told."""
+    if user.identity_type in (UserIdentityType.USERNAME, UserIdentityType.USERNAME_AND_PASSCODE):
+        return user.primary_field.decode("utf-8", "replace")
+    return "the bearer of the token"
 
 
 _PEER_PRINCIPAL = Principal("peer", frozenset())

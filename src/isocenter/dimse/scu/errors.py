@@ -43,7 +43,7 @@ _REASONS = {
     (RejectSource.SERVICE_USER, 2): "it does not know the application context of DICOM",
     (RejectSource.SERVICE_USER, 3): "it does not know our AE title {calling}; have it added there",
     (RejectSource.SERVICE_USER, 7): "its own AE title is not {called}; correct the title that we call it by",
-    (RejectSource.SERVICE_PROVIDER_ACSE, 1): "it gave no reason",
+    (RejectSource.SERVICE_PROVIDER_ACSE, 1): "it gave no reason; it may want to be told a user, by --user",
     (RejectSource.SERVICE_PROVIDER_ACSE, 2): "it speaks another version of the protocol",
     (RejectSource.SERVICE_PROVIDER_PRESENTATION, 1): "it is congested; try again later",
     (RejectSource.SERVICE_PROVIDER_PRESENTATION, 2): "one of its limits is reached; try again later",
@@ -51,9 +51,18 @@ _REASONS = {
 """PS3.8 table 9-21."""
 
 
-def rejection_error(answer: AssociateRj, peer: AeAddress, *, calling_ae_title: str) -> AssociationRefused | PeerBusy:
+_USER_REASON = "it did not accept the user; check name and password, or the token, and what the user may do there"
+"""What that provider's lack of a reason means where a user was named (PS3.7 D.3.3.7)."""
+_WITHOUT_REASON = {(RejectSource.SERVICE_USER, 1), (RejectSource.SERVICE_PROVIDER_ACSE, 1)}
+
+
+def rejection_error(
+    answer: AssociateRj, peer: AeAddress, *, calling_ae_title: str, names_user: bool = False
+) -> AssociationRefused | PeerBusy:
     """Return the error that a rejection means, with what to do about it."""
     known = next((text for key, text in _REASONS.items() if key == (answer.source, answer.reason)), None)
+    if names_user and (answer.source, answer.reason) in _WITHOUT_REASON:
+        known = _USER_REASON
     reason = known or f"source {answer.source}, reason {answer.reason}"
     message = f"{peer} rejected the association: " + reason.format(
         calling=repr(calling_ae_title), called=repr(peer.ae_title)
