@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,10 +40,13 @@ class Authority:
             certificate.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
         )
 
-    def issue(self, common_name: str) -> Identity:
-        """Return a certificate for a name, and its key."""
+    def issue(self, common_name: str, *, alternatives: Sequence[x509.GeneralName] = ()) -> Identity:
+        """Return a certificate for a name, and others, and its key."""
         key = rsa.generate_private_key(65537, KEY_SIZE_BITS)
-        certificate = _builder(_name(common_name), self._name, key.public_key()).sign(self._key, hashes.SHA256())
+        builder = _builder(_name(common_name), self._name, key.public_key())
+        if alternatives:
+            builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+        certificate = builder.sign(self._key, hashes.SHA256())
         identity = Identity(self._folder / f"{common_name}.pem", self._folder / f"{common_name}.key")
         identity.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         identity.key.write_bytes(
