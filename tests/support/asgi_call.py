@@ -31,8 +31,12 @@ def ask(
     query: str = "",
     stalls: bool = False,
     hangs_up: bool = False,
+    pause_s: float = 0,
 ) -> Answer:
-    """Return the answer to a request; after its chunks the body ends, or `stalls`, or the caller `hangs_up`."""
+    """Return the answer to a request; after its chunks the body ends, or `stalls`, or the caller `hangs_up`.
+
+    Before each chunk there is a pause.
+    """
     answer = Answer()
     chunks = iter(body)
     given = {"host": "127.0.0.1", **(headers or {})}
@@ -57,6 +61,7 @@ def ask(
         nonlocal is_ended
         chunk = next(chunks, None)
         if chunk is not None:
+            await asyncio.sleep(pause_s)
             return {"type": "http.request", "body": chunk, "more_body": True}
         if hangs_up:
             return {"type": "http.disconnect"}

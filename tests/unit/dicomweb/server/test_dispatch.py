@@ -87,6 +87,14 @@ def test_a_body_that_stands_still_is_given_up(edge: Edge, chunks: list[bytes]) -
     assert edge.fault.open_spools == 0
 
 
+@pytest.mark.parametrize(("chunk", "status"), [(b"x", 408), (bytes(1000), 409)])
+def test_a_body_that_trickles_is_given_up_and_a_slow_one_is_not(edge: Edge, chunk: bytes, status: int) -> None:
+    chunks = itertools.repeat(chunk, 20)  # each comes well before a body stands still, 0.4 seconds in all
+    answer = edge.ask("POST", "/dicom-web/studies", headers=DICOM, body=chunks, pause_s=0.02)
+    assert answer.status == status
+    assert edge.fault.open_spools == 0
+
+
 def test_a_caller_that_hangs_up_leaves_nothing(edge: Edge) -> None:
     edge.ask("POST", "/dicom-web/studies", headers=DICOM, body=[bytes(15_000)] * 3, hangs_up=True)
     assert edge.fault.open_spools == 0
