@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from isocenter.app.settings import Settings
 from isocenter.archive.archive import Archive, ArchiveSettings
 from isocenter.archive.intake import Intake
-from isocenter.archive.metadata_cache import MetadataCache
+from isocenter.archive.metadata_cache import LARGEST_SHARE_OF_ANSWERS, MetadataCache
 from isocenter.archive.recover import recover
 from isocenter.dicom.dictionary import load_dictionary
 from isocenter.dicomweb.codec.azure_options import AzureOptions
@@ -89,6 +89,7 @@ def open_stores(settings: Settings) -> Iterator[tuple[SqliteInstanceIndex, Local
 def open_archive(settings: Settings) -> Iterator[Archive]:
     """Open the archive of a data folder, repaired, with its group commit running."""
     clock = SystemClock()
+    cache_size_bytes = settings.archive.metadata_cache_size_bytes
     load_dictionary()
     with open_stores(settings) as (index, blobs), DecodingPool() as decoder:
         recover(index=index, blobs=blobs, clock=clock)
@@ -105,7 +106,10 @@ def open_archive(settings: Settings) -> Iterator[Archive]:
                 blobs=blobs,
                 intake=intake,
                 clock=clock,
-                metadata_cache=MetadataCache(size_max_bytes=settings.archive.metadata_cache_size_bytes),
+                metadata_cache=MetadataCache(size_max_bytes=cache_size_bytes // 2),
+                metadata_answers=MetadataCache(
+                    size_max_bytes=cache_size_bytes // 2, largest_share=LARGEST_SHARE_OF_ANSWERS
+                ),
                 settings=archive_settings(settings),
                 decoder=decoder,
                 worklist=index.worklist,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from isocenter.archive.decoding import InProcessFrameDecoder
 from isocenter.archive.intake import Intake
-from isocenter.archive.metadata_cache import MetadataCache
+from isocenter.archive.metadata_cache import LARGEST_SHARE_OF_ANSWERS, MetadataCache
 from isocenter.dicom.shapes import HeaderShapes
 from isocenter.domain.outcome import DuplicatePolicy
 from isocenter.ports.blobs import BlobStore
@@ -49,6 +49,10 @@ class Archive:
     metadata_cache: MetadataCache
     settings: ArchiveSettings = ArchiveSettings()
     header_shapes: HeaderShapes = field(default_factory=HeaderShapes)
+    metadata_answers: MetadataCache = field(
+        default_factory=lambda: MetadataCache(largest_share=LARGEST_SHARE_OF_ANSWERS)
+    )
+    """Metadata of whole series and studies as they were answered."""
     decoder: FrameDecoder = field(default_factory=InProcessFrameDecoder)
     """A node that serves strangers has one that decodes elsewhere (S30)."""
     worklist: Worklist = field(kw_only=True)

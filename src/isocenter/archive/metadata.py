@@ -8,6 +8,7 @@ import orjson
 
 from isocenter.archive.archive import Archive
 from isocenter.archive.retrieve import read_header
+from isocenter.archive.search import search
 from isocenter.dicom.json import (
     Attribute,
     BulkPolicy,
@@ -16,7 +17,11 @@ from isocenter.dicom.json import (
     select_json,
     without_paths,
 )
+from isocenter.domain.attributes import NUMBER_OF_SERIES_RELATED_INSTANCES, NUMBER_OF_STUDY_RELATED_INSTANCES
+from isocenter.domain.errors import NotFound
+from isocenter.domain.identifiers import Level, Scope
 from isocenter.domain.principal import DataAction, Principal
+from isocenter.domain.query import Query
 from isocenter.ports.index import InstanceRow
 
 BULK_ROOT = "\x01"
@@ -95,7 +100,29 @@ def select_attributes(
     return found
 
 
-def entity_tag(rows: list[InstanceRow], *, is_single_instance: bool) -> str:
+def entity_tag(rows: Sequence[InstanceRow], *, is_single_instance: bool) -> str:
     """Return the ETag of the metadata of some instances (dicom-service 3.5)."""
     highest = max(row.instance_key for row in rows)
     return str(highest) if is_single_instance else f"{highest}-{len(rows)}"
+
+
+def current_entity_tag(archive: Archive, principal: Principal, scope: Scope) -> str:
+    """Return the ETag of the metadata of a study or series without a look at its instances.
+
+    It names their content: a key is never given twice, so that the instances up to one only ever become fewer. Raises
+    NotFound.
+    """
+    query = Query(
+        scope.level,
+        study_instance_uid=scope.study_instance_uid,
+        series_instance_uid=scope.series_instance_uid,
+        partition_name=scope.partition_name,
+        limit=1,
+    )
+    rows = search(archive, principal, query)
+    if not rows:
+        raise NotFound(f"The specified {scope.level.name.lower()} cannot be found.")
+    return f"{rows[0].newest_instance_key}-{rows[0].attributes[_COUNTS[scope.level]]}"
+
+
+_COUNTS = {Level.STUDY: NUMBER_OF_STUDY_RELATED_INSTANCES, Level.SERIES: NUMBER_OF_SERIES_RELATED_INSTANCES}

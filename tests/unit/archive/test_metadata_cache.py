@@ -45,3 +45,11 @@ def test_one_large_text_does_not_push_out_all_others() -> None:
     cache.put(99, "plain", bytes(ROOM * ENTRY_BYTES // LARGEST_SHARE + 1))
     assert cache.get(99, "plain") is None
     assert all(cache.get(key, "plain") == TEXT for key in range(ROOM // 2))
+
+
+def test_a_share_of_the_room_may_be_given_to_one_text() -> None:
+    cache = MetadataCache(size_max_bytes=4000, largest_share=4)
+    cache.put("whole", "gzip", bytes(cache.text_max_bytes))
+    cache.put("longer", "gzip", bytes(cache.text_max_bytes + 1))
+    assert (cache.text_max_bytes, cache.get("longer", "gzip")) == (1000, None)
+    assert cache.get("whole", "gzip") == bytes(1000)

@@ -5,7 +5,7 @@ import pytest
 from isocenter.archive.bulk_data import open_bulk_data
 from isocenter.archive.delete import delete
 from isocenter.archive.header import read_scanned_header
-from isocenter.archive.metadata import BULK_ROOT_IN_JSON, entity_tag, iter_metadata
+from isocenter.archive.metadata import BULK_ROOT_IN_JSON, current_entity_tag, entity_tag, iter_metadata
 from isocenter.archive.render import Picture, render_frame, representative
 from isocenter.archive.retrieve import find_instance, find_instances, open_frames, read_instance, read_range
 from isocenter.archive.transcode import AS_STORED, check_target, iter_transcoded, read_frames
@@ -41,6 +41,40 @@ def test_who_may_not_read_learns_not_even_whether_it_is_there() -> None:
             find_instances(archive, NOBODY, SCOPE)
         with pytest.raises(Forbidden):
             list(iter_metadata(archive, NOBODY, [], with_bulk_data_uri=True))
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_the_tag_of_a_study_or_series_is_told_without_its_instances(depth: int) -> None:
+    scope = scope_of(HERE.identifier, depth=depth)
+    tags = []
+    with memory_archive() as archive:
+
+        def look() -> None:
+            rows = find_instances(archive, LOCAL_OWNER, scope)
+            tags.append(current_entity_tag(archive, LOCAL_OWNER, scope))
+            assert tags[-1] == entity_tag(rows, is_single_instance=False)
+
+        for number in (1, 2, 3):
+            store(archive, make_instance(identify(1, 1, number)).content)
+            look()
+        store(archive, make_instance(identify(1, 2, 1)).content)
+        look()
+        store(archive, make_instance(identify(1, 1, 2), seed=5).content, policy=DuplicatePolicy.REPLACE)
+        look()
+        for number in (2, 1):
+            delete(archive, LOCAL_OWNER, scope_of(identify(1, 1, number)))
+            look()
+    assert len(set(tags)) == (7 if depth == 1 else 6)  # another series is nothing to this one
+
+
+@pytest.mark.parametrize(("depth", "word"), [(1, "study"), (2, "series")])
+def test_there_is_no_tag_of_what_is_not_there(depth: int, word: str) -> None:
+    scope = scope_of(HERE.identifier, depth=depth)
+    with memory_archive() as archive:
+        with pytest.raises(NotFound, match=f"The specified {word} cannot be found."):
+            current_entity_tag(archive, LOCAL_OWNER, scope)
+        with pytest.raises(Forbidden):
+            current_entity_tag(archive, NOBODY, scope)
 
 
 def test_only_an_instance_is_one_instance() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.responses import Response, StreamingResponse
 
@@ -21,6 +21,10 @@ class Body:
     media_type: str
     length: int | None
     chunks: Iterator[bytes]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Those that only who makes it knows."""
+    whole_max_bytes: int = READ_AHEAD_BYTES
+    """Up to so much it is read to its end before anything is answered, so that a fault in it has its status."""
 
 
 async def answer(service: Service, make_body: Callable[[], Body], headers: Mapping[str, str]) -> Response:
@@ -30,26 +34,29 @@ async def answer(service: Service, make_body: Callable[[], Body], headers: Mappi
     what fits into one batch costs one trip to a thread.
     """
     body, first = await service.run(_begin, make_body)
+    headers = {**headers, **body.headers}
     size_bytes = sum(map(len, first))
-    if size_bytes == body.length or (body.length is None and size_bytes < READ_AHEAD_BYTES):  # that was all
-        return Response(b"".join(first), media_type=body.media_type, headers=dict(headers))
+    if size_bytes == body.length or (body.length is None and size_bytes < body.whole_max_bytes):  # that was all
+        content = first[0] if len(first) == 1 else b"".join(first)
+        return Response(content, media_type=body.media_type, headers=headers)
     known = {} if body.length is None else {"Content-Length": str(body.length)}
-    content = _stream(service, first, body.chunks)
-    return StreamingResponse(content, media_type=body.media_type, headers={**known, **headers})
+    return StreamingResponse(
+        _stream(service, first, body.chunks), media_type=body.media_type, headers={**known, **headers}
+    )
 
 
 def _begin(make_body: Callable[[], Body]) -> tuple[Body, list[bytes]]:
     body = make_body()
-    return body, _take(body.chunks)
+    return body, _take(body.chunks, body.whole_max_bytes)
 
 
-def _take(chunks: Iterator[bytes]) -> list[bytes]:
+def _take(chunks: Iterator[bytes], enough_bytes: int = READ_AHEAD_BYTES) -> list[bytes]:
     batch: list[bytes] = []
     size_bytes = 0
     for chunk in chunks:
         batch.append(chunk)
         size_bytes += len(chunk)
-        if size_bytes >= READ_AHEAD_BYTES:
+        if size_bytes >= enough_bytes:
             break
     return batch
 
