@@ -90,6 +90,14 @@ def test_what_is_named_lands_in_the_container_and_what_is_missing_in_its_log(nod
     assert results["errorHref"] == f"{store.endpoint}/exports/{operation['operationId']}/errors.log"
 
 
+def test_a_container_with_a_shared_access_signature_takes_an_export(node: Node, store: Azurite) -> None:
+    address = f"{store.endpoint}/exports?{store.shared_access('rwdlc')}"
+    study = identify(3).study_instance_uid
+    operation = _result(_start(node, {"blobContainerUri": address}, study))
+    assert (operation["status"], operation["results"]["exported"]) == ("succeeded", 1)
+    assert "sig=" not in operation["results"]["errorHref"]
+
+
 def test_a_container_that_is_not_there_is_refused_at_once(node: Node, store: Azurite) -> None:
     answer = _start(node, {"connectionString": store.connection_string, "blobContainerName": "nowhere"}, "1.2.3")
     assert (answer.status_code, answer.text) == (

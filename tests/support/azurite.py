@@ -10,8 +10,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from pathlib import Path
+from urllib.parse import urlencode
+from xml.etree import ElementTree
 
 import httpx
 
@@ -54,14 +57,46 @@ class Azurite:
         assert answer.status_code == httpx.codes.OK, answer.text
         return answer.content
 
-    def _ask(self, method: str, path: str, parameters: dict[str, str]) -> httpx.Response:
+    def put_blob(self, container: str, path: str, content: bytes) -> None:
+        """Write a blob."""
+        answer = self._ask("PUT", f"/{container}/{path}", {}, content)
+        assert answer.status_code == httpx.codes.CREATED, answer.text
+
+    def names(self, container: str) -> list[str]:
+        """Return the paths of the blobs of a container."""
+        answer = self._ask("GET", f"/{container}", {"comp": "list", "restype": "container"})
+        assert answer.status_code == httpx.codes.OK, answer.text
+        return [str(name.text) for name in ElementTree.fromstring(answer.text).iter("Name")]  # noqa: S314 - our own emulator's
+
+    def shared_access(self, permissions: str) -> str:
+        """Return a shared access signature for the account, as the query of an address."""
+        expires = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+        fields = {
+            "sv": API_VERSION,
+            "ss": "b",
+            "srt": "co",
+            "sp": permissions,
+            "se": expires.isoformat().replace("+00:00", "Z"),
+        }
+        text = [ACCOUNT, fields["sp"], fields["ss"], fields["srt"], "", fields["se"], "", "", fields["sv"], "", ""]
+        return urlencode({**fields, "sig": _signature("\n".join(text))})
+
+    def _ask(self, method: str, path: str, parameters: dict[str, str], content: bytes = b"") -> httpx.Response:
         headers = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": API_VERSION}
+        if method == "PUT" and "restype" not in parameters:
+            headers["x-ms-blob-type"] = "BlockBlob"
         signed_headers = "".join(f"{name}:{value}\n" for name, value in sorted(headers.items()))
         resource = f"/{ACCOUNT}/{ACCOUNT}{path}" + "".join(f"\n{key}:{value}" for key, value in parameters.items())
-        text = f"{method}\n\n\n\n\n\n\n\n\n\n\n\n{signed_headers}{resource}"
-        digest = hmac.new(base64.b64decode(KEY), text.encode(), hashlib.sha256).digest()
-        headers["Authorization"] = f"SharedKey {ACCOUNT}:{base64.b64encode(digest).decode()}"
-        return httpx.request(method, self.endpoint + path, params=parameters, headers=headers, trust_env=False)
+        length = str(len(content)) if content else ""
+        text = f"{method}\n\n\n{length}\n\n\n\n\n\n\n\n\n{signed_headers}{resource}"
+        headers["Authorization"] = f"SharedKey {ACCOUNT}:{_signature(text)}"
+        return httpx.request(
+            method, self.endpoint + path, params=parameters, headers=headers, content=content, trust_env=False
+        )
+
+
+def _signature(text: str) -> str:
+    return base64.b64encode(hmac.new(base64.b64decode(KEY), text.encode(), hashlib.sha256).digest()).decode()
 
 
 @contextmanager

@@ -89,4 +89,5 @@ REMOTES = Kind(
     _render_remotes,
 )
 FILE = Kind("the path of a file, or nothing", _parse_file, _render_optional)
+FOLDER = Kind("the path of a folder, or nothing", _parse_file, _render_optional)
 TEXT = Kind("a text", _parse_text)

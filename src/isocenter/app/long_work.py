@@ -1,15 +1,18 @@
-"""Join what carries out operations: the desk where they are handed in, their kinds, where their files go."""
+"""Join what works beside requests: operations and the desk where they are handed in, imports."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from isocenter.app.importing import running_imports
 from isocenter.app.settings import Settings
 from isocenter.archive.archive import Archive
+from isocenter.archive.bulk_import import ImportCounts
 from isocenter.archive.export import Exporter
 from isocenter.archive.operations import OperationDesk, OperationRunner
+from isocenter.domain.audit import AuditRecord
 from isocenter.storage.sinks.open_sink import SinkFolder
 from isocenter.storage.sinks.secrets import SecretFiles
 
@@ -23,16 +26,22 @@ class LongWork:
     desk: OperationDesk
     exporter: Exporter | None
     """None where exports are switched off."""
+    imports: ImportCounts = field(default_factory=ImportCounts)
 
 
 @contextmanager
-def running_long_work(archive: Archive, settings: Settings) -> Iterator[LongWork]:
-    """Carry out operations for the length of a block, those first that an earlier process left."""
+def running_long_work(
+    archive: Archive, settings: Settings, *, audit: Callable[[AuditRecord], None] | None = None
+) -> Iterator[LongWork]:
+    """Carry out operations for the length of a block, those first that an earlier process left, and imports."""
     exporter = Exporter(
         archive,
         open_sink=SinkFolder(settings.storage.exports_dir),
         secrets=SecretFiles(settings.data_dir / SECRETS_FOLDER),
     )
-    with closing(OperationRunner(archive.operations, archive.clock, [exporter])) as runner:
+    with (
+        closing(OperationRunner(archive.operations, archive.clock, [exporter])) as runner,
+        running_imports(archive, settings, audit=audit) as imports,
+    ):
         desk = OperationDesk(archive.operations, runner, archive.clock)
-        yield LongWork(desk, exporter if settings.azure.export == "on" else None)
+        yield LongWork(desk, exporter if settings.azure.export == "on" else None, imports)

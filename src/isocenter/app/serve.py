@@ -31,6 +31,7 @@ from isocenter.app.node_identity import KeyFetcher, NodeIdentity, open_identity,
 from isocenter.app.settings import Settings
 from isocenter.app.wiring import SystemClock, azure_options, open_archive
 from isocenter.archive.archive import Archive
+from isocenter.archive.bulk_import import ImportCounts
 from isocenter.archive.delete import ERASE_BATCH_MAX, erase_due
 from isocenter.archive.partition import require_switch
 from isocenter.archive.search import count, search
@@ -44,7 +45,7 @@ from isocenter.domain.identifiers import DEFAULT_PARTITION
 from isocenter.domain.principal import DataAction, Principal
 from isocenter.domain.query import Query, SearchRow
 from isocenter.web.api.associations import association_routes
-from isocenter.web.api.metrics import metrics_routes
+from isocenter.web.api.metrics import Observed, metrics_routes
 from isocenter.web.pages.studies import console_routes
 from isocenter.web.viewer import viewer_routes
 from isocenter.web.viewer_assets import open_viewer_archive
@@ -143,7 +144,9 @@ def build_application(
         *viewer_routes(open_viewer_archive(), viewer, authenticate=identity.admit_page),
         *console_routes(directory, authenticate=admit_page, login_path=identity.login_path),
         *association_routes(register, authenticate=admit_reader),
-        *metrics_routes(register, authenticate=admit_reader),
+        *metrics_routes(
+            Observed(register, long_work.imports if long_work else ImportCounts()), authenticate=admit_reader
+        ),
         *identity.routes,
     ]
     services = {root: DicomwebApplication(service, root_path=root) for root in ROOTS}
@@ -178,7 +181,7 @@ def run(settings: Settings) -> None:
             open_archive(settings) as archive,
             open_identity(settings) as identity,
             _audit_log(settings) as audit,
-            running_long_work(archive, settings) as long_work,
+            running_long_work(archive, settings, audit=audit) as long_work,
             ThreadPoolExecutor(READER_THREADS, "reader") as executor,
             ThreadPoolExecutor(PICTURE_THREADS, "picture") as picture_executor,
             ThreadPoolExecutor(DICOM_THREADS, "dicom") as dicom_executor,

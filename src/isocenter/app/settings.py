@@ -120,6 +120,22 @@ class StorageSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BulkImportSettings:
+    """Where files wait to be imported."""
+
+    dir: Path | None
+    errors_dir: Path
+    settle_s: float
+    container_url: str = field(repr=False)
+    error_container_url: str = field(repr=False)
+    connection_string: str = field(repr=False)
+    container: str
+    error_container: str
+    partition: str
+    poll_interval_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class DicomSettings:
     """The DICOM listener, and associations of our own."""
 
@@ -180,6 +196,7 @@ class Settings:
     archive: ArchiveSection
     azure: AzureSettings
     storage: StorageSettings
+    bulk_import: BulkImportSettings
     dicom: DicomSettings
     viewer: ViewerSettings
     log: LogSettings
@@ -237,6 +254,7 @@ def load_settings(flags: Mapping[str, str], environment: Mapping[str, str], conf
     values = {setting.name: _value(setting, found.get(setting.name)) for setting in SETTINGS}
     values["storage.packs_dir"] = values["storage.packs_dir"] or values["data_dir"] / "packs"
     values["storage.exports_dir"] = values["storage.exports_dir"] or values["data_dir"] / "exports"
+    values["bulk_import.errors_dir"] = values["bulk_import.errors_dir"] or values["data_dir"] / "import-errors"
     values["storage.index_dir"] = values["storage.index_dir"] or values["data_dir"]
     values["audit.dir"] = values["audit.dir"] or values["data_dir"] / "audit"
     if "http.listen" not in found and values["http.tls_listen"] is None:
@@ -351,6 +369,7 @@ def _build(values: Mapping[str, Any], *, origins: Mapping[str, str], config_file
         archive=ArchiveSection(**section("archive")),
         azure=AzureSettings(**section("azure")),
         storage=StorageSettings(**section("storage")),
+        bulk_import=BulkImportSettings(**section("bulk_import")),
         dicom=DicomSettings(**section("dicom")),
         viewer=ViewerSettings(**section("viewer")),
         log=LogSettings(**section("log")),

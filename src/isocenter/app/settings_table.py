@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from isocenter.app.dicom_kinds import AE_ENDPOINT, FILE, REMOTES, TEXT, number_of
+from isocenter.app.dicom_kinds import AE_ENDPOINT, FILE, FOLDER, REMOTES, TEXT, number_of
 from isocenter.app.http_kinds import (
     AUDIENCES,
     HEADERS,
@@ -314,6 +314,57 @@ SETTINGS = (
         "1GiB",
         "A pack that has reached this size is closed and the next one is begun.",
     ),
+    Setting(
+        "bulk_import.dir",
+        FOLDER,
+        "",
+        "A folder whose DICOM files (`.dcm`, also in folders below it) are stored as by STOW and removed once they are "
+        "durable; nothing: none is.",
+    ),
+    Setting(
+        "bulk_import.errors_dir",
+        PATH,
+        None,
+        "The folder that files go to which cannot be stored, each with a message beside it.",
+        derived_from="`import-errors` in `data_dir`",
+    ),
+    Setting(
+        "bulk_import.settle_s",
+        DURATION,
+        "5s",
+        "How long a file in that folder must not have changed before it is read. Who writes under another name and "
+        "renames the file when it is whole may set 0s.",
+    ),
+    Setting(
+        "bulk_import.container_url",
+        TEXT,
+        "",
+        "The address of a container of Azure Blob Storage to import from, perhaps with a shared access signature.",
+        is_secret=True,
+    ),
+    Setting(
+        "bulk_import.error_container_url",
+        TEXT,
+        "",
+        "The address of the container for what cannot be stored.",
+        is_secret=True,
+    ),
+    Setting(
+        "bulk_import.connection_string",
+        TEXT,
+        "",
+        "The connection string of a storage account, instead of both addresses.",
+        is_secret=True,
+    ),
+    Setting("bulk_import.container", TEXT, "import-container", "The container of that account to import from."),
+    Setting(
+        "bulk_import.error_container",
+        TEXT,
+        "error-container",
+        "The container of that account for what cannot be stored.",
+    ),
+    Setting("bulk_import.partition", TEXT, "Microsoft.Default", "The data partition that files are imported into."),
+    Setting("bulk_import.poll_interval_s", DURATION, "2s", "How often folder and container are looked at."),
     Setting(
         "dicom.listen",
         AE_ENDPOINT,

@@ -2,7 +2,7 @@
 
     none         the identifying UIDs (`identify`): what comes by DIMSE and under the standard root
     searchable   Azure's version 1: every attribute that Azure searches by keeps the fewest rules, or nothing is kept
-    tolerant     Azure's version 2: the required attributes do; whatever else is invalid is kept in the file alone
+    tolerant     Azure's version 2 and its import: the required attributes do; what else is invalid is in the file alone
 
 Where an instance came from says how it was validated, so that a reindex validates it again in the same way.
 """
@@ -64,6 +64,8 @@ COMMENTS_MAX = 256
 """More in one answer say nothing more."""
 
 SOURCE_V1, SOURCE_V2 = "stow-v1", "stow-v2"
+SOURCE_IMPORT = "bulk-import"
+"""What Azure's service imports it stores as by its latest version (dicom-service 11.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,9 @@ class Validation:
 
 def validation_of(source: str, *, is_full: bool = False) -> Validation | None:
     """Return what is asked of an instance by where it comes from; None where its identity is enough."""
-    if source not in (SOURCE_V1, SOURCE_V2):
+    if source not in (SOURCE_V1, SOURCE_V2, SOURCE_IMPORT):
         return None
-    return Validation(is_tolerant=source == SOURCE_V2, is_full=is_full)
+    return Validation(is_tolerant=source != SOURCE_V1, is_full=is_full)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
-"""What a node counts, in the text form of Prometheus: associations, contexts, bytes, statuses, and the process.
+"""What a node counts, in the text form of Prometheus: associations, statuses, imports, and the process.
 
-Nothing is counted here: values are read from the register of associations when somebody asks.
+Nothing is counted here: values are read from those who do the work when somebody asks.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -16,7 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from isocenter.dimse.shell.record import AssociationRegister, Side, Totals
+from isocenter.archive.bulk_import import ImportCounts
+from isocenter.dimse.shell.record import AssociationRegister, Side
 from isocenter.domain.errors import IsocenterError
 from isocenter.domain.principal import Principal
 from isocenter.web.api.associations import HEADERS, error_response, message_name
@@ -27,26 +28,36 @@ Authenticate = Callable[[Mapping[str, str]], Principal]
 
 
 @dataclass(frozen=True, slots=True)
+class Observed:
+    """Those who know what is counted."""
+
+    register: AssociationRegister
+    imports: ImportCounts = field(default_factory=ImportCounts)
+
+
+@dataclass(frozen=True, slots=True)
 class Family:
     """One metric: its name, what it means, and the labels that tell its samples apart."""
 
     name: str
     help: str
     labels: tuple[str, ...]
-    samples: Callable[[AssociationRegister, Totals], Samples]
+    samples: Callable[[Observed], Samples]
     is_counter: bool = True
 
 
-def _live(register: AssociationRegister, _totals: Totals) -> Samples:
-    counts = Counter(record.side for record in register.live)
+def _live(observed: Observed) -> Samples:
+    counts = Counter(record.side for record in observed.register.live)
     return {(side,): counts[side] for side in Side}
 
 
-def _bytes(_register: AssociationRegister, totals: Totals) -> Samples:
+def _bytes(observed: Observed) -> Samples:
+    totals = observed.register.totals
     return {("received",): totals.bytes_received, ("sent",): totals.bytes_sent}
 
 
-def _statuses(_register: AssociationRegister, totals: Totals) -> Samples:
+def _statuses(observed: Observed) -> Samples:
+    totals = observed.register.totals
     return {
         (direction, message_name(name), f"{status:04X}"): count
         for direction, statuses in (("received", totals.statuses_received), ("sent", totals.statuses_sent))
@@ -66,13 +77,13 @@ FAMILIES = (
         "isocenter_associations_ended_total",
         "Associations that ended, by how: released, rejected, aborted by peer, aborted by us, connection lost.",
         ("end",),
-        lambda _register, totals: {(end,): count for end, count in sorted(totals.associations.items())},
+        lambda observed: {(end,): count for end, count in sorted(observed.register.totals.associations.items())},
     ),
     Family(
         "isocenter_association_contexts_total",
         "Presentation contexts that were proposed, by what became of them: accepted, or why they were refused.",
         ("result",),
-        lambda _register, totals: {(result,): count for result, count in sorted(totals.contexts.items())},
+        lambda observed: {(result,): count for result, count in sorted(observed.register.totals.contexts.items())},
     ),
     Family(
         "isocenter_association_bytes_total",
@@ -86,28 +97,40 @@ FAMILIES = (
         ("direction", "message", "status"),
         _statuses,
     ),
+    Family(
+        "isocenter_import_files_total",
+        "Files of bulk import by source (folder or container) and result: stored, identical, refused, put off.",
+        ("source", "result"),
+        lambda observed: dict(sorted(observed.imports.files.items())),
+    ),
+    Family(
+        "isocenter_import_files_waiting",
+        "Files of bulk import that the last look found ready and left, by source.",
+        ("source",),
+        lambda observed: {(source,): count for source, count in sorted(observed.imports.waiting.items())},
+        is_counter=False,
+    ),
 )
 """Every metric of the node; the reference is written from here."""
 
 
-class _AssociationCollector(Collector):
-    def __init__(self, register: AssociationRegister) -> None:
-        self._register = register
+class _FamilyCollector(Collector):
+    def __init__(self, observed: Observed) -> None:
+        self._observed = observed
 
     def collect(self) -> Iterator[Metric]:
-        totals = self._register.totals
         for family in FAMILIES:
             kind = CounterMetricFamily if family.is_counter else GaugeMetricFamily
             metric = kind(family.name, family.help, labels=family.labels)
-            for values, count in family.samples(self._register, totals).items():
+            for values, count in family.samples(self._observed).items():
                 metric.add_metric(values, count)
             yield metric
 
 
-def metrics_routes(register: AssociationRegister, *, authenticate: Authenticate) -> list[BaseRoute]:
+def metrics_routes(observed: Observed, *, authenticate: Authenticate) -> list[BaseRoute]:
     """Return the route of the metrics; who may see the console may see them."""
     collected = CollectorRegistry()
-    collected.register(_AssociationCollector(register))
+    collected.register(_FamilyCollector(observed))
     ProcessCollector(registry=collected)
 
     async def metrics(request: Request) -> Response:

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 
+from isocenter.archive.bulk_import import ImportCounts, ImportResult
 from isocenter.dimse.message.messages import CFindRsp
 from isocenter.dimse.shell.record import AssociationRegister, ContextRecord, End, Side
 from isocenter.domain.errors import Unauthenticated
 from isocenter.domain.principal import LOCAL_OWNER, Principal
-from isocenter.web.api.metrics import FAMILIES, metrics_routes
+from isocenter.web.api.metrics import FAMILIES, Observed, metrics_routes
 from tests.support.asgi_client import AsgiClient
 
 BEGAN = datetime(2026, 11, 21, tzinfo=UTC)
@@ -26,8 +27,11 @@ def _nobody(headers: Mapping[str, str]) -> Principal:
     raise Unauthenticated()
 
 
-def _samples(register: AssociationRegister) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    answer = AsgiClient(Starlette(routes=metrics_routes(register, authenticate=_owner))).get("/metrics")
+def _samples(
+    register: AssociationRegister, imports: ImportCounts | None = None
+) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    observed = Observed(register, imports or ImportCounts())
+    answer = AsgiClient(Starlette(routes=metrics_routes(observed, authenticate=_owner))).get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
@@ -65,6 +69,17 @@ def test_live_and_ended_associations_are_summed() -> None:
     assert found[_key("isocenter_dimse_responses_total", **response)] == 2
 
 
+def test_files_of_bulk_import_are_counted_by_source_and_result() -> None:
+    imports = ImportCounts()
+    for result in (ImportResult.STORED, ImportResult.STORED, ImportResult.REFUSED):
+        imports.note("folder", result)
+    imports.note_waiting("folder", 7)
+    found = _samples(AssociationRegister(), imports)
+    assert found[_key("isocenter_import_files_total", source="folder", result="stored")] == 2
+    assert found[_key("isocenter_import_files_total", source="folder", result="refused")] == 1
+    assert found[_key("isocenter_import_files_waiting", source="folder")] == 7
+
+
 def test_the_process_is_measured_beside_it() -> None:
     assert any(name == "process_resident_memory_bytes" for name, _labels in _samples(AssociationRegister()))
 
@@ -75,7 +90,7 @@ def test_two_nodes_in_one_process_do_not_add_up() -> None:
 
 
 def test_who_may_not_see_the_console_sees_no_metrics() -> None:
-    client = AsgiClient(Starlette(routes=metrics_routes(AssociationRegister(), authenticate=_nobody)))
+    client = AsgiClient(Starlette(routes=metrics_routes(Observed(AssociationRegister()), authenticate=_nobody)))
     assert client.get("/metrics").status_code == 401
 
 
