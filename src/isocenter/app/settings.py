@@ -145,6 +145,7 @@ class DicomSettings:
     unknown_callers: Literal["auto", "accept", "refuse"]
     called_ae_title: Literal["exact", "any"]
     caller_address: Literal["check", "ignore"]
+    user_identity: Literal["ignore", "verify", "require"]
     private_sop_classes: Literal["accept", "refuse"]
     worklist_steps_leave: Literal["never", "completed", "started"]
     associations_max: int
@@ -161,7 +162,12 @@ class DicomSettings:
     tls_authorities: Path | None
     tls_client_certificate: Literal["required", "optional", "ignored"]
 
-    user_identity: Literal["ignore", "verify", "require"]
+    @property
+    def verifies_users(self) -> bool:
+        """Tell whether users whom callers name are verified, of all callers or of some."""
+        rules = {UserIdentityRule(self.user_identity), *(remote.user_identity for remote in self.remotes)}
+        return not rules <= {UserIdentityRule.IGNORE, None}
+
 
 @dataclass(frozen=True, slots=True)
 class ViewerSettings:
@@ -177,12 +183,6 @@ class LogSettings:
     level: Literal["debug", "info", "warning", "error"]
     format: Literal["console", "json"]
 
-
-    @property
-    def verifies_users(self) -> bool:
-        """Tell whether users whom callers name are verified, of all callers or of some."""
-        rules = {UserIdentityRule(self.user_identity), *(remote.user_identity for remote in self.remotes)}
-        return not rules <= {UserIdentityRule.IGNORE, None}
 
 @dataclass(frozen=True, slots=True)
 class Settings:

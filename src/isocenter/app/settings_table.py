@@ -409,6 +409,15 @@ SETTINGS = (
         "Whether an AE of `dicom.remotes` must call from its host; `ignore` where addresses are translated on the way.",
     ),
     Setting(
+        "dicom.user_identity",
+        choice_of(*UserIdentityRule),
+        "ignore",
+        "What becomes of the user that a caller names in its request for an association (PS3.7 D.3.3.7). `verify`: "
+        "people and applications of `isocenter user` and `isocenter app` by name and passcode, or a token; what they "
+        "may not do, their association may not; a name alone must be known. `require`: one must be named and prove "
+        "who it is. `user=` in `dicom.remotes` sets it for one AE.",
+    ),
+    Setting(
         "dicom.private_sop_classes",
         choice_of("accept", "refuse"),
         "accept",
@@ -459,15 +468,6 @@ SETTINGS = (
         choice_of(*PROFILES),
         DEFAULT_PROFILE,
         "The security profile of TLS connections (PS3.15 annex B). `rfc9325`: TLS 1.2 and 1.3 (B.12). "
-    Setting(
-        "dicom.user_identity",
-        choice_of(*UserIdentityRule),
-        "ignore",
-        "What becomes of the user that a caller names in its request for an association (PS3.7 D.3.3.7). `verify`: "
-        "people and applications of `isocenter user` and `isocenter app` by name and passcode, or a token; what they "
-        "may not do, their association may not; a name alone must be known. `require`: one must be named and prove "
-        "who it is. `user=` in `dicom.remotes` sets it for one AE.",
-    ),
         "`non-downgrading`: the same with the cipher suites of B.10. `extended`: the stricter ones of B.11. `bcp195`: "
         "whatever BCP 195 allows from TLS 1.2 on (B.9).",
     ),
