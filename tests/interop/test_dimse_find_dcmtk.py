@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,11 +31,13 @@ class Listening:
     port: int
     instances: list[WorkloadInstance]
 
-    def find(self, folder: Path, model: str, *keys: str) -> tuple[list[pydicom.Dataset], str]:
+    def find(
+        self, folder: Path, model: str, *keys: str, flags: Sequence[str] = ()
+    ) -> tuple[list[pydicom.Dataset], str]:
         """Return the identifiers of the responses, and what findscu has to say."""
         folder.mkdir()
         arguments = [argument for key in keys for argument in ("-k", key)]
-        command = [require("findscu"), "-v", model, "-X", "-od", str(folder), "-aec", AE_TITLE, *arguments]
+        command = [require("findscu"), "-v", *flags, model, "-X", "-od", str(folder), "-aec", AE_TITLE, *arguments]
         ended = subprocess.run(
             [*command, "127.0.0.1", str(self.port)], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
         )
@@ -82,6 +84,21 @@ def test_studies_are_found_as_qido_finds_them(
     expected = {row["0020000D"]["Value"][0]: row["00201208"]["Value"][0] for row in rows}
     assert {one.StudyInstanceUID: int(one.NumberOfStudyRelatedInstances) for one in found} == expected, told
     assert "Success" in told
+
+
+@pytest.mark.parametrize("flag", ["-x=", "-xe", "-xb", "-xd", "-xi"])
+@pytest.mark.parametrize("model", ["-S", "-P"])
+def test_each_proposal_of_transfer_syntaxes_is_accepted_and_answered(
+    listening: Listening, tmp_path: Path, model: str, flag: str
+) -> None:
+    level = {"-S": "STUDY", "-P": "PATIENT"}[model]
+    keys = (f"QueryRetrieveLevel={level}", "PatientID=*1*", "PatientName")
+    told, usual = (
+        listening.find(tmp_path / "answers", model, *keys, flags=[flag]),
+        listening.find(tmp_path / "usual", model, *keys),
+    )
+    assert told[0] == usual[0]
+    assert told[0]
 
 
 def test_a_patient_leads_down_to_an_instance(listening: Listening, tmp_path: Path) -> None:

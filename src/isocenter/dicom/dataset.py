@@ -30,6 +30,8 @@ from isocenter.domain.errors import InvalidDataset
 from isocenter.domain.values import Values, tag_key
 
 SPECIFIC_CHARACTER_SET = 0x00080005
+INFLATED_SIZE_MAX_BYTES = 16 << 20
+"""Of what is no instance: identifiers and lists, of which a megabyte is much; many may be read at once."""
 SHORT_LENGTH_MAX = 0xFFFF
 
 _WORD_LENGTHS = {**NUMBER_SIZES, "AT": 2, "OW": 2, "OL": 4, "OF": 4, "OD": 8, "OV": 8}
@@ -59,7 +61,7 @@ Dataset: TypeAlias = Mapping[int, Attribute]
 def decode_dataset(content: bytes, encoding: Encoding) -> Dataset:
     """Return the data set that stands in these bytes, up to its pixel data. Raises InvalidDataset."""
     if encoding.is_deflated:
-        content = inflate_file(content, 0)
+        content = inflate_dataset(content)
     walked = walk_dataset(content, 0, len(content), encoding=encoding, wanted=None)
     return _decode(content, walked.elements, encoding.is_little_endian)
 
@@ -92,6 +94,11 @@ def encode_dataset(dataset: Dataset, encoding: Encoding) -> bytes:
     """Return a data set as bytes, its sequences with lengths, which the oldest devices read too."""
     content = _encode(dataset, encoding)
     return deflate(content) if encoding.is_deflated else content
+
+
+def inflate_dataset(content: bytes) -> bytes:
+    """Return a deflated data set that is no instance as it was; raises InvalidDataset, LimitExceeded for a bomb."""
+    return inflate_file(content, 0, size_max_bytes=INFLATED_SIZE_MAX_BYTES)
 
 
 def deflate(content: bytes) -> bytes:

@@ -108,13 +108,13 @@ def _bad_meta(element: int, pos: int) -> InvalidDataset:
     return InvalidDataset(f"The file meta information is cut off or too long at (0002,{element:04x}), offset {pos}.")
 
 
-def inflate_file(buffer: Buffer, dataset_offset: int) -> bytes:
+def inflate_file(buffer: Buffer, dataset_offset: int, *, size_max_bytes: int = INFLATED_SIZE_MAX_BYTES) -> bytes:
     """Return a file with its data set inflated; offsets of the scanner count in what this returns.
 
     Raises LimitExceeded before more than the limits are held in memory.
     """
     deflated_size = len(buffer) - dataset_offset
-    size_max = min(INFLATED_SIZE_MAX_BYTES, max(INFLATED_FREE_BYTES, INFLATED_RATIO_MAX * deflated_size))
+    size_max = min(size_max_bytes, max(INFLATED_FREE_BYTES, INFLATED_RATIO_MAX * deflated_size))
     out = bytearray(buffer[:dataset_offset])
     limit = dataset_offset + size_max
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)

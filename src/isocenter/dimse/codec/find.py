@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from isocenter.dicom.dataset import is_text_vr
+from isocenter.dicom.dataset import inflate_dataset, is_text_vr
 from isocenter.dicom.element_view import SPECIFIC_CHARACTER_SET, ElementView, view_dataset
 from isocenter.dicom.model import Encoding
-from isocenter.dicom.part10 import inflate_file
 from isocenter.dicom.search_key import make_key
 from isocenter.dicom.text import NUMBER_FORMATS
 from isocenter.dimse.codec.retrieve import QUERY_RETRIEVE_LEVEL, RetrieveModel
@@ -118,7 +117,7 @@ def decode_find_identifier(
     Raises InvalidDataset for bytes that are no data set, InvalidKey, with the tags at fault, where it does not fit the
     model or a key asks for what its VR cannot have.
     """
-    view = view_dataset(inflate_file(content, 0) if encoding.is_deflated else content, encoding)
+    view = view_dataset(inflate_dataset(content) if encoding.is_deflated else content, encoding)
     level = _level(view, model)
     above = _unique_keys_above(view, model, level, options)
     asked = _collect(view, _Place(level, is_relational=options.is_relational), passed=above)

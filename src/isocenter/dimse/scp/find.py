@@ -19,7 +19,7 @@ from isocenter.dimse.message.statuses import CANCEL, PENDING, PENDING_WITH_WARNI
 from isocenter.dimse.scp.information_models import FIND_MODELS
 from isocenter.dimse.shell.dispatch import comment_of
 from isocenter.dimse.shell.exchange import Exchange
-from isocenter.dimse.shell.service import Service
+from isocenter.dimse.shell.service import QUERY_TRANSFER_SYNTAX_UIDS, Service
 from isocenter.dimse.ul.query_extensions import FindExtensions, decode_find_extensions, encode_find_extensions
 from isocenter.domain.application_entity import AeService
 from isocenter.domain.errors import InvalidAttributes, InvalidDataset, InvalidRequest, TooLarge
@@ -72,7 +72,11 @@ class FindProvider:
     def service(self) -> Service:
         """Return the row of the table of services."""
         return Service(
-            AeService.FIND, frozenset(FIND_MODELS), performs={CFindRq: self._find}, extensions=self._extensions
+            AeService.FIND,
+            frozenset(FIND_MODELS),
+            performs={CFindRq: self._find},
+            transfer_syntax_uids=QUERY_TRANSFER_SYNTAX_UIDS,
+            extensions=self._extensions,
         )
 
     async def _find(self, exchange: Exchange, request: CFindRq, identifier: bytes | None) -> None:

@@ -16,7 +16,7 @@ from isocenter.dimse.scp.suboperations import CANNOT_COUNT, COUNT_MAX, UNKNOWN_D
 from isocenter.dimse.scu.client import Opener
 from isocenter.dimse.shell.dispatch import comment_of
 from isocenter.dimse.shell.exchange import Exchange
-from isocenter.dimse.shell.service import Service
+from isocenter.dimse.shell.service import QUERY_TRANSFER_SYNTAX_UIDS, Service
 from isocenter.dimse.ul.query_extensions import (
     RetrieveExtensions,
     decode_retrieve_extensions,
@@ -61,8 +61,20 @@ class RetrieveProvider:
     def services(self) -> list[Service]:
         """Return the rows of the table of services."""
         return [
-            Service(AeService.MOVE, frozenset(MOVE_MODELS), performs={CMoveRq: self._move}, extensions=_EXTENSIONS),
-            Service(AeService.GET, frozenset(GET_MODELS), performs={CGetRq: self._get}, extensions=_EXTENSIONS),
+            Service(
+                AeService.MOVE,
+                frozenset(MOVE_MODELS),
+                performs={CMoveRq: self._move},
+                transfer_syntax_uids=QUERY_TRANSFER_SYNTAX_UIDS,
+                extensions=_EXTENSIONS,
+            ),
+            Service(
+                AeService.GET,
+                frozenset(GET_MODELS),
+                performs={CGetRq: self._get},
+                transfer_syntax_uids=QUERY_TRANSFER_SYNTAX_UIDS,
+                extensions=_EXTENSIONS,
+            ),
         ]
 
     async def _get(self, exchange: Exchange, request: CGetRq, identifier: bytes | None) -> None:

@@ -11,7 +11,7 @@ from isocenter.dimse.message.messages import CFindRq
 from isocenter.dimse.message.statuses import CANCEL, PENDING, PENDING_WITH_WARNING, SUCCESS
 from isocenter.dimse.scp.find import IDENTIFIER_DOES_NOT_MATCH, UNABLE_TO_PROCESS, find_refusal, find_response
 from isocenter.dimse.shell.exchange import Exchange
-from isocenter.dimse.shell.service import Service
+from isocenter.dimse.shell.service import QUERY_TRANSFER_SYNTAX_UIDS, Service
 from isocenter.domain.application_entity import AeService
 from isocenter.domain.errors import InvalidAttributes, InvalidDataset
 from isocenter.domain.worklist import LISTED_STATES, LeavesWhen
@@ -32,7 +32,12 @@ class WorklistProvider:
 
     def service(self) -> Service:
         """Return the row of the table of services."""
-        return Service(AeService.WORKLIST, frozenset({MODALITY_WORKLIST_FIND}), performs={CFindRq: self._find})
+        return Service(
+            AeService.WORKLIST,
+            frozenset({MODALITY_WORKLIST_FIND}),
+            performs={CFindRq: self._find},
+            transfer_syntax_uids=QUERY_TRANSFER_SYNTAX_UIDS,
+        )
 
     async def _find(self, exchange: Exchange, request: CFindRq, identifier: bytes | None) -> None:
         encoding = encoding_of(exchange.context.transfer_syntax_uid)

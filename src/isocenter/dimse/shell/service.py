@@ -24,7 +24,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from isocenter.dicom.syntax import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
+from isocenter.dicom.syntax import (
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_VR_BIG_ENDIAN,
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+)
 from isocenter.dimse.message.messages import Request
 from isocenter.dimse.ul.negotiation import AcceptorRole
 from isocenter.dimse.ul.pdu import Buffer
@@ -35,6 +40,14 @@ if TYPE_CHECKING:
 
 DATASET_SIZE_MAX_BYTES = 1024**2
 """Identifiers have some kilobytes; the longest, a commitment request for thousands of instances, some hundred."""
+
+QUERY_TRANSFER_SYNTAX_UIDS = (
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_VR_BIG_ENDIAN,
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+)
+"""For identifiers of queries: old workstations ask in big endian, and long lists of answers are worth deflating."""
 
 Perform = Callable[["Exchange", Any, bytes | None], Awaitable[None]]
 """Called with the exchange, the request (of the type it is listed under) and its data set."""

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 from structlog.testing import capture_logs
@@ -20,6 +20,7 @@ from isocenter.dicomweb.server.dispatch import DicomwebApplication
 from isocenter.dicomweb.server.service import Service
 from isocenter.dimse.scp.find import FindProvider
 from isocenter.dimse.scp.query import SUPPORTED, query_of
+from isocenter.dimse.shell.service import QUERY_TRANSFER_SYNTAX_UIDS
 from isocenter.domain.attributes import BY_KEYWORD
 from isocenter.domain.principal import LOCAL_OWNER
 from tests.support.asgi_call import ask
@@ -128,7 +129,7 @@ def test_both_mouths_give_the_same_answer(node: DimseNode, qido: DicomwebApplica
     assert sorted(row[tag]["Value"][0] for row in rows) == sorted(question.uids)
 
 
-@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+@pytest.mark.parametrize("syntax", QUERY_TRANSFER_SYNTAX_UIDS)
 def test_an_answer_holds_what_was_asked_for_and_how_it_is_meant(node: DimseNode, syntax: str) -> None:
     keys = _keys("STUDY", PatientID="P1", StudyDate="20240102", PatientName="", ModalitiesInStudy="", StationName="")
     keys.NumberOfStudyRelatedInstances = keys.NumberOfStudyRelatedSeries = None

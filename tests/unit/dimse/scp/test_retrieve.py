@@ -9,20 +9,28 @@ from contextlib import asynccontextmanager
 import pytest
 
 from isocenter.archive.archive import Archive
-from isocenter.dicom.dataset import encode_dataset, text_attribute
+from isocenter.dicom.dataset import decode_dataset, encode_dataset, text_attribute
 from isocenter.dicom.part10 import encoding_of, read_encoding
 from isocenter.dimse.message.messages import CCancelRq, CGetRq, CGetRsp, CMoveRq, CMoveRsp, CStoreRq, CStoreRsp
 from isocenter.dimse.scp import retrieval
 from isocenter.dimse.scp.retrieve import RetrieveProvider
 from isocenter.dimse.scu.client import Opener
-from isocenter.dimse.shell.service import Service
+from isocenter.dimse.shell.service import QUERY_TRANSFER_SYNTAX_UIDS, Service
 from isocenter.dimse.ul.pdu import AssociateRq
 from isocenter.dimse.ul.user_information import RoleSelection
 from isocenter.domain.application_entity import RemoteAe
 from tests.support.dimse_node import DimseNode, NodeOptions, dimse_node, run
 from tests.support.instances import CT_IMAGE_STORAGE, EXPLICIT_VR_LITTLE_ENDIAN, identify
 from tests.support.memory_archive import memory_archive, store
-from tests.support.raw_peer import IMPLICIT_VR_LITTLE_ENDIAN, RawPeer, Received, StoreSink, associate_rq, associated
+from tests.support.raw_peer import (
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    VERIFICATION,
+    RawPeer,
+    Received,
+    StoreSink,
+    associate_rq,
+    associated,
+)
 from tests.support.small_instances import make_instance
 
 STUDY_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
@@ -31,10 +39,10 @@ UNKNOWN, SINK = "UNKNOWN", "SINK"
 COUNTERS = ("remaining", "completed", "failed", "warning")
 
 
-def _identifier(study: int = 1) -> bytes:
+def _identifier(study: int = 1, *, syntax: str = IMPLICIT_VR_LITTLE_ENDIAN) -> bytes:
     uid = identify(study).study_instance_uid
     dataset = {0x00080052: text_attribute("CS", "STUDY"), 0x0020000D: text_attribute("UI", uid)}
-    return encode_dataset(dataset, encoding_of(IMPLICIT_VR_LITTLE_ENDIAN))
+    return encode_dataset(dataset, encoding_of(syntax))
 
 
 def _fill(archive: Archive, count: int, *, size_bytes: int = 2000) -> dict[str, bytes]:
@@ -94,6 +102,24 @@ async def _get(
             message_id_being_responded_to=message.message_id, status=status_of(message.affected_sop_instance_uid)
         )
         await peer.send_message(received.context_id, answer)
+
+
+@pytest.mark.parametrize("syntax", QUERY_TRANSFER_SYNTAX_UIDS)
+def test_identifiers_are_read_and_failed_lists_written_in_each_syntax_of_queries(syntax: str) -> None:
+    async def work() -> None:
+        with memory_archive() as archive:
+            datasets = _fill(archive, 2)
+            request = associate_rq((STUDY_GET, syntax), (VERIFICATION, syntax))
+            async with _node(archive, _nowhere) as node, associated(node.port, request) as peer:
+                message = CGetRq(message_id=1, affected_sop_class_uid=STUDY_GET)
+                await peer.send_message(1, message, _identifier(syntax=syntax))
+                received = await peer.message()
+                assert isinstance(received.message, CGetRsp)
+                assert received.message.status == 0xA702  # there is no context to send them on
+                failed = decode_dataset(received.dataset, encoding_of(syntax))[0x00080058]
+                assert sorted(failed.value.decode().rstrip("\0").split("\\")) == sorted(datasets)
+
+    run(work())
 
 
 def _nowhere(ae_title: str) -> RemoteAe | None:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE
 
 from isocenter.archive.worklist import add_items, make_item_of
 from isocenter.dicom.json_reader import parse_dicom_json
 from isocenter.dimse.scp.worklist import MODALITY_WORKLIST_FIND, WorklistProvider
+from isocenter.dimse.shell.service import QUERY_TRANSFER_SYNTAX_UIDS
 from isocenter.domain.principal import LOCAL_OWNER
 from isocenter.domain.worklist import LeavesWhen, ScheduledStepReference, StepState
 from isocenter.storage.memory import MemoryWorklist
@@ -82,7 +83,7 @@ def _find(node: DimseNode, keys: Dataset, *, syntax: str = ExplicitVRLittleEndia
     return [identifier for _, identifier in answers if identifier is not None], [one.Status for one, _ in answers]
 
 
-@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+@pytest.mark.parametrize("syntax", QUERY_TRANSFER_SYNTAX_UIDS)
 def test_those_that_fit_answer_with_what_was_asked_for(worklist: MemoryWorklist, node: DimseNode, syntax: str) -> None:
     _keep(worklist, *(_item(number) for number in range(1, 7)))
     step = _keys(Modality="CT", ScheduledProcedureStepStartDate="20240702-20240704", ScheduledProcedureStepID="")
