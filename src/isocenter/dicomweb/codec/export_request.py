@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from isocenter.archive.export import ExportRequest
+from isocenter.dicomweb.codec.json_body import parse_json_body
 from isocenter.domain.errors import InvalidRequest
 from isocenter.domain.identifiers import Scope, is_uid
 from isocenter.ports.export_sink import ExportDestination
@@ -19,17 +18,8 @@ _EMULATOR_ACCOUNT = "devstoreaccount1"
 
 def parse_export_request(body: bytes, *, partition_name: str) -> ExportRequest:
     """Return what an export is asked to do; without a source it is everything. Raises InvalidRequest."""
-    fields = _object(_parse(body), "$")
+    fields = _object(parse_json_body(body), "$")
     return ExportRequest(_source(fields), _destination(fields), partition_name)
-
-
-def _parse(body: bytes) -> object:
-    if not body.strip():
-        raise InvalidRequest("The request body is missing.")
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequest("The syntax of the request body is invalid.") from error
 
 
 def _source(fields: Mapping[str, Any]) -> tuple[Scope, ...] | None:

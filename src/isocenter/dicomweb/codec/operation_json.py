@@ -8,6 +8,7 @@ import orjson
 
 from isocenter.dicomweb.codec.change_feed import format_timestamp
 from isocenter.dicomweb.codec.dialect import Dialect
+from isocenter.dicomweb.codec.json_body import parse_json_body
 from isocenter.domain.errors import InvalidRequest
 from isocenter.domain.operation import Operation, OperationStatus
 
@@ -66,10 +67,7 @@ def parse_pause(body: bytes) -> bool:
 
     Raises InvalidRequest.
     """
-    try:
-        fields = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequest("The syntax of the request body is invalid.") from error
+    fields = parse_json_body(body)
     if not isinstance(fields, dict) or list(fields) != ["paused"] or not isinstance(fields["paused"], bool):
         raise InvalidRequest('The request body must be {"paused": true} or {"paused": false}.')
     return fields["paused"]
