@@ -15,6 +15,7 @@ from isocenter.domain.attributes import BY_TAG, IndexedAttribute
 from isocenter.domain.errors import InvalidRequest
 from isocenter.domain.fitting import TIMEZONE_OFFSET_FROM_UTC, date_and_time_key, folded_words, name_key
 from isocenter.domain.forms import (
+    Any,
     Form,
     Pattern,
     form_of,
@@ -193,24 +194,40 @@ def _has_word(attribute: IndexedAttribute, alias: str, word_condition: str) -> s
 
 
 def _person_name(conditions: Conditions, attribute: IndexedAttribute, alias: str, match: PersonName) -> str:
-    """Narrow by the beginning of the alphabetic group, or by a word of any group, and let `fits_name` decide."""
+    """Narrow by the beginning of the alphabetic group, by a word of any group, or by what must occur somewhere.
+
+    `fits_name` decides.
+    """
     column = _column(attribute, alias, Form.FOLDED)
     exact = f"fits_name({column}, {conditions.bind(name_key(match))})"
     beginning = _beginning(match.groups[0])
     if not beginning:
-        return f"{column} IS NOT NULL AND {exact}"
+        return f"{_occurs(conditions, column, match)} AND {exact}"
     if not match.in_any_group:
         return f"{prefix_range(conditions, column, beginning)} AND {exact}"
     word = beginning.lstrip(" ")
     end = next((place for place, letter in enumerate(word) if letter in _WORD_ENDS), len(word))
     if not word[:end]:
-        return f"{column} IS NOT NULL AND {exact}"
+        return f"{_occurs(conditions, column, match)} AND {exact}"
     return f"{_has_word(attribute, alias, prefix_range(conditions, 'w.word', word[:end]))} AND {exact}"
+
+
+def _occurs(conditions: Conditions, column: str, match: PersonName) -> str:
+    """Ask for the texts of a name that are no wild cards, in their order: a look at a name costs little that way."""
+    texts = [token for group in match.groups for token in _group_pattern(group) if isinstance(token, str)]
+    if not texts:
+        return f"{column} IS NOT NULL"
+    pattern = (Any.RUN, *(token for text in texts for token in (text, Any.RUN)))
+    return f"{column} GLOB {conditions.bind(glob_of(pattern))}"
+
+
+def _group_pattern(group: str) -> Pattern:
+    return parse_pattern(group.strip(" ").rstrip("^ "), Form.FOLDED)
 
 
 def _beginning(group: str) -> str:
     """Return what a name must begin with to fit a group, as it is folded."""
-    pattern = parse_pattern(group.strip(" ").rstrip("^ "), Form.FOLDED)
+    pattern = _group_pattern(group)
     return pattern[0] if pattern and isinstance(pattern[0], str) else ""
 
 

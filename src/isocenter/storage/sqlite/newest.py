@@ -35,9 +35,12 @@ _PINNING_TAGS = frozenset(
 
 def may_fill_page(query: Query) -> bool:
     """Tell whether the newest rows are worth a look: not where a key leads to a few rows, nor where there is none."""
-    if query.study_instance_uid is not None or _wanted(query) > EXAMINED_MAX[_table(query)]:
-        return False
-    return bool(query.matches) and not any(map(_is_pinning, query.matches))
+    return bool(query.matches) and not is_pinned(query) and _wanted(query) <= EXAMINED_MAX[_table(query)]
+
+
+def is_pinned(query: Query) -> bool:
+    """Tell whether a key leads to a few rows."""
+    return query.study_instance_uid is not None or any(map(_is_pinning, query.matches))
 
 
 def _is_pinning(match: Match) -> bool:

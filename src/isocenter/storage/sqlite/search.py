@@ -27,7 +27,7 @@ from isocenter.domain.indexed import matched_attribute, matched_level, require_s
 from isocenter.domain.query import ByQueryTag, Comparison, Cursor, Empty, InItem, Match, OneOf, Query
 from isocenter.storage.sqlite.columns import TABLES
 from isocenter.storage.sqlite.conditions import PARTITION, BoundValues, Conditions, condition
-from isocenter.storage.sqlite.newest import may_fill_page, newest_condition, newest_source
+from isocenter.storage.sqlite.newest import is_pinned, may_fill_page, newest_condition, newest_source
 from isocenter.storage.sqlite.patients import IS_LATEST, LATEST_OF, SAME_PATIENT, newest_bound, patient_counts
 from isocenter.storage.sqlite.query_tag_conditions import query_tag_condition
 
@@ -130,7 +130,6 @@ class _Search:
     level: Level
     conditions: Conditions
     newest_bound: str = ""
-    takes_driver: bool = True
     driver: str = ""
     """The table `m` that lists studies by a value, in the order of studies."""
 
@@ -149,7 +148,7 @@ def _keys(query: Query, cursor: Cursor | None) -> Statement:
 
 def _newest_keys(query: Query, cursor: Cursor | None) -> Statement:
     """Find keys among the newest rows only, in their order."""
-    search = _collect(query, cursor, takes_driver=False)
+    search = _collect(query, cursor, is_walk=True)
     conditions, table = search.conditions, search.table_level
     tables = _chain({*conditions.levels, table})
     newest = newest_condition(query, cursor, alias=_ALIASES[table])
@@ -161,12 +160,11 @@ def _newest_keys(query: Query, cursor: Cursor | None) -> Statement:
     return Statement(text, conditions.bound)
 
 
-def _collect(query: Query, cursor: Cursor | None, *, takes_driver: bool = True) -> _Search:
+def _collect(query: Query, cursor: Cursor | None, *, is_walk: bool = False) -> _Search:
     """Return the conditions of a query."""
     require_searchable(query)
     bound: BoundValues = {"partition_name": query.partition_name}
-    conditions = Conditions(bound, _ALIASES, is_walk=not takes_driver)
-    search = _Search(query.level, conditions, takes_driver=takes_driver)
+    search = _Search(query.level, Conditions(bound, _ALIASES, is_walk=is_walk))
     _scope(search, query)
     if cursor is not None:
         _after(search, cursor)
@@ -176,6 +174,8 @@ def _collect(query: Query, cursor: Cursor | None, *, takes_driver: bool = True) 
     lower = [match for match in query.matches if matched_level(match) > query.level]
     if lower:
         _add_below(search, lower)
+    if query.level is Level.INSTANCE and not is_walk and not is_pinned(query):
+        _narrow_by_class(search, query)
     return search
 
 
@@ -209,10 +209,12 @@ def _key_select(search: _Search) -> str:
 
 def _joined(search: _Search, levels: set[Level]) -> tuple[str, list[Level]]:
     """Return the tables of some levels joined, and those whose partition is to be asked for."""
-    if search.driver:
-        levels = {*levels, Level.STUDY}
-    source = _source(_chain(levels), _ALIASES)
-    return f"{search.driver} m JOIN {source}" if search.driver else source, sorted(levels)
+    if not search.driver:
+        return _source(_chain(levels), _ALIASES), sorted(levels)
+    levels = {*levels, Level.STUDY}
+    # The planner would rather look at every instance, newest first, than at all of some studies.
+    join = " CROSS JOIN " if Level.INSTANCE in search.conditions.levels else " JOIN "
+    return f"{search.driver} m{join}{_source(_chain(levels), _ALIASES, join)}", sorted(levels)
 
 
 def _own_conditions(search: _Search, tables: Sequence[Level]) -> list[str]:
@@ -255,16 +257,16 @@ def _chain(tables: set[Level]) -> list[Level]:
     return [level for level in TABLES if min(tables) <= level <= max(tables)]
 
 
-def _source(tables: Sequence[Level], aliases: dict[Level, str]) -> str:
+def _source(tables: Sequence[Level], aliases: dict[Level, str], join: str = " JOIN ") -> str:
     joined = [f"{TABLES[tables[0]]} {aliases[tables[0]]}"]
     for above, table in pairwise(tables):
         key = f"{TABLES[above]}_key"
         joined.append(f"{TABLES[table]} {aliases[table]} ON {aliases[table]}.{key} = {aliases[above]}.{key}")
-    return " JOIN ".join(joined)
+    return join.join(joined)
 
 
 def _add(search: _Search, match: Match) -> None:
-    if search.takes_driver and not search.driver and _can_drive(match):
+    if not search.conditions.is_walk and not search.driver and _can_drive(match):
         _add_driver(search, match)
         return
     text = _text_of(search.conditions, match)
@@ -288,6 +290,14 @@ def _add_driver(search: _Search, match: Match) -> None:
     conditions.texts.append(f"m.partition_key = {PARTITION} AND m.{column} = {value} AND m.study_key = s.study_key")
     if is_modality and match.comparison is not Comparison.CASELESS:
         conditions.texts.append(_text_of(conditions, match))
+
+
+def _narrow_by_class(search: _Search, query: Query) -> None:
+    """Look for instances of an SOP class in the studies that have any."""
+    of_class = (match for match in query.matches if isinstance(match, OneOf) and match.tag == _SOP_CLASS.tag)
+    match = next(of_class, None)
+    if match is not None and len(match.values) == 1 and not search.driver:
+        _add_driver(search, OneOf(SOP_CLASSES_IN_STUDY, match.values))
 
 
 def _text_of(conditions: Conditions, match: Match) -> str:
