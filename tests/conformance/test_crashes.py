@@ -26,7 +26,7 @@ from tests.support.peers import MISSING_PREFIX
 from tests.support.shared_data import REPOSITORY
 from tests.support.storage_history import LEFT_OUT_VARIABLE, PACK_SIZE_BYTES, payload_of
 
-STORAGE_FAILPOINTS = [name for name in FAILPOINT_NAMES if not name.startswith("archive.")]
+STORAGE_FAILPOINTS = [name for name in FAILPOINT_NAMES if not name.startswith(("archive.", "update."))]
 HITS = (2, 1, 5)
 RANDOM_KILLS = 60
 FS_IOC_SHUTDOWN = 0x8004587D

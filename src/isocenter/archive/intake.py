@@ -17,17 +17,20 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
+from isocenter.archive.query_tag_values import NO_QUERY_TAGS, QueryTagValues, look_again
 from isocenter.dicom.part10 import read_encoding
+from isocenter.dicom.walk import PIXEL_HEADER_LENGTH
 from isocenter.domain.errors import (
     Broken,
     CorruptInstance,
     InstanceExists,
     IsocenterError,
     Overloaded,
+    QueryTagsChanged,
     StorageFailed,
     Unavailable,
 )
@@ -36,7 +39,7 @@ from isocenter.domain.outcome import Disposition, DuplicatePolicy, StoreOutcome
 from isocenter.ports.blobs import BlobAddress, BlobLabel, BlobSpool, BlobStore, Payload, joined
 from isocenter.ports.clock import Clock
 from isocenter.ports.failpoints import Failpoints
-from isocenter.ports.index import InstanceIndex, InstanceRow, NewInstance
+from isocenter.ports.index import InstanceIndex, InstanceRow, Membership, NewInstance
 
 _log = structlog.get_logger()
 
@@ -46,6 +49,8 @@ BATCH_SIZE_MAX_BYTES = 16 * 1024**2
 """About 0.1 s of a slow disk: the longest that one batch may hold up the next."""
 QUEUE_SIZE_MAX_BYTES = 256 * 1024**2
 """Instances in memory that wait for the disk; beyond it new ones are refused, so memory stays bounded."""
+TAG_CHANGES_MAX = 8
+"""How often one batch is looked at anew because extended query tags changed; people change them, not programs."""
 COMPARE_CHUNK_BYTES = 1024**2
 GATHER_S = 0.001
 """How long a batch waits for the senders of the one before: what a few of them take to send the next instance."""
@@ -79,6 +84,12 @@ class Arrival:
     that is stored with others in their place is the same."""
     invalid_paths: tuple[str, ...] = ()
     """Elements that metadata is to leave out."""
+    query_tags: QueryTagValues = NO_QUERY_TAGS
+    """What it is to be found by beside the attributes of every archive."""
+    membership: Membership | None = None
+    """Of a new version of a revision: it is staged, whatever is stored under its identifiers."""
+    replaces: InstanceIdentifier | None = None
+    """Whose place it takes, where that had other identifiers."""
 
     @property
     def memory_bytes(self) -> int:
@@ -246,6 +257,9 @@ class Intake:
         stored = self._index.find_stored([waiting.arrival.identifier for waiting in batch])
         accepted: list[_Accepted] = []
         for waiting in batch:
+            if waiting.arrival.membership is not None:
+                accepted.append(_Accepted(waiting, Disposition.REPLACED))
+                continue
             row = stored.get(waiting.arrival.identifier)
             if row is None:
                 accepted.append(_Accepted(waiting, Disposition.STORED))
@@ -340,6 +354,24 @@ class Intake:
                 entry.address = spool.seal(_label(entry, now))
 
     def _commit(self, fresh: list[_Accepted], now: float) -> list[int]:
+        for _ in range(TAG_CHANGES_MAX):
+            try:
+                return self._commit_as_looked_at(fresh, now)
+            except QueryTagsChanged:
+                self._look_again(fresh)
+        raise Overloaded()
+
+    def _look_again(self, fresh: list[_Accepted]) -> None:
+        """Look at what was written for the extended query tags that there are now."""
+        query_tags = self._index.query_tags.active()
+        for entry in fresh:
+            arrival, address = entry.waiting.arrival, entry.address
+            if address is not None:
+                header = self._blobs.read(address, start=0, length=arrival.header_length + PIXEL_HEADER_LENGTH)
+                looked_up = look_again(header, query_tags, arrival.invalid_paths)
+                entry.waiting.arrival = replace(arrival, query_tags=looked_up)
+
+    def _commit_as_looked_at(self, fresh: list[_Accepted], now: float) -> list[int]:
         containers = sorted({entry.address.container for entry in fresh if entry.address is not None})
         return self._index.commit(
             [_new_instance(entry, now) for entry in fresh],
@@ -364,11 +396,16 @@ class Intake:
         """Return those that the index does not have, after a commit that ended in a way that nobody foresaw."""
         try:
             stored = self._index.find_stored([entry.waiting.arrival.identifier for entry in fresh])
+            known = {row.address for row in stored.values()} | self._staged_addresses(fresh)
         except Exception:
             self._failure = StorageFailed()  # nobody knows: the bytes stay for the next start
             raise
-        rows = [stored.get(entry.waiting.arrival.identifier) for entry in fresh]
-        return [entry for entry, row in zip(fresh, rows, strict=True) if row is None or row.address != entry.address]
+        return [entry for entry in fresh if entry.address not in known]
+
+    def _staged_addresses(self, fresh: list[_Accepted]) -> set[BlobAddress]:
+        memberships = (entry.waiting.arrival.membership for entry in fresh)
+        revisions = {membership.revision_id for membership in memberships if membership is not None}
+        return {staged.address for one in revisions for staged in self._index.revisions.staged(one)}
 
 
 def _label(entry: _Accepted, now: float) -> BlobLabel:
@@ -379,6 +416,8 @@ def _label(entry: _Accepted, now: float) -> BlobLabel:
         received_at=now,
         source=arrival.source,
         supersedes=entry.disposition is Disposition.REPLACED,
+        revision_id="" if arrival.membership is None else arrival.membership.revision_id,
+        replaces=arrival.replaces,
     )
 
 
@@ -399,6 +438,9 @@ def _new_instance(entry: _Accepted, now: float) -> NewInstance:
         keep_previous=arrival.policy is DuplicatePolicy.KEEP and not entry.heals,
         destinations=arrival.destinations,
         invalid_paths=arrival.invalid_paths,
+        query_tag_keys=arrival.query_tags.keys,
+        query_tag_values=arrival.query_tags.values,
+        membership=arrival.membership,
     )
 
 

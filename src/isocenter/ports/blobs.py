@@ -43,6 +43,10 @@ class BlobLabel:
     """The edge it came by, e.g. `stow`, `c-store`, `import`."""
     supersedes: bool = False
     """True where it was accepted as a new version of an instance that was there (replace or keep)."""
+    revision_id: str = ""
+    """Where set, it counts only from the mark of that revision on: with all of the others, or not at all."""
+    replaces: InstanceIdentifier | None = None
+    """Whose place it takes, where the identifiers themselves changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,20 @@ class BlobRecord:
 
     label: BlobLabel
     address: BlobAddress
+
+    @property
+    def position(self) -> BlobPosition:
+        """Return how far its container is filled with it."""
+        return BlobPosition(self.address.container, self.address.offset + self.address.length)
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionMark:
+    """Found by walking the store: from here on the blobs of a revision that stand before it count."""
+
+    revision_id: str
+    position: BlobPosition
+    """How far its container is filled with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +134,13 @@ class BlobStore(Protocol):
         """
         ...
 
+    def mark_revision(self, revision_id: str) -> BlobPosition:
+        """Note durably that the blobs of a revision count from now on; return how far its container is filled.
+
+        Raises StorageFull or StorageFailed.
+        """
+        ...
+
     def open_spool(self) -> BlobSpool:
         """Begin a large blob."""
         ...
@@ -151,8 +176,8 @@ class BlobStore(Protocol):
 
     def iter_records(
         self, *, after: BlobPosition | None = None, on_damage: Callable[[DamagedRecord], None] | None = None
-    ) -> Iterator[BlobRecord]:
-        """Walk the intact records in the order written, skipping erased and damaged ones.
+    ) -> Iterator[BlobRecord | RevisionMark]:
+        """Walk the intact records and marks in the order written, skipping erased and damaged ones.
 
         `after` leaves out lower containers and what lies before it in its own; `on_damage` learns of each damage.
         """

@@ -44,6 +44,10 @@ FAILPOINT_NAMES = (
     "archive.before_commit",
     "archive.before_acknowledge",
     "archive.after_acknowledge",
+    "update.after_stage",
+    "update.before_mark",
+    "update.after_mark",
+    "update.after_conclude",
 )
 """Every failpoint there is, so that a test can walk them."""
 

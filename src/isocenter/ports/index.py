@@ -14,6 +14,8 @@ from typing import Protocol
 from isocenter.domain.identifiers import InstanceIdentifier, Scope
 from isocenter.domain.query import Cursor, Query, SearchPage, SearchRow
 from isocenter.ports.blobs import BlobAddress, BlobPosition
+from isocenter.ports.query_tags import QueryTags
+from isocenter.ports.revisions import Revisions
 
 TIMESTAMP_DIGITS = 6
 """Timestamps of the feed are whole microseconds, so that what a client reads is what it can ask for."""
@@ -33,6 +35,15 @@ class ChangeState(Enum):
     CURRENT = "Current"
     REPLACED = "Replaced"
     DELETED = "Deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Which revision a new version belongs to: versions that become current together (`ports/revisions.py`)."""
+
+    revision_id: str
+    replaced_key: int | None
+    """The current version that it is made from; None where that is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,8 @@ class NewInstance:
     """A delivery row is written for each."""
     invalid_paths: tuple[str, ...] = ()
     """Elements whose values are not valid: metadata leaves them out (dicom-service 2.5)."""
+    membership: Membership | None = None
+    """Where set, it is staged only, and becomes current when its revision is concluded."""
     query_tag_keys: tuple[int, ...] = ()
     """The extended query tags that were looked for, all that were active."""
     query_tag_values: Mapping[int, str] = field(default_factory=dict)
@@ -79,6 +92,8 @@ class InstanceRow:
     received_at: float
     has_original: bool
     """An earlier version is kept."""
+    source: str = ""
+    """The edge it came by, which says how it was validated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +146,16 @@ class InstanceIndex(Protocol):
         """Tell whether an I/O error stopped all writing until the index is opened anew."""
         ...
 
+    @property
+    def revisions(self) -> Revisions:
+        """Return what becomes of the versions that were committed with a membership."""
+        ...
+
+    @property
+    def query_tags(self) -> QueryTags:
+        """Return the extended query tags, whose values commit with instances."""
+        ...
+
     def require_room(self) -> None:
         """Raise StorageFull where new instances would eat into the room that deletes and repairs need."""
         ...
@@ -146,7 +171,8 @@ class InstanceIndex(Protocol):
         """Commit instances with their feed and delivery rows; return their instance keys.
 
         An instance whose identity is stored becomes a new version of it (feed action Update); the caller decided that
-        before. `positions` are recorded as the fill of their containers: everything before them is in the index.
+        before. One with a membership is staged instead, and its key is that of the staged version. `positions` are
+        recorded as the fill of their containers: everything before them is in the index.
         Raises StorageFull, StorageFailed, or QueryTagsChanged where an instance was looked at for other extended query
         tags than those that are active, with nothing committed.
         """

@@ -34,6 +34,7 @@ DERIVED_TABLES = {
     "delivery",
     "erasure",
     "pack_position",
+    "staged_version",
     "query_tag_string",
     "query_tag_person_name",
     "query_tag_word",

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from isocenter.domain.errors import CorruptInstance, InvalidRequest
+from isocenter.domain.identifiers import InstanceIdentifier
 from isocenter.ports.blobs import (
     BLOCK_SIZE_BYTES,
     BlobAddress,
@@ -17,6 +18,7 @@ from isocenter.ports.blobs import (
     Buffer,
     DamagedRecord,
     Payload,
+    RevisionMark,
     joined,
 )
 from isocenter.storage.digests import are_digests_of, block_digests, require_blocks
@@ -30,6 +32,7 @@ class _Record:
     address: BlobAddress
     payload: bytes | None
     """None when erased."""
+    is_mark: bool = False
 
 
 class MemorySpool:
@@ -89,6 +92,14 @@ class MemoryBlobStore:
         # one more than the bytes, so that empty blobs have places of their own
         return self._records[-1].address.offset + self._records[-1].address.length + 1 if self._records else 1
 
+    def mark_revision(self, revision_id: str) -> BlobPosition:
+        """Note that the blobs of a revision count from now on."""
+        label = BlobLabel(InstanceIdentifier("", "", ""), "", 0.0, "", revision_id=revision_id)
+        with self._lock:
+            address = self._append(label, b"")
+            self._records[-1] = replace(self._records[-1], is_mark=True)
+        return BlobPosition(CONTAINER, address.offset)
+
     def open_spool(self) -> MemorySpool:
         """Begin a large blob."""
         return MemorySpool(self)
@@ -141,10 +152,14 @@ class MemoryBlobStore:
 
     def iter_records(
         self, *, after: BlobPosition | None = None, on_damage: Callable[[DamagedRecord], None] | None = None
-    ) -> Iterator[BlobRecord]:
+    ) -> Iterator[BlobRecord | RevisionMark]:
         """Walk the records in the order written; nothing is ever damaged here."""
         for record in list(self._records):
-            if record.payload is not None and (after is None or self._end(record) > after.length):
+            if record.payload is None or (after is not None and self._end(record) <= after.length):
+                continue
+            if record.is_mark:
+                yield RevisionMark(record.label.revision_id, BlobPosition(CONTAINER, self._end(record)))
+            else:
                 yield BlobRecord(record.label, record.address)
 
     def truncate(self, position: BlobPosition) -> None:

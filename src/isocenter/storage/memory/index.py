@@ -13,7 +13,7 @@ from isocenter.domain.attributes import (
     SERIES_ATTRIBUTES,
     STUDY_ATTRIBUTES,
 )
-from isocenter.domain.errors import QueryTagsChanged
+from isocenter.domain.errors import NotFound, QueryTagsChanged
 from isocenter.domain.forms import integer_of
 from isocenter.domain.identifiers import InstanceIdentifier, Scope
 from isocenter.domain.indexed import require_searchable
@@ -33,6 +33,7 @@ from isocenter.ports.index import (
 from isocenter.storage.memory.entries import Instance, Series, Study, Version
 from isocenter.storage.memory.operations import MemoryOperations
 from isocenter.storage.memory.query_tags import MemoryQueryTags, Resources
+from isocenter.storage.memory.revisions import MemoryRevisions
 from isocenter.storage.memory.search import iter_rows
 
 _STUDY_TAGS = tuple(one.tag for one in STUDY_ATTRIBUTES)
@@ -64,6 +65,7 @@ class MemoryInstanceIndex:
         self._stamped_at = 0.0
         self._keys = dict.fromkeys(("study", "series", "instance", "erasure", "delivery"), 0)
         self.operations = MemoryOperations()
+        self.revisions = MemoryRevisions(self._lock, self)
         self.query_tags = MemoryQueryTags(self._lock, self.operations, self._current)
 
     def close(self) -> None:
@@ -99,10 +101,51 @@ class MemoryInstanceIndex:
             active = tuple(one.query_tag_key for one in self.query_tags.active())
             if any(new.query_tag_keys != active for new in instances):
                 raise QueryTagsChanged()
-            for position in positions:
-                self._positions[position.container] = max(position.length, self._positions.get(position.container, 0))
+            self.note_positions(positions)
             stamp = self._stamp(now)
-            return [self._commit(new, stamp, erase_due_at) for new in instances]
+            return [
+                self._commit(new, stamp, erase_due_at)
+                if new.membership is None
+                else self.revisions.stage(new, erase_due_at=erase_due_at)
+                for new in instances
+            ]
+
+    def commit_versions(self, instances: Sequence[NewInstance], *, now: float, erase_due_at: float) -> list[int]:
+        """Commit versions of a revision, all or none."""
+        return self.commit(instances, now=now, erase_due_at=erase_due_at)
+
+    def take_out(self, identifier: InstanceIdentifier, *, now: float, erase_due_at: float) -> Version:
+        """Take an instance out of its place; return the version that stays as the original one."""
+        stored = self._find(identifier)
+        if stored is None:
+            raise NotFound()
+        kept = stored.original or stored.current
+        erasures = len(self._erasures)
+        self._delete(stored, self._stamp(now), erase_due_at)
+        going = [one for one in self._erasures[erasures:] if one.address != kept.new.address]
+        self._erasures[erasures:] = going
+        return kept
+
+    def set_original(self, identifier: InstanceIdentifier, version: Version) -> None:
+        """Put a version beside an instance as its original one."""
+        stored = self._find(identifier)
+        if stored is not None:
+            stored.original = replace(version, new=replace(version.new, identifier=identifier))
+
+    def waiting_destinations(self, instance_key: int) -> tuple[str, ...]:
+        """Return where a version waits to be sent to."""
+        return tuple(
+            row.destination for row in self._deliveries if (row.instance_key, row.state) == (instance_key, "waiting")
+        )
+
+    def erase_later(self, address: BlobAddress, *, due_at: float) -> None:
+        """Note bytes that are to be destroyed."""
+        self._erasures.append(Erasure(self._next("erasure"), address, due_at))
+
+    def note_positions(self, positions: Sequence[BlobPosition]) -> None:
+        """Record the fill of containers."""
+        for position in positions:
+            self._positions[position.container] = max(position.length, self._positions.get(position.container, 0))
 
     def _commit(self, new: NewInstance, now: float, erase_due_at: float) -> int:
         version = Version(self._next("instance"), new, _instance_attributes(new))
@@ -152,7 +195,7 @@ class MemoryInstanceIndex:
         self._cancel_deliveries(previous.key)
 
     def _erase_later(self, version: Version, erase_due_at: float) -> None:
-        self._erasures.append(Erasure(self._next("erasure"), version.new.address, erase_due_at))
+        self.erase_later(version.new.address, due_at=erase_due_at)
 
     def _cancel_deliveries(self, instance_key: int) -> None:
         self._deliveries = [
@@ -385,4 +428,5 @@ def _row(instance: Instance) -> InstanceRow:
         header_length=new.header_length,
         received_at=new.received_at,
         has_original=instance.original is not None,
+        source=new.source,
     )

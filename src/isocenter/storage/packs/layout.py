@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import orjson
 import xxhash
@@ -33,6 +34,7 @@ _PACK_HEADER = struct.Struct("<8sIIQH30xQ")
 _PREFIX = struct.Struct("<8sQIHHQQ16sQ")
 _CHECKED_FROM = 16
 _NO_DIGEST = bytes(16)
+_KINDS = frozenset({1, 2, 3})
 
 
 class PackKind(IntEnum):
@@ -49,6 +51,8 @@ class RecordKind(IntEnum):
 
     INSTANCE = 1
     ERASED = 2
+    MARK = 3
+    """Says that the instances of a revision which stand before it count; its payload is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,21 @@ def encode_tombstone(payload_length: int, *, offset: int, nonce: int, header_siz
     return _encode(RecordKind.ERASED, b"", payload_length, _NO_DIGEST, offset, nonce, header_size)
 
 
+def encode_mark(revision_id: str, *, offset: int, nonce: int) -> bytes:
+    """Return the whole record that marks a revision."""
+    label = orjson.dumps({"revision_id": revision_id})
+    size = align(PREFIX_SIZE_BYTES + len(label))
+    return _encode(RecordKind.MARK, label, 0, _NO_DIGEST, offset, nonce, size)
+
+
+def decode_mark(label: bytes) -> str:
+    """Return which revision a mark names; empty where it names none."""
+    try:
+        return str(orjson.loads(label)["revision_id"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
 def _encode(
     kind: RecordKind, label: bytes, payload_length: int, payload_digest: bytes, offset: int, nonce: int, size: int
 ) -> bytes:
@@ -124,7 +143,7 @@ def decode_record_header(data: bytes, *, offset: int, nonce: int) -> RecordHeade
     _, check, size, kind, label_size, own_offset, length, digest, _ = _PREFIX.unpack_from(data)
     if not PREFIX_SIZE_BYTES + label_size <= size <= min(HEADER_SIZE_MAX_BYTES, len(data)) or own_offset != offset:
         return None
-    if check != xxhash.xxh3_64_intdigest(data[_CHECKED_FROM:size], nonce) or kind not in (1, 2):
+    if check != xxhash.xxh3_64_intdigest(data[_CHECKED_FROM:size], nonce) or kind not in _KINDS:
         return None
     return RecordHeader(
         RecordKind(kind), size, length, digest, data[PREFIX_SIZE_BYTES : PREFIX_SIZE_BYTES + label_size]
@@ -150,18 +169,22 @@ def nonce_of(prefix: bytes) -> int | None:
 def encode_label(label: BlobLabel) -> bytes:
     """Return a label as JSON."""
     identifier = label.identifier
-    return orjson.dumps(
-        {
-            "partition_name": identifier.partition_name,
-            "study_instance_uid": identifier.study_instance_uid,
-            "series_instance_uid": identifier.series_instance_uid,
-            "sop_instance_uid": identifier.sop_instance_uid,
-            "transfer_syntax_uid": label.transfer_syntax_uid,
-            "received_at": label.received_at,
-            "source": label.source,
-            "supersedes": label.supersedes,
-        }
-    )
+    fields: dict[str, object] = {
+        "partition_name": identifier.partition_name,
+        "study_instance_uid": identifier.study_instance_uid,
+        "series_instance_uid": identifier.series_instance_uid,
+        "sop_instance_uid": identifier.sop_instance_uid,
+        "transfer_syntax_uid": label.transfer_syntax_uid,
+        "received_at": label.received_at,
+        "source": label.source,
+        "supersedes": label.supersedes,
+    }
+    if label.revision_id:
+        fields["revision_id"] = label.revision_id
+    if label.replaces is not None:
+        replaced = label.replaces
+        fields["replaces"] = [replaced.study_instance_uid, replaced.series_instance_uid, replaced.sop_instance_uid]
+    return orjson.dumps(fields)
 
 
 def decode_label(data: bytes) -> BlobLabel | None:
@@ -179,6 +202,15 @@ def decode_label(data: bytes) -> BlobLabel | None:
             received_at=float(fields["received_at"]),
             source=str(fields["source"]),
             supersedes=bool(fields["supersedes"]),
+            revision_id=str(fields.get("revision_id", "")),
+            replaces=_replaced(fields),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _replaced(fields: dict[str, Any]) -> InstanceIdentifier | None:
+    if "replaces" not in fields:
+        return None
+    study, series, instance = fields["replaces"]
+    return InstanceIdentifier(str(study), str(series), str(instance), str(fields["partition_name"]))

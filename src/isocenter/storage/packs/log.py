@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from isocenter.domain.errors import StorageFailed, StorageFull
-from isocenter.ports.blobs import BlobAddress, BlobLabel, Buffer, Payload, pieces_of
+from isocenter.ports.blobs import BlobAddress, BlobLabel, BlobPosition, Buffer, Payload, pieces_of
 from isocenter.ports.failpoints import Failpoints
 from isocenter.storage.digests import digest_of_digests, digests_of_pieces
 from isocenter.storage.packs.folder import PackFolder
@@ -23,6 +23,7 @@ from isocenter.storage.packs.layout import (
     align,
     decode_pack_header,
     encode_label,
+    encode_mark,
     encode_pack_header,
     encode_record_header,
 )
@@ -86,6 +87,26 @@ class PackLog:
             self._failpoints.hit("packs.before_sync")
         except OSError as error:
             raise self._after_failed_write(log, error) from error
+        self._sync(log)
+        log.length = end
+        return addresses
+
+    def mark(self, revision_id: str) -> BlobPosition:
+        """Write the mark of a revision, make it durable, return how far the pack is filled with it."""
+        self.require_usable()
+        log = self._log_with_room(0)
+        start = align(log.length)
+        record = encode_mark(revision_id, offset=start, nonce=log.nonce)
+        try:
+            write_all(log.fd, bytes(start - log.length) + record, log.length)
+            self._failpoints.hit("packs.before_sync")
+        except OSError as error:
+            raise self._after_failed_write(log, error) from error
+        self._sync(log)
+        log.length = start + len(record)
+        return BlobPosition(log.container, log.length)
+
+    def _sync(self, log: _OpenLog) -> None:
         try:
             os.fdatasync(log.fd)
             self._failpoints.hit("packs.after_sync")
@@ -93,8 +114,6 @@ class PackLog:
             self.fail()
             self._take_back(log)
             raise unavailable(error) from error
-        log.length = end
-        return addresses
 
     def _write(self, log: _OpenLog, blobs: Batch) -> tuple[list[BlobAddress], int]:
         self._failpoints.hit("packs.before_write")

@@ -23,6 +23,7 @@ from isocenter.ports.blobs import (
     Buffer,
     DamagedRecord,
     Payload,
+    RevisionMark,
 )
 from isocenter.ports.failpoints import Failpoints
 from isocenter.storage.digests import are_digests_of, require_blocks
@@ -97,6 +98,11 @@ class LocalPackBlobStore:
             return []
         with self._write_lock:
             return self._log.append(blobs)
+
+    def mark_revision(self, revision_id: str) -> BlobPosition:
+        """Note durably that the blobs of a revision count from now on."""
+        with self._write_lock:
+            return self._log.mark(revision_id)
 
     def open_spool(self) -> LocalPackSpool:
         """Begin a large blob, which gets a pack of its own."""
@@ -209,8 +215,8 @@ class LocalPackBlobStore:
 
     def iter_records(
         self, *, after: BlobPosition | None = None, on_damage: Callable[[DamagedRecord], None] | None = None
-    ) -> Iterator[BlobRecord]:
-        """Walk the intact records in the order written, skipping erased and damaged ones."""
+    ) -> Iterator[BlobRecord | RevisionMark]:
+        """Walk the intact records and marks in the order written, skipping erased and damaged ones."""
         first = BlobPosition(0, 0) if after is None else after
         for position in self.positions():
             if position.container < first.container:

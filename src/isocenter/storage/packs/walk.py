@@ -9,7 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 
-from isocenter.ports.blobs import BLOCK_SIZE_BYTES, BlobAddress, BlobRecord, DamagedRecord
+from isocenter.ports.blobs import (
+    BLOCK_SIZE_BYTES,
+    BlobAddress,
+    BlobPosition,
+    BlobRecord,
+    DamagedRecord,
+    RevisionMark,
+)
 from isocenter.storage.digests import block_digests, digest_of_digests
 from isocenter.storage.packs.layout import (
     ALIGNMENT_BYTES,
@@ -21,6 +28,7 @@ from isocenter.storage.packs.layout import (
     RecordKind,
     align,
     decode_label,
+    decode_mark,
     decode_pack_header,
     decode_record_header,
     nonce_of,
@@ -32,8 +40,10 @@ READ_SIZE_BYTES = 16 * BLOCK_SIZE_BYTES
 OnDamage = Callable[[DamagedRecord], None]
 
 
-def iter_pack(fd: int, container: int, *, start: int, length: int, on_damage: OnDamage) -> Iterator[BlobRecord]:
-    """Yield the intact instances of a pack from an offset on, up to a length."""
+def iter_pack(
+    fd: int, container: int, *, start: int, length: int, on_damage: OnDamage
+) -> Iterator[BlobRecord | RevisionMark]:
+    """Yield the intact instances and marks of a pack from an offset on, up to a length."""
     if length <= PACK_HEADER_SIZE_BYTES:  # a crash came before the first record, and maybe before the header
         return
     nonce = _nonce(fd, container, on_damage)
@@ -52,6 +62,8 @@ def iter_pack(fd: int, container: int, *, start: int, length: int, on_damage: On
                 offset = _resume(fd, container, offset, length, nonce, on_damage, reason)
                 continue
             yield record
+        elif header.kind is RecordKind.MARK:
+            yield RevisionMark(decode_mark(header.label), BlobPosition(container, payload))
         offset = align(payload + header.payload_length)
 
 

@@ -9,6 +9,7 @@ from isocenter.storage.sqlite.migrate import migrate_to_current
 
 CARRIED_TABLES = (
     "operation",
+    "concluded_revision",
     "workitem",
     "workitem_text",
     "worklist_item",

@@ -33,6 +33,7 @@ from isocenter.storage.sqlite.operations import SqliteOperations
 from isocenter.storage.sqlite.partitions import SqlitePartitions
 from isocenter.storage.sqlite.performed_steps import SqlitePerformedSteps
 from isocenter.storage.sqlite.query_tags import SqliteQueryTags
+from isocenter.storage.sqlite.revisions import SqliteRevisions
 from isocenter.storage.sqlite.search import count_statement, page_statements
 from isocenter.storage.sqlite.statements import load_queries
 from isocenter.storage.sqlite.workitems import SqliteWorkitems
@@ -79,6 +80,7 @@ class SqliteInstanceIndex:
         self.partitions = SqlitePartitions(self._writer, self._readers, self._queries)
         self.query_tags = SqliteQueryTags(self._writer, self._readers, self._queries)
         self.workitems = SqliteWorkitems(self._writer, self._readers, self._queries)
+        self.revisions = SqliteRevisions(self._writer, self._readers, self._queries)
 
     def __enter__(self) -> SqliteInstanceIndex:
         return self
@@ -301,7 +303,8 @@ def _scope_query(scope: Scope) -> str:
 
 
 def _instance_row(row: Row) -> InstanceRow:
-    _, key, study, series, sop, partition, sop_class, syntax, number, frames, *place, header, received, original = row
+    _, key, study, series, sop, partition, sop_class, syntax, number, frames, *rest = row
+    *place, header, received, original, source = rest
     return InstanceRow(
         key,
         InstanceIdentifier(study, series, sop, partition),
@@ -313,6 +316,7 @@ def _instance_row(row: Row) -> InstanceRow:
         header,
         received,
         bool(original),
+        source,
     )
 
 

@@ -189,6 +189,87 @@ JOIN instance i ON i.series_key = e.series_key
     AND (:sop_instance_uid IS NULL OR i.sop_instance_uid = :sop_instance_uid)
 WHERE p.partition_name = :partition_name;
 
+-- name: instance_versions
+-- List every version of the instance of which one is current under a key.
+SELECT i.instance_key, i.is_original, i.study_key, i.series_key, i.partition_key, s.study_instance_uid,
+    e.series_instance_uid, i.sop_instance_uid, i.container, i.offset, i.length, i.block_digests
+FROM instance c
+JOIN instance i ON i.series_key = c.series_key AND i.sop_instance_uid = c.sop_instance_uid
+JOIN series e ON e.series_key = i.series_key
+JOIN study s ON s.study_key = i.study_key
+WHERE c.instance_key = ? AND c.is_original = 0;
+
+-- name: move_original
+-- Put a version as the original one beside the current version of other identifiers.
+UPDATE instance SET is_original = 1, has_original = 0, study_key = c.study_key, series_key = c.series_key,
+    sop_instance_uid = c.sop_instance_uid
+FROM (SELECT study_key, series_key, sop_instance_uid FROM instance WHERE instance_key = :current_key) AS c
+WHERE instance_key = :original_key;
+
+-- name: note_original
+-- Note that an original version is kept of an instance.
+UPDATE instance SET has_original = 1 WHERE instance_key = ?;
+
+-- name: waiting_destinations
+-- List where a version waits to be sent to.
+SELECT destination FROM delivery WHERE instance_key = ? AND state = 'waiting' ORDER BY delivery_key;
+
+-- name: stage_version
+-- Keep a new version until its revision is concluded.
+INSERT INTO staged_version (revision_id, replaced_key, description, container, offset, length, block_digests,
+    frame_table) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING staged_key;
+
+-- name: staged_versions
+-- Read what is staged of a revision, in the order of what it replaces.
+SELECT staged_key, replaced_key, description, container, offset, length, block_digests, frame_table
+FROM staged_version WHERE revision_id = ? ORDER BY replaced_key, staged_key;
+
+-- name: staged_places
+-- Read where the staged versions of a revision lie.
+SELECT staged_key, replaced_key, container, offset, length, block_digests FROM staged_version WHERE revision_id = ?
+ORDER BY staged_key;
+
+-- name: staged_place
+-- Read where the staged version lies that a revision has for one that it replaces.
+SELECT staged_key, replaced_key, container, offset, length, block_digests FROM staged_version
+WHERE revision_id = ? AND replaced_key = ?;
+
+-- name: staged_revisions
+-- List the revisions of which anything is staged.
+SELECT DISTINCT revision_id FROM staged_version ORDER BY revision_id;
+
+-- name: forget_staged
+-- Forget a staged version.
+DELETE FROM staged_version WHERE staged_key = ?;
+
+-- name: conclude_revision
+-- Note that a revision was concluded.
+INSERT INTO concluded_revision (revision_id, instances) VALUES (?, ?)
+ON CONFLICT (revision_id) DO UPDATE SET instances = excluded.instances;
+
+-- name: concluded_revision
+-- Read how many instances a revision changed.
+SELECT instances FROM concluded_revision WHERE revision_id = ?;
+
+-- name: concluded_revisions
+-- List the revisions that were concluded.
+SELECT revision_id FROM concluded_revision ORDER BY revision_id;
+
+-- name: forget_concluded
+-- Forget a revision that was concluded.
+DELETE FROM concluded_revision WHERE revision_id = ?;
+
+-- name: current_keys
+-- List the keys of the current instances in a scope.
+SELECT i.instance_key
+FROM partition p
+JOIN study s ON s.partition_key = p.partition_key AND s.study_instance_uid = :study_instance_uid
+JOIN series e ON e.study_key = s.study_key
+    AND (:series_instance_uid IS NULL OR e.series_instance_uid = :series_instance_uid)
+JOIN instance i ON i.series_key = e.series_key
+    AND (:sop_instance_uid IS NULL OR i.sop_instance_uid = :sop_instance_uid)
+WHERE p.partition_name = :partition_name AND i.is_original = 0;
+
 -- name: count_series
 -- Count anew what is left of a series.
 SELECT count(*), max(instance_key) FROM instance WHERE series_key = ? AND is_original = 0;
@@ -278,7 +359,7 @@ WHERE i.instance_key > ? ORDER BY i.instance_key LIMIT ?;
 -- Read one current instance.
 SELECT i.series_key, i.instance_key, s.study_instance_uid, e.series_instance_uid, i.sop_instance_uid, p.partition_name,
     i.sop_class_uid, i.transfer_syntax_uid, i.instance_number, i.number_of_frames, i.container, i.offset, i.length,
-    i.block_digests, i.header_length, i.received_at, i.has_original
+    i.block_digests, i.header_length, i.received_at, i.has_original, i.source
 FROM instance i
 JOIN series e ON e.series_key = i.series_key
 JOIN study s ON s.study_key = i.study_key
@@ -289,7 +370,7 @@ WHERE i.instance_key = ? AND i.is_original = 0;
 -- Read the current or the original instances of a study.
 SELECT i.series_key, i.instance_key, s.study_instance_uid, e.series_instance_uid, i.sop_instance_uid, p.partition_name,
     i.sop_class_uid, i.transfer_syntax_uid, i.instance_number, i.number_of_frames, i.container, i.offset, i.length,
-    i.block_digests, i.header_length, i.received_at, i.has_original
+    i.block_digests, i.header_length, i.received_at, i.has_original, i.source
 FROM partition p
 CROSS JOIN study s ON s.partition_key = p.partition_key AND s.study_instance_uid = :study_instance_uid
 CROSS JOIN series e ON e.study_key = s.study_key
@@ -300,7 +381,7 @@ WHERE p.partition_name = :partition_name AND i.is_original = :is_original;
 -- Read the current or the original instances of a series.
 SELECT i.series_key, i.instance_key, s.study_instance_uid, e.series_instance_uid, i.sop_instance_uid, p.partition_name,
     i.sop_class_uid, i.transfer_syntax_uid, i.instance_number, i.number_of_frames, i.container, i.offset, i.length,
-    i.block_digests, i.header_length, i.received_at, i.has_original
+    i.block_digests, i.header_length, i.received_at, i.has_original, i.source
 FROM partition p
 CROSS JOIN study s ON s.partition_key = p.partition_key AND s.study_instance_uid = :study_instance_uid
 CROSS JOIN series e ON e.study_key = s.study_key AND e.series_instance_uid = :series_instance_uid
@@ -311,7 +392,7 @@ WHERE p.partition_name = :partition_name AND i.is_original = :is_original;
 -- Read the current or the original version of an instance.
 SELECT i.series_key, i.instance_key, s.study_instance_uid, e.series_instance_uid, i.sop_instance_uid, p.partition_name,
     i.sop_class_uid, i.transfer_syntax_uid, i.instance_number, i.number_of_frames, i.container, i.offset, i.length,
-    i.block_digests, i.header_length, i.received_at, i.has_original
+    i.block_digests, i.header_length, i.received_at, i.has_original, i.source
 FROM partition p
 CROSS JOIN study s ON s.partition_key = p.partition_key AND s.study_instance_uid = :study_instance_uid
 CROSS JOIN series e ON e.study_key = s.study_key AND e.series_instance_uid = :series_instance_uid

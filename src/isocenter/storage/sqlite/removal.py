@@ -52,6 +52,8 @@ class RemovalTransaction:
         self._counters = counters
         self._now = now
         self._erase_due_at = erase_due_at
+        self._taken_out: list[_Version] = []
+        self._size_taken_out = 0
 
     def remove(self, scope: Scope) -> int:
         """Remove everything in a scope; return how many instances went."""
@@ -78,6 +80,35 @@ class RemovalTransaction:
         self._forget_errors(current)
         self._tidy_parents(versions, len(current))
         return len(current)
+
+    def take_out(self, instance_key: int) -> int:
+        """Take an instance out of its place but for its first version, which is to be its original one elsewhere.
+
+        Return the key of that version: the caller puts it where it belongs, then calls `tidy`.
+        """
+        rows = fetch(self._connection, self._queries["instance_versions"], (instance_key,))
+        versions = [_Version(*row) for row in rows]
+        current = [one for one in versions if not one.is_original]
+        kept = next((one for one in versions if one.is_original), current[0])
+        self._note_changes(current)
+        gone = [one for one in versions if one is not kept]
+        self._erase_later(gone)
+        self._connection.executemany(self._queries["cancel_deliveries"], [(one.instance_key,) for one in versions])
+        self._connection.executemany(self._queries["delete_instance"], [(one.instance_key,) for one in gone])
+        self._forget_values(Level.INSTANCE, [one.instance_key for one in current])
+        self._forget_errors(current)
+        self._taken_out += current
+        self._size_taken_out += sum(one.length for one in gone)
+        return kept.instance_key
+
+    def tidy(self) -> None:
+        """Count anew what instances were taken out of."""
+        series_gone = sum(self._recount_series(key) for key in {one.series_key for one in self._taken_out})
+        places = {(one.partition_key, one.study_key) for one in self._taken_out}
+        studies_gone = sum(self._recount_study(*place) for place in places)
+        for partition_key in {one.partition_key for one in self._taken_out}:
+            gone = (-studies_gone, -series_gone, -len(self._taken_out), -self._size_taken_out, partition_key)
+            self._connection.execute(self._queries["add_totals"], gone)
 
     def _forget_values(self, level: Level, keys: list[int]) -> None:
         forget_values(self._connection, self._queries, self._query_tags, level=level, resource_keys=keys)

@@ -433,6 +433,27 @@ CREATE TABLE query_tag_double (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX query_tag_double_by_value ON query_tag_double (query_tag_key, partition_key, comparable);
 
+-- New versions that become current together: durable, and seen by nobody until their revision is concluded. The
+-- description is JSON.
+CREATE TABLE staged_version (
+    staged_key INTEGER PRIMARY KEY AUTOINCREMENT,
+    revision_id TEXT NOT NULL,
+    replaced_key INTEGER,
+    description BLOB NOT NULL,
+    container INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    length INTEGER NOT NULL,
+    block_digests BLOB NOT NULL,
+    frame_table BLOB NOT NULL
+) STRICT;
+CREATE INDEX staged_version_by_revision ON staged_version (revision_id, replaced_key);
+
+-- Revisions that were concluded, for operations that were cut off between that and their next step.
+CREATE TABLE concluded_revision (
+    revision_id TEXT PRIMARY KEY,
+    instances INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- What the planner believes about sizes, fixed so that plans are the same in every archive, at every size: a partition
 -- says nothing, a UID says everything, other keys leave a handful. Rows in the table, then rows per value of each
 -- column of the index.

@@ -20,6 +20,7 @@ from isocenter.storage.sqlite.intake import StoreTransaction
 from isocenter.storage.sqlite.migrate import migrate_to_current
 from isocenter.storage.sqlite.recollection import Counters, Recollection
 from isocenter.storage.sqlite.removal import RemovalTransaction
+from isocenter.storage.sqlite.revision_transaction import Writing, stage
 from isocenter.storage.sqlite.statements import load_queries
 
 CHECKPOINT_PAGES = 4000
@@ -72,7 +73,7 @@ class IndexWriter:
             transaction = StoreTransaction(
                 self._connection, self._queries, self._known, counters, now=stamp, erase_due_at=erase_due_at
             )
-            keys = [transaction.add(new) for new in instances]
+            keys = [self._take(transaction, new, counters, erase_due_at) for new in instances]
             self._failpoints.hit("index.mid_transaction")
             transaction.write()
             rows = [(position.container, position.length) for position in positions]
@@ -80,6 +81,29 @@ class IndexWriter:
             return keys
 
         return self._transact(write)
+
+    def _take(self, transaction: StoreTransaction, new: NewInstance, counters: Counters, due_at: float) -> int:
+        if new.membership is None:
+            return transaction.add(new)
+        return stage(self._connection, self._queries, counters, new, new.membership, erase_due_at=due_at)
+
+    def revise(
+        self, write: Callable[[Writing], Result], *, now: float, erase_due_at: float, positions: Sequence[BlobPosition]
+    ) -> Result:
+        """Let the store of revisions write in one transaction."""
+
+        def revise(counters: Counters) -> Result:
+            writing = Writing(
+                self._connection, self._queries, self._known, counters, self._stamp(now), erase_due_at=erase_due_at
+            )
+            result = write(writing)
+            self._failpoints.hit("index.mid_transaction")
+            rows = [(position.container, position.length) for position in positions]
+            self._connection.executemany(self._queries["store_position"], rows)
+            self._known.forget_entries()
+            return result
+
+        return self._transact(revise)
 
     def delete(self, scope: Scope, *, now: float, erase_due_at: float) -> int:
         """Remove a scope in one transaction."""
