@@ -49,6 +49,14 @@ def feed(archive: Archive) -> Iterator[Ask]:
         yield read
 
 
+@pytest.fixture
+def first_feed(archive: Archive) -> Iterator[Ask]:
+    """Return the feed as version 1 gives it."""
+    with ThreadPoolExecutor(2) as executor:
+        application = DicomwebApplication(Service(archive, executor, lambda headers: LOCAL_OWNER), root_path="/v1")
+        yield lambda query: ask(application, "GET", "/v1/changefeed", query=query)
+
+
 def _rows(answer: Answer) -> Any:
     assert answer.status == 200, answer.body
     assert answer.headers["content-type"].startswith("application/json")
@@ -138,6 +146,28 @@ def test_a_new_version_is_an_update_and_its_metadata_stand_for_both_rows(archive
 @pytest.mark.parametrize("query", ["limit=0", "limit=201", "offset=-1", "includeMetadata=0", "startTime=2026-11-20"])
 def test_what_cannot_be_asked_for_is_refused(feed: Ask, query: str) -> None:
     assert feed(f"changefeed?{query}").status == 400
+
+
+def test_the_first_version_goes_on_behind_a_sequence_in_pages_of_ten(
+    archive: Archive, clock: FakeClock, first_feed: Ask
+) -> None:
+    _store_each_second(archive, clock, 12)
+    assert _sequences(first_feed("")) == list(range(1, 11))
+    rows = _rows(first_feed("offset=10"))
+    assert [row["sequence"] for row in rows] == [11, 12]
+    assert rows[0]["metadata"]["00080018"]["Value"] == [identify(11).sop_instance_uid]
+    assert _sequences(first_feed("offset=3&limit=2")) == [4, 5]
+    assert _sequences(first_feed("offset=12")) == []
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=101", "offset=-1", "includeMetadata=0", "limit=x"])
+def test_the_first_version_refuses_what_it_does_not_know(first_feed: Ask, query: str) -> None:
+    assert first_feed(query).status == 400
+
+
+def test_the_feed_names_no_file(archive: Archive, feed: Ask, first_feed: Ask) -> None:
+    store(archive, make_instance(identify(1)).content)
+    assert [set(row) & {"filePath"} for row in (*_rows(feed("changefeed")), *_rows(first_feed("")))] == [set(), set()]
 
 
 def test_who_may_not_read_may_not_read_the_feed(archive: Archive) -> None:

@@ -195,6 +195,49 @@ def test_every_other_route_leads_only_to_partitions_that_are_there(edge: Edge, r
     assert edge.names == [DEFAULT_PARTITION]
 
 
+def _asked_of_the_instance(route: Route) -> str:
+    one = HERE.identifier
+    values = {
+        "{study}": one.study_instance_uid,
+        "{series}": one.series_instance_uid,
+        "{instance}": one.sop_instance_uid,
+        "{frames}": "1",
+        "{path0}": "7FE00010",
+        "{workitem}": "1.2.3",
+    }
+    query = ""
+    if route.pattern == "wado":
+        uids = f"studyUID={one.study_instance_uid}&seriesUID={one.series_instance_uid}&objectUID={one.sop_instance_uid}"
+        query = f"?requestType=WADO&{uids}"
+    return "/".join(values.get(part, part) for part in route.segments) + query
+
+
+READ = [
+    route
+    for route in PARTITIONED
+    if route.method == "GET" and "{path1}" not in route.pattern and "workitem" not in route.operation
+]
+
+
+@pytest.mark.parametrize("route", READ, ids=_name_of)
+def test_no_route_reads_what_lies_in_another_partition(edge: Edge, route: Route) -> None:
+    edge.store("north")
+    edge.store("south", content=make_instance(identify(2)).content)
+    accept = JSON if route.operation in ("query", "retrieve-metadata") else {"accept": "*/*"}
+    if route.operation == "retrieve-rendered":
+        accept = {"accept": "image/jpeg"}
+    path = _asked_of_the_instance(route)
+    for root in sorted(route.roots):
+        there = edge.ask("GET", f"{root}/partitions/north/{path}", headers=accept)
+        assert there.status == 200, there.body
+        elsewhere = edge.ask("GET", f"{root}/partitions/south/{path}", headers=accept)
+        if route.pattern in ("studies", "series", "instances"):  # there is another to be found
+            uid = f'"{HERE.identifier.study_instance_uid}"'.encode()
+            assert (elsewhere.status, uid in there.body, uid in elsewhere.body) == (200, True, False)
+        else:
+            assert elsewhere.status in (204, 404), elsewhere.body
+
+
 @pytest.mark.parametrize("route", GLOBAL, ids=_name_of)
 def test_what_is_about_all_partitions_is_in_none(edge: Edge, route: Route) -> None:
     root = min(route.roots)
