@@ -54,7 +54,7 @@ def parse_wado_uri(query_string: str, *, partition_name: str) -> WadoUriRequest:
         raise _invalid("anonymize", "Instances are given as they are stored.")
     return WadoUriRequest(
         scope=_scope(parameters, partition_name),
-        media_types=parse_accept(parameters.get("contenttype", "")),
+        media_types=_media_types(parameters.get("contenttype")),
         transfer_syntax_uid=_transfer_syntax(parameters.get("transfersyntax")),
         frame_number=_number("frameNumber", parameters.get("framenumber")),
         quality=parse_quality(parameters.get("imagequality"), default=DEFAULT_QUALITY),
@@ -85,6 +85,15 @@ def _uid(parameters: Mapping[str, str], name: str) -> str:
     if not parameters.get(name.lower()):
         raise _invalid(name, "It must be given.")
     return parse_uid(parameters[name.lower()])
+
+
+def _media_types(text: str | None) -> tuple[MediaType, ...]:
+    if not text:
+        return ()
+    found = parse_accept(text)
+    if not found:
+        raise _invalid("contentType", "It must be a media type, or several parted by commas.")
+    return found
 
 
 def _transfer_syntax(text: str | None) -> str:

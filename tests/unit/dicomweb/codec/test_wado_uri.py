@@ -43,6 +43,7 @@ def test_names_of_parameters_are_read_in_any_case() -> None:
         (f"{UIDS}&windowCenter=40&windowWidth=0", "window"),
         (f"{UIDS}&anonymize=yes", "anonymize"),
         (f"{UIDS}&presentationUID=1.2", "presentationuid"),
+        (f"{UIDS}&contentType=no media type", "contentType"),
     ],
 )
 def test_what_cannot_be_met_is_named(query: str, name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from isocenter.dicomweb.codec.openapi.description import Parameter
-from isocenter.dicomweb.codec.openapi.schemas import FLAG, TEXT, UID
+from isocenter.dicomweb.codec.openapi.schemas import TEXT, UID
 from isocenter.domain.partition import PARTITION_NAME_LENGTH_MAX
 
 PATH_PARAMETERS: Mapping[str, Parameter] = {
@@ -17,14 +17,14 @@ PATH_PARAMETERS: Mapping[str, Parameter] = {
         Parameter(
             "frames",
             "Numbers of frames from 1 on, parted by commas.",
-            {"type": "string", "pattern": "^[1-9][0-9]{0,3}(,[1-9][0-9]{0,3}){0,8}$"},
+            {"type": "string", "pattern": "^0*[1-9][0-9]*(,0*[1-9][0-9]*)*$"},
             "path",
             is_required=True,
         ),
         Parameter(
             "path",
             "The path of a value as its BulkDataURI has it: the tag, or tags and item numbers with slashes between.",
-            {"type": "string", "pattern": "^[0-9A-Fa-f]{8}$"},
+            TEXT,
             "path",
             is_required=True,
         ),
@@ -50,8 +50,8 @@ PATH_PARAMETERS: Mapping[str, Parameter] = {
 ACCEPT = Parameter("accept", "A media type, which wins over the header of that name (PS3.18 8.3.3.1).", TEXT)
 ORIGINAL = Parameter(
     "msdicom-request-original",
-    "Whether to give instances as they were first stored, before any update.",
-    FLAG,
+    "`true` gives instances as they were first stored, before any update; anything else as they are now.",
+    TEXT,
     "header",
 )
 IF_NONE_MATCH = Parameter("If-None-Match", "The `ETag` of what the caller has.", TEXT, "header")
