@@ -1,6 +1,6 @@
 """What nobody should send: an answer that says so, flat memory, nothing half stored, the next request served.
 
-reliability S20 to S22, S24 to S26, S31, S35.
+reliability S20 to S22, S24 to S27, S31, S35.
 """
 
 from __future__ import annotations
@@ -220,6 +220,37 @@ def test_a_hostile_uid_in_a_path_reaches_nothing(root: str, uid: str) -> None:
         ):
             assert answer.status_code in (400, 404, 405)
             assert b"root:" not in answer.content
+
+
+def test_no_file_is_named_by_what_was_sent(node: Node) -> None:
+    one = instance(PatientID="FILE-NAME-CANARY", PatientName="Canary^File")
+    assert store(f"{node.base_url}/v2", one.content).status_code == httpx.codes.OK
+    names = [str(path.relative_to(node.data_dir)) for path in node.data_dir.rglob("*")]
+    assert names
+    for text in (one.study, one.series, one.sop, "FILE-NAME-CANARY", "Canary"):
+        assert [name for name in names if text in name] == []
+
+
+NESTED = [b"[" * 200_000, b"[" * 5000 + b"]" * 5000, b'{"a":' * 5000 + b"1" + b"}" * 5000, b'{"a":"' + b"\\" * 99_999]
+
+
+@pytest.mark.parametrize("body", NESTED, ids=len)
+@pytest.mark.parametrize(
+    ("method", "path", "kind"),
+    [
+        ("POST", "export", "application/json"),
+        ("PATCH", "operations/00000000000000000000000000000000", "application/json"),
+        ("POST", "workitems", JSON),
+        ("POST", "workitems/1.2.3", JSON),
+        ("PUT", "workitems/1.2.3/state", JSON),
+        ("POST", "workitems/1.2.3/cancelrequest", JSON),
+    ],
+)
+def test_json_that_is_nested_without_end_is_refused(node: Node, method: str, path: str, kind: str, body: bytes) -> None:
+    headers = {"Content-Type": kind, "Accept": JSON}
+    answer = client().request(method, f"{node.base_url}/v2/{path}", content=body, headers=headers)
+    assert answer.status_code in (400, 404, 413), answer.text
+    assert get(f"{node.base_url}/v2/studies?limit=1", JSON).status_code in (200, 204)
 
 
 INJECTIONS = [

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 import os
 import socket
@@ -14,6 +17,8 @@ import jwt
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import ClientSecretCredential
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.support.instances import identify
 from tests.support.secure_node import AUDIENCE, JSON, Registration, SecureNode, serve_securely
@@ -108,6 +113,64 @@ def test_a_challenge_leads_to_the_token(node: SecureNode, reader: Registration) 
         issuer=document["issuer"],
     )
     assert claims["roles"] == ["DICOM Data Reader"]
+
+
+def _encoded(part: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+
+
+def _forged(node: SecureNode, one: Registration, jku: str) -> dict[str, str]:
+    """Return tokens that are not what they seem, made of a good one and of what the node publishes."""
+    good = node.token(one)
+    head, body, signature = good.split(".")
+    header = jwt.get_unverified_header(good)
+    claims = jwt.decode(good, options={"verify_signature": False})
+    with node.client() as client:
+        [key, *_] = client.get(f"/{one.tenant_id}/discovery/v2.0/keys").json()["keys"]
+    public_key = jwt.PyJWK(key).key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    as_secret = f"{_encoded({**header, 'alg': 'HS256'})}.{body}"
+    digest = hmac.digest(public_key, as_secret.encode(), hashlib.sha256)
+    own_key = generate_private_key(65537, 2048)
+    return {
+        "no signature": f"{_encoded({**header, 'alg': 'none'})}.{body}.",
+        "signed with the public key": f"{as_secret}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}",
+        "another role": f"{head}.{_encoded({**claims, 'roles': ['DICOM Data Owner']})}.{signature}",
+        "another time": f"{head}.{_encoded({**claims, 'exp': claims['exp'] + 3600})}.{signature}",
+        "own key": jwt.encode(claims, own_key, "RS256", headers={"kid": header["kid"]}),
+        "own key, brought along": jwt.encode(claims, own_key, "RS256", headers={"kid": "x", "jku": jku, "x5u": jku}),
+        "kid is a path": jwt.encode(claims, own_key, "RS256", headers={"kid": "../../../../dev/null"}),
+        "kid is a statement": jwt.encode(claims, own_key, "RS256", headers={"kid": "' OR '1'='1"}),
+        "truncated": good[:-8],
+        "long": f"{head}.{_encoded({**claims, 'filler': 'x' * 20_000})}.{signature}",
+        "no token": "owner",
+    }
+
+
+def test_a_forged_token_opens_nothing_and_lets_the_node_fetch_nothing(node: SecureNode, reader: Registration) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere, node.client({"Accept": JSON}) as client:
+        elsewhere.settimeout(0)
+        jku = f"http://127.0.0.1:{elsewhere.getsockname()[1]}/keys"
+        for name, token in _forged(node, reader, jku).items():
+            answer = client.get("/v2/studies", headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code == 401, name
+            assert answer.headers["www-authenticate"].startswith("Bearer "), name
+            assert token not in answer.text, name
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()
+        good = {"Authorization": f"Bearer {node.token(reader)}"}
+        assert client.get("/v2/studies", headers=good).status_code in (200, 204)
+
+
+def test_a_token_of_a_megabyte_is_refused_and_the_next_request_served(node: SecureNode, reader: Registration) -> None:
+    token = node.token(reader)
+    with node.client({"Accept": JSON}) as client:
+        try:
+            answer = client.get("/v2/studies", headers={"Authorization": f"Bearer {token}{'x' * 1_000_000}"})
+            assert answer.status_code in (400, 401, 431)
+        except httpx.TransportError:
+            pass  # closed while it was still being told
+        good = client.get("/v2/studies", headers={"Authorization": f"Bearer {token}"})
+        assert good.status_code in (200, 204)
 
 
 def test_a_reader_searches_and_does_not_store(node: SecureNode, reader: Registration) -> None:
