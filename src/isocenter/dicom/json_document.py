@@ -73,6 +73,8 @@ def _value(vr: str, value: Any) -> Any:
 
 
 def _name(value: Any) -> dict[str, str] | None:
+    if value is None:
+        return None
     groups = value.split("=", 2) if isinstance(value, str) else [value.get(group) or "" for group in NAME_GROUPS]
     named = {group: text.rstrip(" ") for group, text in zip(NAME_GROUPS, groups, strict=False)} if value else {}
     return {group: text for group, text in named.items() if text} or None

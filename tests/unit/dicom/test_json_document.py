@@ -17,6 +17,8 @@ from isocenter.domain.errors import InvalidDataset
         ({"vr": "LO", "Value": []}, {"vr": "LO"}),
         ({"vr": "LO", "Value": None}, {"vr": "LO"}),
         ({"vr": "LO", "Value": ["", None]}, {"vr": "LO"}),
+        ({"vr": "PN", "Value": [None]}, {"vr": "PN"}),
+        ({"vr": "PN", "Value": [None, "A^B"]}, {"vr": "PN", "Value": [None, {"Alphabetic": "A^B"}]}),
         ({"vr": "LO"}, {"vr": "LO"}),
         ({"vr": "UI", "Value": ["1.2\0"]}, {"vr": "UI", "Value": ["1.2"]}),
         ({"vr": "IS", "Value": ["03", " 4 ", 5]}, {"vr": "IS", "Value": [3, 4, 5]}),
