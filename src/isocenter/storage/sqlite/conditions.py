@@ -182,8 +182,10 @@ def _word_prefixes(conditions: Conditions, attribute: IndexedAttribute, alias: s
     found = _has_word(attribute, alias, prefix_range(conditions, "w.word", words[0]))
     if len(words) == 1:
         return found
-    phrase = conditions.bind(" ".join(words))
-    return f"{found} AND fits_words({alias}.{attribute.column}_{WORDS_SUFFIX}, {phrase})"
+    have = f"{alias}.{attribute.column}_{WORDS_SUFFIX}"
+    pattern = (Any.RUN, *(token for word in words for token in (f" {word}", Any.RUN)))
+    in_order = f"' ' || {have} GLOB {conditions.bind(glob_of(pattern))}"  # spares most calls of the function
+    return f"{found} AND {in_order} AND fits_words({have}, {conditions.bind(' '.join(words))})"
 
 
 def _has_word(attribute: IndexedAttribute, alias: str, word_condition: str) -> str:

@@ -24,7 +24,18 @@ from isocenter.domain.attributes import (
 from isocenter.domain.forms import Form, to_form
 from isocenter.domain.identifiers import Level
 from isocenter.domain.indexed import matched_attribute, matched_level, require_searchable
-from isocenter.domain.query import ByQueryTag, Comparison, Cursor, Empty, InItem, Match, OneOf, Query
+from isocenter.domain.query import (
+    Between,
+    ByQueryTag,
+    Comparison,
+    Cursor,
+    DateAndTime,
+    Empty,
+    InItem,
+    Match,
+    OneOf,
+    Query,
+)
 from isocenter.storage.sqlite.columns import TABLES
 from isocenter.storage.sqlite.conditions import PARTITION, BoundValues, Conditions, condition
 from isocenter.storage.sqlite.newest import is_pinned, may_fill_page, newest_condition, newest_source
@@ -89,10 +100,11 @@ def page_statements(query: Query, cursor: Cursor | None = None) -> tuple[Stateme
 
     One that does not return as many rows as the query's limit is to be followed by the next.
     """
-    whole = page_statement(query, cursor)
     if not may_fill_page(query):
-        return (whole,)
-    return (_page(query, cursor, _newest_keys(query, cursor)), whole)
+        return (page_statement(query, cursor),)
+    newest, whole = _newest_keys(query, cursor), _keys(query, cursor)
+    # The planner takes a range with an open end for wide, and would go on looking at rows in the order of the answer.
+    return (_page(query, cursor, newest), _page(query, cursor, whole, order=_order_of_whole(query)))
 
 
 def page_statement(query: Query, cursor: Cursor | None = None) -> Statement:
@@ -100,14 +112,24 @@ def page_statement(query: Query, cursor: Cursor | None = None) -> Statement:
     return _page(query, cursor, _keys(query, cursor))
 
 
-def _page(query: Query, cursor: Cursor | None, keys: Statement) -> Statement:
+def _order_of_whole(query: Query) -> str:
+    """Return the order of keys; for a range one that the planner takes for none that a table has."""
+    table = max(query.level, Level.STUDY)
+    return f"+{_ALIASES[table]}.{TABLES[table]}_key" if any(map(_is_range, query.matches)) else "1"
+
+
+def _is_range(match: Match) -> bool:
+    return isinstance(match.match if isinstance(match, ByQueryTag) else match, Between | DateAndTime)
+
+
+def _page(query: Query, cursor: Cursor | None, keys: Statement, *, order: str = "1") -> Statement:
     answers = list(_ANSWERS[query.level])
     if query.level is Level.PATIENT or query.with_patient_counts:
         is_bound = query.level is Level.PATIENT and cursor is not None
         answers += patient_counts(newest_bound("c", is_bound=is_bound))
     tags, columns = zip(*answers, strict=True)
     text = (
-        f"WITH page (key) AS ({keys.text} ORDER BY 1 DESC LIMIT :limit OFFSET :offset) "
+        f"WITH page (key) AS ({keys.text} ORDER BY {order} DESC LIMIT :limit OFFSET :offset) "
         f"SELECT page.key, {_NEWEST[query.level]}, {', '.join(columns)} FROM page {_JOINED[query.level]}"
     )
     offset = 0 if cursor is not None else max(0, query.offset)
