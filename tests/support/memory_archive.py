@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 from isocenter.archive.archive import Archive, ArchiveSettings
 from isocenter.archive.intake import Intake
@@ -19,7 +20,6 @@ from isocenter.storage.memory import (
     MemoryBlobStore,
     MemoryCommitments,
     MemoryInstanceIndex,
-    MemoryOperations,
     MemoryPartitions,
     MemoryPerformedSteps,
     MemoryWorkitems,
@@ -80,7 +80,7 @@ def memory_archive(
             commitments=MemoryCommitments(),
             partitions=partitions,
             workitems=MemoryWorkitems(partitions),
-            operations=MemoryOperations(),
+            operations=cast(MemoryInstanceIndex, index).operations,  # every index keeps them beside itself
         )
     finally:
         intake.close()

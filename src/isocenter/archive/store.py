@@ -22,15 +22,18 @@ from isocenter.archive.identify import (
     number_of_frames,
 )
 from isocenter.archive.intake import Arrival
+from isocenter.archive.query_tag_values import NO_QUERY_TAGS, look_for
 from isocenter.archive.validate import Findings, validate, validation_of
 from isocenter.dicom.frames import build_frame_table
 from isocenter.dicom.model import ScannedInstance
+from isocenter.dicom.query_tag_values import tags_to_locate
 from isocenter.dicom.scan import ScannedHeader, scan_beginning, scan_header, scan_instance, scan_known_header
 from isocenter.dicom.shapes import HEADER_LENGTH_MAX
 from isocenter.domain.errors import StudyMismatch, TooLarge, UnexpectedInstance
 from isocenter.domain.identifiers import DEFAULT_PARTITION
 from isocenter.domain.outcome import DuplicatePolicy, StoreOutcome
 from isocenter.domain.principal import DataAction, Principal
+from isocenter.domain.query_tag import QueryTag
 from isocenter.ports.blobs import BlobSpool, Buffer, Payload
 
 
@@ -67,6 +70,7 @@ class Reception:
         self._spool: BlobSpool | None = None
         self._announced = announced
         self._validation = validation_of(source, is_full=archive.settings.validates_fully)
+        self._query_tags: tuple[QueryTag, ...] = ()
         self.scanned: ScannedInstance | None = None
         self.findings: Findings | None = None
         """What validation found, where one was asked for and the instance can be kept."""
@@ -137,10 +141,16 @@ class Reception:
 
     def _scan_beginning(self, beginning: Buffer) -> ScannedInstance | ScannedHeader | None:
         size_bytes, shapes, validation = self._size_bytes, self._archive.header_shapes, self._validation
-        if validation is None:
+        query_tags = self._query_tags = self._archive.index.query_tags.active()
+        if validation is None and not query_tags:
             return scan_beginning(beginning, size_bytes=size_bytes, wanted=WANTED_TAGS, shapes=shapes)
         return scan_known_header(
-            beginning, size_bytes=size_bytes, wanted=WANTED_TAGS, shapes=shapes, takes_all=validation.looks_at_all
+            beginning,
+            size_bytes=size_bytes,
+            wanted=WANTED_TAGS,
+            shapes=shapes,
+            takes_all=validation is not None and validation.looks_at_all,
+            located=tags_to_locate(query_tags),
         )
 
     def _submit(self, make_arrival: Callable[[], Arrival]) -> Future[StoreOutcome]:
@@ -179,9 +189,16 @@ class Reception:
 
     def _scan(self, buffer: Buffer, content: Buffer | None) -> Arrival:
         shapes, validation = self._archive.header_shapes, self._validation
-        if validation is None:
+        query_tags = self._query_tags = self._archive.index.query_tags.active()
+        if validation is None and not query_tags:
             return self._arrival(scan_instance(buffer, wanted=WANTED_TAGS, shapes=shapes), content, buffer)
-        header = scan_header(buffer, wanted=WANTED_TAGS, shapes=shapes, takes_all=validation.looks_at_all)
+        header = scan_header(
+            buffer,
+            wanted=WANTED_TAGS,
+            shapes=shapes,
+            takes_all=validation is not None and validation.looks_at_all,
+            located=tags_to_locate(query_tags),
+        )
         return self._arrival(header, content, buffer)
 
     def _arrival(self, found: ScannedInstance | ScannedHeader, content: Payload | None, buffer: Buffer) -> Arrival:
@@ -189,6 +206,9 @@ class Reception:
         self.scanned = scanned = found.scanned if isinstance(found, ScannedHeader) else found
         if isinstance(found, ScannedHeader) and self._validation is not None:
             self.findings = validate(found, self._validation)
+        looked_up = NO_QUERY_TAGS
+        if isinstance(found, ScannedHeader) and self._query_tags:
+            looked_up, self.findings = look_for(found, self._query_tags, self._validation, self.findings)
         identifier = identify(scanned, partition_name=self._partition_name)
         expected = self._study_instance_uid
         if expected is not None and identifier.study_instance_uid != expected:
@@ -210,6 +230,7 @@ class Reception:
             size_bytes=self._size_bytes,
             added_head_length=len(self._announced.head) if self._announced is not None else 0,
             invalid_paths=() if self.findings is None else self.findings.invalid_paths,
+            query_tags=looked_up,
         )
 
 

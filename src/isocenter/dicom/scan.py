@@ -37,6 +37,7 @@ ITEMS_MAX = 64
 """Items of a sequence that are told of; a series answers a handful of requests."""
 _WANTED_SETS_MAX = 16
 """The index wants one set of tags, and another for each set of extended query tags."""
+_NOTHING: frozenset[int] = frozenset()
 
 
 def scan_instance(buffer: Buffer, *, wanted: frozenset[int], shapes: HeaderShapes | None = None) -> ScannedInstance:
@@ -75,25 +76,43 @@ class ScannedHeader:
     plan: Plan | None
 
 
-def scan_header(buffer: Buffer, *, wanted: frozenset[int], shapes: HeaderShapes, takes_all: bool) -> ScannedHeader:
-    """Do as `scan_instance` and return where the elements lie too: with `takes_all`, every one of them."""
-    shape = shapes.recall(buffer, wanted, has_plan=takes_all)
+def scan_header(
+    buffer: Buffer,
+    *,
+    wanted: frozenset[int],
+    shapes: HeaderShapes,
+    takes_all: bool,
+    located: frozenset[int] = _NOTHING,
+) -> ScannedHeader:
+    """Do as `scan_instance` and return where the elements lie too: with `takes_all`, every one of them.
+
+    Elements of `located` are taken without being read.
+    """
+    taken = _union(wanted, located)
+    shape = shapes.recall(buffer, taken, has_plan=takes_all)
     if shape is not None:
         return _scanned_header(OpenedFile(buffer, shape.encoding, shape.dataset_offset, len(buffer)), shape, wanted)
     opened = open_file(buffer)
-    walked = _walk(opened, None if takes_all else wanted)
-    kept = _only(walked, _with_context(wanted)) if takes_all else walked
+    walked = _walk(opened, None if takes_all else taken)
+    kept = _only(walked, _with_context(taken)) if takes_all else walked
     scanned = _scanned(opened, kept, wanted)
-    shapes.learn(opened, kept, wanted, has_plan=takes_all)
+    shapes.learn(opened, kept, taken, has_plan=takes_all)
     everything = walked.elements if takes_all else ()
     return ScannedHeader(scanned, opened.buffer, walked.end, kept.elements, everything, None)
 
 
 def scan_known_header(
-    beginning: Buffer, *, size_bytes: int, wanted: frozenset[int], shapes: HeaderShapes, takes_all: bool
+    beginning: Buffer,
+    *,
+    size_bytes: int,
+    wanted: frozenset[int],
+    shapes: HeaderShapes,
+    takes_all: bool,
+    located: frozenset[int] = _NOTHING,
 ) -> ScannedHeader | None:
     """Do the same by the first bytes of a file; None where they and the shapes known do not suffice for it."""
-    shape = shapes.recall(beginning, wanted, size_bytes=size_bytes, has_plan=takes_all)
+    taken = _union(wanted, located)
+    shape = shapes.recall(beginning, taken, size_bytes=size_bytes, has_plan=takes_all)
     if shape is None or not _has_defined_pixels(shape):
         return None
     return _scanned_header(OpenedFile(beginning, shape.encoding, shape.dataset_offset, size_bytes), shape, wanted)
@@ -148,6 +167,11 @@ def _scanned(opened: OpenedFile, walked: Walked, wanted: frozenset[int]) -> Scan
         number_of_elements=walked.number_of_elements,
         size_bytes=opened.size_bytes,
     )
+
+
+@lru_cache(maxsize=_WANTED_SETS_MAX)
+def _union(wanted: frozenset[int], located: frozenset[int]) -> frozenset[int]:
+    return wanted | located if located else wanted
 
 
 @lru_cache(maxsize=_WANTED_SETS_MAX)
