@@ -4,7 +4,7 @@ import itertools
 import tracemalloc
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 import pytest
@@ -13,7 +13,18 @@ from structlog.testing import capture_logs
 from isocenter.archive.archive import Archive, ArchiveSettings
 from isocenter.dicomweb.server.dispatch import DicomwebApplication
 from isocenter.dicomweb.server.service import Service
-from isocenter.domain.errors import StorageFailed, StorageFull
+from isocenter.domain.errors import (
+    Forbidden,
+    InstanceExists,
+    InvalidRequest,
+    NotAcceptable,
+    NotFound,
+    Overloaded,
+    StorageFailed,
+    StorageFull,
+    TooLarge,
+    UnsupportedMediaType,
+)
 from isocenter.domain.principal import LOCAL_OWNER, READER_ACTIONS, Principal
 from isocenter.storage.memory import MemoryBlobStore
 from tests.support.asgi_call import Answer, ask
@@ -288,6 +299,40 @@ def test_a_resource_says_which_methods_it_has(edge: Edge) -> None:
     answer = edge.ask("OPTIONS", _instance_path())
     assert (answer.status, answer.headers["allow"], answer.body) == (204, "DELETE, GET, OPTIONS", b"")
     assert edge.ask("OPTIONS", "/dicom-web/nothing").status == 404
+
+
+RETRY = "If the issue persists, please contact support."
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [
+        (InvalidRequest("What to change."), 400, "What to change."),
+        (Forbidden(), 403, "Authorization failed."),
+        (NotFound("The specified study cannot be found."), 404, "The specified study cannot be found."),
+        (NotAcceptable(), 406, "The request headers are not acceptable"),
+        (InstanceExists(), 409, None),
+        (TooLarge("The request exceeded the allowed limit of 7 bytes."), 413, None),
+        (UnsupportedMediaType(), 415, None),
+        (
+            Overloaded(),
+            503,
+            f"The server is currently unable to receive requests. Please retry your request. {RETRY}",
+        ),
+        (RuntimeError("a secret"), 500, f"The server encountered an internal error. Please retry the request. {RETRY}"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_an_error_is_a_status_and_a_bare_sentence(edge: Edge, error: Exception, status: int, text: str | None) -> None:
+    def fail(headers: object) -> Principal:
+        raise error
+
+    broken = replace(edge, service=replace(edge.service, authenticate=fail))
+    for root in (*AZURE_ROOTS, "/dicom-web"):
+        answer = broken.ask("GET", f"{root}/changefeed")
+        assert (answer.status, answer.headers["content-type"]) == (status, "text/plain; charset=utf-8")
+        assert answer.body.decode() == (text or str(error))
+        assert ("retry-after" in answer.headers) is (status == 503)
 
 
 def test_no_answer_shows_a_value_of_a_patient_where_it_refuses(edge: Edge) -> None:
