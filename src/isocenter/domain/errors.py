@@ -5,6 +5,7 @@
     │   ├── InvalidRequest          malformed identifiers, query, body
     │   │   ├── WorkitemRefused         the state of a workitem, or who holds its lock, does not allow it
     │   │   ├── InvalidKey              a key of a search that is missing, or has a value that cannot be matched
+    │   │   ├── InvalidChanges          attributes that a bulk update cannot change, or not to that value
     │   │   └── InvalidAttributes       attributes of an object that is created or changed
     │   │       ├── MissingAttribute        one that it must have is not there
     │   │       ├── MissingAttributeValue   one that must have a value is empty
@@ -98,6 +99,19 @@ class InvalidKey(InvalidRequest):
     def without_frames(self) -> Self:
         """Return the same error without its traceback."""
         return type(self)(self.message, tags=self.tags)
+
+
+class InvalidChanges(InvalidRequest):
+    """The attributes cannot be changed in this way."""
+
+    def __init__(self, message: str | None = None, *, comments: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.comments = comments
+        """What is to be said of single attributes (dicom-service 11.2)."""
+
+    def without_frames(self) -> Self:
+        """Return the same error without its traceback."""
+        return type(self)(self.message, comments=self.comments)
 
 
 class InvalidAttributes(InvalidRequest):
