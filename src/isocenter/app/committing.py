@@ -1,6 +1,6 @@
 """Ask another AE to commit to instances, and wait for what it reports: on the same association, or on one to us.
 
-files ─▶ references ─▶ transactions ─▶ N-ACTION each ─▶ reports ─▶ committed, failed, unanswered
+references ─▶ transactions ─▶ N-ACTION each ─▶ reports ─▶ committed, failed, unanswered
 """
 
 from __future__ import annotations
@@ -8,19 +8,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import uuid
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from mmap import ACCESS_READ, mmap
-from pathlib import Path
 from typing import Any
 
 from isocenter.app.dimse_peer import DimsePeer
-from isocenter.app.part10_files import FoundFile, is_instance_file, iter_files
 from isocenter.archive.commitment import recent_commitments
-from isocenter.archive.identify import SOP_CLASS_UID, SOP_INSTANCE_UID
-from isocenter.dicom.scan import scan_instance
 from isocenter.dimse.scp.echo import echo_service
 from isocenter.dimse.scp.listener import Endpoint, Listener, ListenerLimits
 from isocenter.dimse.scu.client import Opener
@@ -33,10 +28,8 @@ from isocenter.domain.commitment import (
     CommitmentResult,
     FailureReason,
     InstanceReference,
-    unique_references,
 )
-from isocenter.domain.errors import InvalidDataset, Unavailable
-from isocenter.domain.identifiers import is_uid
+from isocenter.domain.errors import Unavailable
 from isocenter.domain.principal import LOCAL_OWNER
 from isocenter.identity.application_entity import AeTable
 from isocenter.ports.commitments import Commitments
@@ -86,42 +79,23 @@ def describe_reason(reason: int) -> str:
     return f"{known} ({reason:04X})" if known else f"reason {reason:04X}"
 
 
-def read_references(paths: Sequence[Path], report: CommitReport) -> list[InstanceReference]:
-    """Return the instances in files and folders, each once; files that hold none are counted."""
-    found: list[InstanceReference] = []
-    for file in iter_files(paths):
-        try:
-            found.append(_reference(file))
-        except (InvalidDataset, OSError, ValueError):
-            report.skipped += 1
-    return list(unique_references(found))
-
-
-def _reference(file: FoundFile) -> InstanceReference:
-    if not is_instance_file(file.path):
-        raise InvalidDataset()
-    with open(file.path, "rb") as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as content:
-        attributes = scan_instance(content, wanted=frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID})).attributes
-    names = attributes.get(SOP_CLASS_UID, ""), attributes.get(SOP_INSTANCE_UID, "")
-    if not all(map(is_uid, names)):
-        raise InvalidDataset()
-    return InstanceReference(*names)
-
-
 def commit(
     peer: DimsePeer,
     references: Sequence[InstanceReference],
     report: CommitReport,
     *,
     wait_s: float,
+    on_progress: Callable[[int], None],
     listener: socket.socket | None = None,
 ) -> None:
     """Ask a peer to commit to instances and wait so long for its reports; `listener` is bound for those that it opens.
 
+    `on_progress` is told of how many instances it has reported.
+
     Raises the errors of associations, ContextRefused, RequestFailed.
     """
     requests = [CommitmentRequest(f"2.25.{uuid.uuid4().int}", tuple(part), len(part)) for part in _parts(references)]
-    results = peer.call(lambda opener: _Asker(opener, peer, requests, wait_s).run(listener))
+    results = peer.call(lambda opener: _Asker(opener, peer, requests, wait_s, on_progress).run(listener))
     for request in requests:
         _note(report, request, results.get(request.transaction_uid))
 
@@ -141,11 +115,19 @@ def _note(report: CommitReport, request: CommitmentRequest, result: CommitmentRe
 class _Asker:
     """Asks for transactions one after the other, and gathers the reports."""
 
-    def __init__(self, opener: Opener, peer: DimsePeer, requests: Sequence[CommitmentRequest], wait_s: float) -> None:
+    def __init__(
+        self,
+        opener: Opener,
+        peer: DimsePeer,
+        requests: Sequence[CommitmentRequest],
+        wait_s: float,
+        on_progress: Callable[[int], None],
+    ) -> None:
         self._opener = opener
         self._peer = peer
         self._requests = requests
         self._wait_s = wait_s
+        self._on_progress = on_progress
         self._results: dict[str, CommitmentResult] = {}
         self._is_whole = asyncio.Event()
         self._services = ServiceTable([echo_service(), report_service(self._take)])
@@ -180,6 +162,7 @@ class _Asker:
         if report.transaction_uid not in {request.transaction_uid for request in self._requests}:
             return False
         self._results.setdefault(report.transaction_uid, report.result)
+        self._on_progress(sum(len(each.committed) + len(each.failed) for each in self._results.values()))
         if len(self._results) == len(self._requests):
             self._is_whole.set()
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,15 @@ import click
 
 from isocenter.app.cli.command import CommandWithExamples
 from isocenter.app.cli.options import json_option
-from isocenter.app.cli.output import count_of, print_json
-from isocenter.app.cli.peers import peer_option
+from isocenter.app.cli.output import count_of, print_json, printable, show_count
+from isocenter.app.cli.peers import is_url, peer_option, service_from_environment
+from isocenter.domain.identifiers import is_uid
 
 if TYPE_CHECKING:
     from isocenter.app.committing import CommitReport
     from isocenter.app.dimse_peer import DimsePeer
+    from isocenter.app.listing_references import Lister
+    from isocenter.domain.commitment import InstanceReference
 
 FAILURES_PRINTED_MAX = 100
 """More lines than this help nobody at a terminal; the count is always whole."""
@@ -26,10 +30,26 @@ FAILURES_PRINTED_MAX = 100
     examples=(
         "isocenter commit ~/scans --to PACS@10.1.2.3:11112",
         "isocenter commit ~/scans --to PACS@10.1.2.3:11112 --as CT1 --listen 0.0.0.0:11113 --wait 600",
+        "isocenter commit --study 1.2.840.1 --listed-by http://127.0.0.1:8080 --to PACS@10.1.2.3:11112",
     ),
 )
-@click.argument("paths", metavar="PATH…", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("paths", metavar="[PATH]…", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @peer_option("--to")
+@click.option(
+    "--study",
+    "studies",
+    metavar="UID",
+    multiple=True,
+    help="A study by its UID: of the instances in the files that are named, or else of those that --listed-by has. "
+    "Can be given again.",
+)
+@click.option(
+    "--listed-by",
+    metavar="URL|AET@HOST:PORT",
+    help="Who tells which instances a study has: a node or DICOMweb service (shown ISOCENTER_TOKEN), or another peer "
+    "(over TLS with ?tls=on), called without the user. Default: the peer of --to itself, which then commits to what "
+    "it says it has.",
+)
 @click.option(
     "--listen",
     metavar="HOST:PORT",
@@ -45,25 +65,79 @@ FAILURES_PRINTED_MAX = 100
     help="How long to wait for the reports.",
 )
 @json_option
-def command(paths: tuple[Path, ...], peer: DimsePeer, listen: str | None, wait_s: float, as_json: bool) -> int:
-    """Ask a peer to commit to the safekeeping of the instances in files and folders (storage commitment).
+def command(
+    paths: tuple[Path, ...],
+    peer: DimsePeer,
+    studies: tuple[str, ...],
+    listed_by: str | None,
+    listen: str | None,
+    wait_s: float,
+    as_json: bool,
+) -> int:
+    """Ask a peer to commit to the safekeeping of instances (storage commitment): of files and folders, or of studies.
 
-    Exit code 1 where the peer does not commit to an instance or does not report in time, 3 where it cannot be
-    reached.
+    A study by its UID is looked up where it is said to be, for example at the node that it was sent from: the peer
+    commits to every instance that is there, or says which it has not. Exit code 1 where the peer does not commit to
+    an instance or does not report in time, or where there is nothing to ask for, 3 where it cannot be reached.
     """
     address = None if listen is None else _parse_address(listen)
-    from isocenter.app.committing import CommitReport, bind, commit, read_references
+    _check_usage(paths, studies, listed_by)
+    lister = None if paths else _lister(listed_by, peer)
+    from isocenter.app.committing import CommitReport, bind, commit
 
     report = CommitReport()
-    references = read_references(paths, report)
+    references = _references(paths, studies, lister, report)
     if references:
-        with nullcontext() if address is None else closing(bind(*address)) as listener:
-            commit(peer, references, report, wait_s=wait_s, listener=listener)
+        with (
+            nullcontext() if address is None else closing(bind(*address)) as listener,
+            show_count("Committing", total=len(references)) as progress,
+        ):
+            commit(peer, references, report, wait_s=wait_s, on_progress=progress.update, listener=listener)
     if as_json:
         print_json(report.as_json())
     else:
         _print(report, peer)
     return 0 if report.committed and not (report.failed or report.unanswered) else 1
+
+
+def _check_usage(paths: tuple[Path, ...], studies: tuple[str, ...], listed_by: str | None) -> None:
+    if not paths and not studies:
+        raise click.UsageError("Name files and folders, or a study by --study.")
+    if listed_by is not None and (paths or not studies):
+        raise click.UsageError("--listed-by is for --study without files.")
+    for uid in studies:
+        if not is_uid(uid):
+            raise click.BadParameter(f"{printable(uid)} is no UID.", param_hint="'--study'")
+
+
+def _lister(listed_by: str | None, peer: DimsePeer) -> Lister:
+    if listed_by is None:
+        return peer
+    if is_url(listed_by):
+        return service_from_environment(listed_by)
+    from isocenter.app.dimse_peer import TlsFiles
+    from isocenter.domain.application_entity import parse_remote_ae
+    from isocenter.domain.errors import InvalidRequest
+
+    try:
+        remote = parse_remote_ae(listed_by)
+        if remote.address is None:
+            raise InvalidRequest(f"{listed_by} has no port.")
+    except InvalidRequest as error:
+        raise click.BadParameter(printable(error.message), param_hint="'--listed-by'") from error
+    lister = replace(peer, remote=remote, user=None)  # whose password it is not
+    return lister.with_tls(peer.tls_files or TlsFiles()) if remote.uses_tls else lister
+
+
+def _references(
+    paths: tuple[Path, ...], studies: tuple[str, ...], lister: Lister | None, report: CommitReport
+) -> list[InstanceReference]:
+    from isocenter.app.listing_references import references_in_files, references_listed_by
+
+    if lister is not None:
+        return references_listed_by(lister, studies)
+    references, report.skipped = references_in_files(paths, studies)
+    return references
 
 
 def _parse_address(text: str) -> tuple[str, int]:

@@ -119,7 +119,8 @@ def _with_peer(
                     )
                 return command(**{name: _service(address, authorities, **shown)}, **others)
             peer = _peer(address, hint, allows_url=allows_url, calling_ae_title=calling_ae_title, timeout_s=timeout_s)
-            if uses_tls or any(path is not None for path in (certificate, key, authorities)):
+            wants_tls = uses_tls or peer.remote.uses_tls
+            if wants_tls or any(path is not None for path in (certificate, key, authorities)):
                 peer = peer.with_tls(_tls_files(certificate, key, authorities))
             peer = _with_user(peer, **user)
             return command(**{name: peer}, **others)
@@ -174,6 +175,13 @@ def _service(
     if not secret:
         raise click.UsageError("--client-id needs its secret, by --client-secret-file or ISOCENTER_CLIENT_SECRET.")
     return WebArchive(url, client_id=client_id, client_secret=secret, authority=authority, authorities=authorities)
+
+
+def service_from_environment(url: str) -> WebArchive:
+    """Return a service that is shown what the environment holds for it, for commands that have no options for that."""
+    client_id, authority = os.environ.get("ISOCENTER_CLIENT_ID"), os.environ.get("ISOCENTER_AUTHORITY")
+    token = os.environ.get("ISOCENTER_TOKEN")
+    return _service(url, None, token=token, client_id=client_id, client_secret_file=None, authority=authority)
 
 
 def _dimse_options(command: Command) -> Command:
