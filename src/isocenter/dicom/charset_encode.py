@@ -91,6 +91,15 @@ def encode_text(text: str, character_set: str, *, delimiters: bytes) -> bytes | 
     return None if None in parts else b"".join(part for part in parts if part is not None)
 
 
+def can_be_written_in(character_set: str) -> bool:
+    """Tell whether text can be written in a character set, named as Specific Character Set names it."""
+    first, *others = (_number(term) for term in character_set.split("\\"))
+    if first in _WHOLE:
+        return not others
+    is_first = (first in _CODED and not _CODED[first].is_g0) or (not first and bool(others))
+    return is_first and all(term in _CODED for term in others)
+
+
 def _number(term: str) -> str:
     found = _TERM.fullmatch(term.strip())
     return found[1] if found else term.strip()
