@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,9 @@ from isocenter.archive.archive import Archive
 from isocenter.archive.bulk_import import ImportCounts
 from isocenter.archive.export import Exporter
 from isocenter.archive.operations import OperationDesk, OperationRunner
+from isocenter.archive.update import Updater
 from isocenter.domain.audit import AuditRecord
+from isocenter.ports.failpoints import failpoints_from_environment
 from isocenter.storage.sinks.open_sink import SinkFolder
 from isocenter.storage.sinks.secrets import SecretFiles
 
@@ -26,6 +29,7 @@ class LongWork:
     desk: OperationDesk
     exporter: Exporter | None
     """None where exports are switched off."""
+    updater: Updater
     imports: ImportCounts = field(default_factory=ImportCounts)
 
 
@@ -34,14 +38,13 @@ def running_long_work(
     archive: Archive, settings: Settings, *, audit: Callable[[AuditRecord], None] | None = None
 ) -> Iterator[LongWork]:
     """Carry out operations for the length of a block, those first that an earlier process left, and imports."""
-    exporter = Exporter(
-        archive,
-        open_sink=SinkFolder(settings.storage.exports_dir),
-        secrets=SecretFiles(settings.data_dir / SECRETS_FOLDER),
-    )
+    secrets = SecretFiles(settings.data_dir / SECRETS_FOLDER)
+    exporter = Exporter(archive, open_sink=SinkFolder(settings.storage.exports_dir), secrets=secrets)
+    updater = Updater(archive, secrets=secrets, failpoints=failpoints_from_environment(os.environ))
+    updater.discard_strays()
     with (
-        closing(OperationRunner(archive.operations, archive.clock, [exporter])) as runner,
+        closing(OperationRunner(archive.operations, archive.clock, [exporter, updater])) as runner,
         running_imports(archive, settings, audit=audit) as imports,
     ):
         desk = OperationDesk(archive.operations, runner, archive.clock)
-        yield LongWork(desk, exporter if settings.azure.export == "on" else None, imports)
+        yield LongWork(desk, exporter if settings.azure.export == "on" else None, updater, imports)

@@ -123,6 +123,7 @@ def build_application(
         has_partitions=settings.azure.partitions == "on",
         operations=long_work.desk if long_work else None,
         exporter=long_work.exporter if long_work else None,
+        updater=long_work.updater if long_work else None,
     )
     require_switch(archive, is_on=service.has_partitions)
     viewer = ViewerSettings(

@@ -8,7 +8,17 @@ from typing import TypeAlias
 
 from starlette.responses import Response
 
-from isocenter.dicomweb.codec.openapi import feed, operations, rendered, retrieve, search, service, store, workitems
+from isocenter.dicomweb.codec.openapi import (
+    feed,
+    operations,
+    query_tags,
+    rendered,
+    retrieve,
+    search,
+    service,
+    store,
+    workitems,
+)
 from isocenter.dicomweb.codec.openapi.description import Describe, Description, Place
 from isocenter.dicomweb.server import api_document as api_document_handlers
 from isocenter.dicomweb.server import capabilities as capability_handlers
@@ -18,10 +28,12 @@ from isocenter.dicomweb.server import export as export_handlers
 from isocenter.dicomweb.server import metadata as metadata_handlers
 from isocenter.dicomweb.server import operations as operation_handlers
 from isocenter.dicomweb.server import partitions as partition_handlers
+from isocenter.dicomweb.server import query_tags as query_tag_handlers
 from isocenter.dicomweb.server import rendered as rendered_handlers
 from isocenter.dicomweb.server import retrieve as retrieve_handlers
 from isocenter.dicomweb.server import search as search_handlers
 from isocenter.dicomweb.server import store as store_handlers
+from isocenter.dicomweb.server import update as update_handlers
 from isocenter.dicomweb.server import wado_uri as wado_uri_handlers
 from isocenter.dicomweb.server import workitems as workitem_handlers
 from isocenter.dicomweb.server.service import Call
@@ -54,6 +66,13 @@ DESCRIPTIONS: Mapping[Handler, Describe] = {
     operation_handlers.read_operation: operations.describe_operation,
     operation_handlers.pause_operation: operations.describe_pause,
     export_handlers.start_export: operations.describe_export,
+    update_handlers.start_update: operations.describe_update,
+    query_tag_handlers.add_query_tags: query_tags.describe_add,
+    query_tag_handlers.list_query_tags: query_tags.describe_list,
+    query_tag_handlers.read_query_tag: query_tags.describe_read,
+    query_tag_handlers.update_query_tag: query_tags.describe_update,
+    query_tag_handlers.delete_query_tag: query_tags.describe_delete,
+    query_tag_handlers.list_query_tag_errors: query_tags.describe_errors,
     partition_handlers.read_partitions: service.describe_partitions,
     capability_handlers.describe_service: service.describe_capabilities,
     api_document_handlers.read_openapi_json: service.describe_openapi,

@@ -18,10 +18,12 @@ from isocenter.dicomweb.server import (
     metadata,
     operations,
     partitions,
+    query_tags,
     rendered,
     retrieve,
     search,
     store,
+    update,
     wado_uri,
     workitems,
 )
@@ -75,10 +77,13 @@ class Route:
         return parameters.get("partition", DEFAULT_PARTITION)
 
     def match(self, segments: Sequence[str]) -> Mapping[str, str] | None:
-        """Return the named parts of a path, or None where it is not this route's."""
+        """Return the named parts of a path, or None where it is not this route's.
+
+        No name begins with `$`: that is how operations on resources do, which a root may not have.
+        """
         parameters: dict[str, str] = {}
         for expected, literal, given in zip(self.segments, self._literals, segments, strict=True):
-            if expected[:1] == "{":
+            if expected[:1] == "{" and given[:1] != "$":
                 parameters[expected[1:-1]] = given
             elif literal != given.lower():
                 return None
@@ -89,6 +94,7 @@ def _routes() -> list[Route]:
     read, write, remove = DataAction.READ, DataAction.WRITE, DataAction.DELETE
     table = [
         Route("POST", "studies", write, store.store_instances, "store"),
+        Route("POST", "studies/$bulkUpdate", write, update.start_update, "update-study", SINCE_V2),
         Route("POST", STUDY, write, store.store_instances, "store"),
         Route("PUT", "studies", write, store.store_instances, "store", UPSERT_ROOTS),
         Route("PUT", STUDY, write, store.store_instances, "store", UPSERT_ROOTS),
@@ -102,6 +108,7 @@ def _routes() -> list[Route]:
         Route("GET", "changefeed/latest", read, change_feed.read_latest_change, "change-feed", is_in_partition=False),
         Route("GET", "partitions", read, partitions.read_partitions, "partition", is_in_partition=False),
         *_operation_routes(),
+        *_query_tag_routes(),
         Route("OPTIONS", "", None, capabilities.describe_service, is_in_partition=False),
         Route("GET", "api.json", None, api_document.read_openapi_json, is_in_partition=False),
         Route("GET", "api.yaml", None, api_document.read_openapi_yaml, is_in_partition=False),
@@ -141,6 +148,21 @@ def _operation_routes() -> list[Route]:
         Route("GET", one, DataAction.READ, operations.read_operation, "operation", is_in_partition=False),
         Route("PATCH", one, manage, operations.pause_operation, "operation", is_in_partition=False),
     ]
+
+
+def _query_tag_routes() -> list[Route]:
+    """Return the routes of extended query tags, which are about all partitions."""
+    read, manage = DataAction.READ, DataAction.MANAGE_EXTENDED_QUERY_TAGS
+    every, one = "extendedquerytags", "extendedquerytags/{tag}"
+    rows = (
+        ("POST", every, manage, query_tags.add_query_tags, "add-extended-query-tag"),
+        ("GET", every, read, query_tags.list_query_tags, "get-all-extended-query-tag"),
+        ("GET", one, read, query_tags.read_query_tag, "get-extended-query-tag"),
+        ("DELETE", one, manage, query_tags.delete_query_tag, "remove-extended-query-tag"),
+        ("PATCH", one, manage, query_tags.update_query_tag, "update-extended-query-tag"),
+        ("GET", f"{one}/errors", read, query_tags.list_query_tag_errors, "get-extended-query-tag-errors"),
+    )
+    return [Route(*row, is_in_partition=False) for row in rows]
 
 
 BULK_PATH_DEPTH_MAX = 33

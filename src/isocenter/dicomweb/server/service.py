@@ -15,6 +15,8 @@ from starlette.requests import Request
 from isocenter.archive.archive import Archive
 from isocenter.archive.export import Exporter
 from isocenter.archive.operations import OperationDesk
+from isocenter.archive.query_tag import QueryTagDesk
+from isocenter.archive.update import Updater
 from isocenter.dicomweb.codec.azure_options import AzureOptions
 from isocenter.dicomweb.codec.dialect import Dialect
 from isocenter.dicomweb.codec.openapi.document import DescribedRoute
@@ -51,6 +53,10 @@ class Service:
     """Where long work is handed in; None where none is done."""
     exporter: Exporter | None = None
     """What carries out exports; None where they are switched off."""
+    updater: Updater | None = None
+    """What carries out updates of studies; None where no long work is done."""
+    query_tags: QueryTagDesk | None = None
+    """Where extended query tags are managed; None where that is not done."""
     azure: AzureOptions = field(default_factory=AzureOptions)
     """What is done under Azure's roots where its documents and its service differ."""
     has_partitions: bool = False

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from isocenter.dicomweb.codec.openapi.answers import LOCATION, failures
+from isocenter.dicomweb.codec.accept import DICOM_JSON
+from isocenter.dicomweb.codec.openapi.answers import LOCATION, PLAIN, failure, failures
 from isocenter.dicomweb.codec.openapi.description import Answer, Body, Description, Place
-from isocenter.dicomweb.codec.openapi.schemas import EXPORT_REQUEST, OPERATION, OPERATION_REFERENCE, PAUSE
+from isocenter.dicomweb.codec.openapi.schemas import (
+    DATASET,
+    EXPORT_REQUEST,
+    OPERATION,
+    OPERATION_REFERENCE,
+    PAUSE,
+    TEXT,
+    UPDATE_REQUEST,
+)
 
 JSON = "application/json"
 _GROUP = "Operations"
@@ -46,6 +55,23 @@ def describe_export(_: Place) -> Description:
         source="dicom-service 11.1",
         body=Body({JSON: EXPORT_REQUEST}),
         answers=(accepted("The export begins."), *failures(404, 413)),
+    )
+
+
+def describe_update(_: Place) -> Description:
+    """Return what a bulk update does."""
+    refusal = "The body cannot be understood, or names attributes that cannot be changed: those a data set tells of."
+    return Description(
+        name="UpdateStudies",
+        group="Update",
+        summary="Change attributes of every instance of some studies, or their UIDs",
+        source="dicom-service 11.2",
+        body=Body({JSON: UPDATE_REQUEST}),
+        answers=(
+            accepted("The update begins."),
+            failure(400, refusal, {PLAIN: TEXT, DICOM_JSON: DATASET}),
+            *failures(404, 409, 413),
+        ),
     )
 
 

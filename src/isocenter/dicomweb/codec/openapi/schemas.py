@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from isocenter.dicomweb.codec.openapi.description import Schema
 from isocenter.domain.identifiers import UID_LENGTH_MAX
 from isocenter.domain.operation import OperationStatus, OperationType
+from isocenter.domain.query_tag import KINDS_BY_VR, QueryStatus, QueryTagStatus
 from isocenter.ports.index import ChangeAction, ChangeState
 
 TEXT: Schema = {"type": "string"}
@@ -47,7 +48,12 @@ OPERATION = reference("Operation")
 OPERATION_REFERENCE = reference("OperationReference")
 PARTITION = reference("Partition")
 EXPORT_REQUEST = reference("ExportRequest")
+UPDATE_REQUEST = reference("UpdateRequest")
 PAUSE = reference("Pause")
+QUERY_TAG = reference("ExtendedQueryTag")
+QUERY_TAG_ENTRY = reference("ExtendedQueryTagEntry")
+QUERY_TAG_CHANGE = reference("ExtendedQueryTagChange")
+QUERY_TAG_ERROR = reference("ExtendedQueryTagError")
 CAPABILITIES = reference("Capabilities")
 
 _ATTRIBUTE = record(
@@ -132,6 +138,43 @@ _DESTINATION = record(
     },
     required=("type", "settings"),
 )
+_TAG_PATH: Schema = {"type": "string", "pattern": "^([0-9A-Fa-f]{8}|[A-Z][A-Za-z0-9]+)$"}
+_TAG_VR: Schema = {"type": "string", "enum": sorted(KINDS_BY_VR)}
+_QUERY_TAG = record(
+    "An attribute that is indexed beside those of every archive.",
+    {
+        "path": _TAG_PATH,
+        "vr": _TAG_VR,
+        "privateCreator": TEXT,
+        "level": {"type": "string", "enum": ["study", "series", "instance"]},
+        "status": {"type": "string", "enum": [status.value for status in QueryTagStatus]},
+        "queryStatus": {"type": "string", "enum": [status.value for status in QueryStatus]},
+        "errors": record(
+            "Values that could not be taken.", {"count": COUNT, "href": ADDRESS}, required=("count", "href")
+        ),
+        "operation": reference("OperationReference"),
+    },
+    required=("path", "vr", "level", "status", "queryStatus"),
+)
+_QUERY_TAG_ERROR = record(
+    "A stored value that a reindex could not take; the message never holds it.",
+    {
+        "partitionName": TEXT,
+        "studyInstanceUid": TEXT,
+        "seriesInstanceUid": TEXT,
+        "sopInstanceUid": TEXT,
+        "createdTime": MOMENT,
+        "errorMessage": TEXT,
+    },
+    required=(
+        "partitionName",
+        "studyInstanceUid",
+        "seriesInstanceUid",
+        "sopInstanceUid",
+        "createdTime",
+        "errorMessage",
+    ),
+)
 SCHEMAS: Mapping[str, Schema] = {
     "Attribute": _ATTRIBUTE,
     "Dataset": {
@@ -167,6 +210,34 @@ SCHEMAS: Mapping[str, Schema] = {
         {"source": _SOURCE, "destination": _DESTINATION},
         required=("destination",),
     ),
+    "UpdateRequest": record(
+        "Which studies are changed, and to what. `seriesInstanceUid` and `sopInstanceUid` narrow a change of UIDs down.",
+        {
+            "studyInstanceUids": list_of(UID, minItems=1, maxItems=50),
+            "changeDataset": DATASET,
+            "seriesInstanceUid": UID,
+            "sopInstanceUid": UID,
+        },
+        required=("studyInstanceUids", "changeDataset"),
+    ),
+    "ExtendedQueryTag": _QUERY_TAG,
+    "ExtendedQueryTagEntry": record(
+        "An attribute that is to be indexed: `vr` where the dictionary does not know it, `privateCreator` of a private one.",
+        {
+            "path": _TAG_PATH,
+            "vr": _TAG_VR,
+            "privateCreator": TEXT,
+            "level": {"type": "string", "enum": ["Study", "Series", "Instance"]},
+        },
+        required=("path", "level"),
+        is_open=True,
+    ),
+    "ExtendedQueryTagChange": record(
+        "Whether searches may use a tag.",
+        {"queryStatus": {"type": "string", "enum": ["Enabled", "Disabled"]}},
+        required=("queryStatus",),
+    ),
+    "ExtendedQueryTagError": _QUERY_TAG_ERROR,
     "Capabilities": record(
         "What the service offers.",
         {

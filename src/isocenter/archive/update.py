@@ -1,0 +1,343 @@
+"""Bulk update: change attributes of whole studies, as an operation (dicom-service 11.2).
+
+    for each study: stage a new version of every instance ──▶ mark the revision in the packs ──▶ conclude it
+
+Nobody sees a version before all of its study are current, in one commit. A kill loses nothing: what was staged is
+known, an operation that is begun again stages what is missing, and behind a mark the start itself concludes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import orjson
+import structlog
+
+from isocenter.archive.archive import Archive
+from isocenter.archive.new_version import NewVersions
+from isocenter.archive.operations import QUEUE_LOOK_MAX, OperationDesk, Outcome, Started, Step
+from isocenter.dicom.amend_text import Texts
+from isocenter.dicom.change_set import SERIES_INSTANCE_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, UID_TAGS
+from isocenter.domain.errors import Broken, Conflict, IsocenterError, QueryTagsChanged, Unavailable
+from isocenter.domain.identifiers import Level, Scope
+from isocenter.domain.operation import PERCENT_MAX, Operation, OperationStatus, OperationType
+from isocenter.domain.outcome import StoreOutcome
+from isocenter.domain.principal import DataAction, Principal
+from isocenter.ports.export_sink import OperationSecrets
+from isocenter.ports.failpoints import Failpoints
+from isocenter.ports.index import InstanceRow
+
+_log = structlog.get_logger()
+
+STUDIES_MAX = 50
+"""Of one update (dicom-service 11.2)."""
+ERRORS_MAX = 5
+"""Instances of a study that are named where it fails."""
+IN_FLIGHT_MAX = 16
+IN_FLIGHT_BYTES_MAX = 16 * 1024**2
+"""New versions that wait for the disk at a time: one batch of the group commit, so that stores do not wait for more."""
+STEP_COUNT = 64
+"""New versions after which an operation can be paused or stopped."""
+ROUNDS_MAX = 8
+"""How often a study is begun again into which something is stored meanwhile; each round has little to do."""
+ANSWER_TIMEOUT_S = 600.0
+"""Longer than any disk that answers at all."""
+MORE_ERRORS = "Further instances could not be updated; they are not named."
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRequest:
+    """What a caller wants changed, and where."""
+
+    study_instance_uids: tuple[str, ...]
+    texts: Texts
+    """VR and new text by tag."""
+    partition_name: str
+    series_instance_uid: str | None = None
+    sop_instance_uid: str | None = None
+
+    def scope(self, study_instance_uid: str) -> Scope:
+        """Return what is changed of a study."""
+        return Scope(study_instance_uid, self.series_instance_uid, self.sop_instance_uid, self.partition_name)
+
+    def target(self, scope: Scope) -> Scope | None:
+        """Return what must not be there yet, under its new UIDs; None where no UID changes."""
+        if not UID_TAGS & self.texts.keys():
+            return None
+
+        def uid(tag: int, before: str | None) -> str | None:
+            return self.texts[tag][1] if tag in self.texts else before
+
+        study = uid(STUDY_INSTANCE_UID, scope.study_instance_uid) or scope.study_instance_uid
+        if scope.level is Level.STUDY:
+            return Scope(study, partition_name=scope.partition_name)
+        series = uid(SERIES_INSTANCE_UID, scope.series_instance_uid)
+        if scope.level is Level.SERIES:
+            return Scope(study, series, partition_name=scope.partition_name)
+        return Scope(study, series, uid(SOP_INSTANCE_UID, scope.sop_instance_uid), scope.partition_name)
+
+
+@dataclass(slots=True)
+class _Progress:
+    next: int = 0
+    """The study to go on with."""
+    updated: int = 0
+    failed: int = 0
+    instances: int = 0
+    errors: list[str] = field(default_factory=list)
+
+    def encode(self) -> bytes:
+        return orjson.dumps(asdict(self))
+
+    def results(self) -> bytes:
+        fields: dict[str, object] = {
+            "studyProcessed": self.next,
+            "studyUpdated": self.updated,
+            "studyFailed": self.failed,
+            "instanceUpdated": self.instances,
+        }
+        return orjson.dumps(fields | {"errors": self.errors} if self.errors else fields)
+
+
+class _StudyFailed(Exception):
+    """A study cannot be updated."""
+
+    def __init__(self, errors: Sequence[str]) -> None:
+        super().__init__()
+        self.errors = errors
+
+
+class Updater:
+    """Carry out updates."""
+
+    type = OperationType.UPDATE
+
+    def __init__(self, archive: Archive, *, secrets: OperationSecrets, failpoints: Failpoints | None = None) -> None:
+        self._archive = archive
+        self._secrets = secrets
+        self._failpoints = failpoints or Failpoints()
+
+    def start(self, desk: OperationDesk, principal: Principal, request: UpdateRequest) -> Started:
+        """Begin an update. Raises Forbidden, and Conflict where another one is under way."""
+        principal.require(DataAction.WRITE)
+        instructions = orjson.dumps(
+            {
+                "partition_name": request.partition_name,
+                "study_instance_uids": request.study_instance_uids,
+                "series_instance_uid": request.series_instance_uid,
+                "sop_instance_uid": request.sop_instance_uid,
+            }
+        )
+        operation_id = desk.new_id()
+        # Before the operation: one that runs must find it. Names of patients are to be gone when it has ended.
+        self._secrets.put(operation_id, orjson.dumps([[tag, *text] for tag, text in request.texts.items()]))
+        started = desk.start(OperationType.UPDATE, instructions, is_only_one=True, operation_id=operation_id)
+        if not started.is_new:
+            self._secrets.remove(operation_id)
+            active = started.operation.operation_id
+            raise Conflict(f"There is already an active update operation with ID '{active}'.")
+        return started
+
+    def discard_strays(self) -> int:
+        """Let go of what operations left behind that are over; return how many versions."""
+        unfinished = self._archive.operations.unfinished(limit=QUEUE_LOOK_MAX)
+        open_ones = [one.operation_id for one in unfinished if one.type is OperationType.UPDATE]
+        keep = open_ones[0] if open_ones else None
+        return self._archive.index.revisions.settle_revisions(keep=keep, now=self._archive.clock.now().timestamp())
+
+    def run(self, operation: Operation) -> Generator[Step, None, Outcome]:
+        """Update what is left, study by study."""
+        progress = _Progress(**(orjson.loads(operation.checkpoint) or {}))
+        secret = self._secrets.get(operation.operation_id)
+        request = _request(operation, secret)
+        if secret is None and progress.next < len(request.study_instance_uids):
+            raise Broken("What was to be changed is no longer known.")
+        try:
+            self.discard_strays()
+            yield from _Job(self._archive, self._failpoints, operation.operation_id, request, progress).update_all()
+        except Unavailable:
+            raise
+        except BaseException as error:
+            if not isinstance(error, GeneratorExit):
+                self._secrets.remove(operation.operation_id)
+            raise
+        self._secrets.remove(operation.operation_id)
+        status = OperationStatus.FAILED if progress.failed else OperationStatus.SUCCEEDED
+        return Outcome(status, progress.results())
+
+
+def _request(operation: Operation, secret: bytes | None) -> UpdateRequest:
+    fields: Mapping[str, Any] = orjson.loads(operation.instructions)
+    return UpdateRequest(
+        tuple(fields["study_instance_uids"]),
+        {int(tag): (vr, text) for tag, vr, text in orjson.loads(secret or b"[]")},
+        fields["partition_name"],
+        fields["series_instance_uid"],
+        fields["sop_instance_uid"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    archive: Archive
+    failpoints: Failpoints
+    operation_id: str
+    request: UpdateRequest
+    progress: _Progress
+
+    def update_all(self) -> Iterator[Step]:
+        studies = self.request.study_instance_uids
+        for number in range(self.progress.next, len(studies)):
+            yield from self._update(number, self.request.scope(studies[number]))
+            self.progress.next = number + 1
+            yield self._step()
+
+    def _step(self) -> Step:
+        percent = PERCENT_MAX * self.progress.next // len(self.request.study_instance_uids)
+        return Step(self.progress.encode(), percent)
+
+    def _update(self, number: int, scope: Scope) -> Iterator[Step]:
+        study = _Study(self.archive, self.failpoints, f"{self.operation_id}-{number}", self.request, scope)
+        try:
+            for _ in study.update():
+                yield self._step()
+        except _StudyFailed as failure:
+            study.let_go()
+            self.progress.failed += 1
+            self.progress.errors.append(f"Failed to update instances for study {scope.study_instance_uid}")
+            self.progress.errors += failure.errors
+            return
+        if study.updated:
+            self.progress.updated += 1
+            self.progress.instances += study.updated
+
+
+class _Study:
+    """One study while it is being updated."""
+
+    def __init__(
+        self, archive: Archive, failpoints: Failpoints, revision_id: str, request: UpdateRequest, scope: Scope
+    ) -> None:
+        self._archive = archive
+        self._revisions = archive.index.revisions
+        self._failpoint = failpoints.hit
+        self._revision_id = revision_id
+        self._versions = NewVersions(archive, revision_id=revision_id, texts=request.texts)
+        self._scope = scope
+        self._target = request.target(scope)
+        self.updated = 0
+
+    def update(self) -> Iterator[None]:
+        """Update it; yield after each part that is kept. Raises _StudyFailed, Unavailable."""
+        concluded = self._revisions.concluded(self._revision_id)
+        if concluded is not None:  # before a kill
+            self.updated = concluded
+            return
+        for _ in range(ROUNDS_MAX):
+            rows = self._archive.index.instances(self._scope)
+            if not rows:
+                self.let_go()
+                return
+            if self._target is not None and self._archive.index.instances(self._target):
+                raise _StudyFailed(["The target UIDs already exist."])
+            yield from self._stage(self._missing(rows))
+            yield
+            count = self._conclude()
+            if count is not None:
+                self.updated = count
+                return
+        raise _StudyFailed(["Instances were stored to it all the time."])
+
+    def let_go(self) -> None:
+        """Drop what was staged."""
+        self._revisions.unstage(self._revision_id, now=self._now())
+
+    def _now(self) -> float:
+        return self._archive.clock.now().timestamp()
+
+    def _missing(self, rows: Sequence[InstanceRow]) -> list[InstanceRow]:
+        """Return the instances without a staged version, after letting go of versions of what is no longer there."""
+        current = {row.instance_key for row in rows}
+        staged = {one.replaced_key for one in self._revisions.staged(self._revision_id)}
+        outdated = {key for key in staged if key is not None and key not in current}
+        if outdated:
+            self._revisions.unstage(self._revision_id, outdated, now=self._now())
+        return [row for row in rows if row.instance_key not in staged]
+
+    def _stage(self, rows: Sequence[InstanceRow]) -> Iterator[None]:
+        errors: list[str] = []
+        waiting: _Waiting = deque()
+        try:
+            for number, row in enumerate(rows, start=1):
+                with _noting(row, errors):
+                    waiting.append((row, self._versions.submit(row)))
+                while _are_enough(waiting):
+                    _settle(waiting, errors)
+                if len(errors) > ERRORS_MAX:
+                    break
+                if number % STEP_COUNT == 0:
+                    yield
+            while waiting:
+                _settle(waiting, errors)
+        finally:
+            wait([future for _, future in waiting], ANSWER_TIMEOUT_S)
+        self._failpoint("update.after_stage")
+        if errors:
+            raise _StudyFailed([*errors[:ERRORS_MAX], *([MORE_ERRORS] if len(errors) > ERRORS_MAX else [])])
+
+    def _conclude(self) -> int | None:
+        self._failpoint("update.before_mark")
+        position = self._archive.blobs.mark_revision(self._revision_id)
+        self._failpoint("update.after_mark")
+        now = self._now()
+        try:
+            count = self._revisions.conclude(
+                self._revision_id,
+                now=now,
+                erase_due_at=now + self._archive.settings.erase_after_s,
+                scope=self._scope,
+                vacant=self._target,
+                positions=[position],
+            )
+        except QueryTagsChanged:
+            self.let_go()  # staged with the values of other tags
+            return None
+        except Conflict as error:
+            raise _StudyFailed([error.message]) from error
+        self._failpoint("update.after_conclude")
+        return count
+
+
+_Waiting = deque[tuple[InstanceRow, Future[StoreOutcome]]]
+
+
+def _are_enough(waiting: _Waiting) -> bool:
+    return len(waiting) >= IN_FLIGHT_MAX or sum(row.address.length for row, _ in waiting) >= IN_FLIGHT_BYTES_MAX
+
+
+def _settle(waiting: _Waiting, errors: list[str]) -> None:
+    """Wait for the version that was queued first."""
+    row, future = waiting.popleft()
+    with _noting(row, errors):
+        try:
+            future.result(ANSWER_TIMEOUT_S)
+        except TimeoutError as error:
+            raise Unavailable() from error
+
+
+@contextmanager
+def _noting(row: InstanceRow, errors: list[str]) -> Iterator[None]:
+    """Take down why an instance cannot be updated; what may pass is raised."""
+    try:
+        yield
+    except Unavailable:
+        raise
+    except IsocenterError as error:
+        sop_instance_uid = row.identifier.sop_instance_uid
+        _log.error("update.refused", sop_instance_uid=sop_instance_uid, reason=error.message)
+        errors.append(f"{sop_instance_uid}: {error.message}")
