@@ -47,7 +47,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         commands.must("store", *paths[:-1], "--to", lacking.base_url)
         peers = [f"NODE@127.0.0.1:{port}" for port in ports]
         studies = list(dict.fromkeys(instance.study for instance in instances))
-        yield Pair(whole, *peers, folder / "sources" / SHAPE.name, studies, instances[-1].sop, commands)
+        yield Pair(whole, peers[0], peers[1], folder / "sources" / SHAPE.name, studies, instances[-1].sop, commands)
 
 
 def _told(pair: Pair, *arguments: str | Path, code: int) -> dict[str, list[dict[str, str]]]:
