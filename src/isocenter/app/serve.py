@@ -46,6 +46,7 @@ from isocenter.domain.principal import DataAction, Principal
 from isocenter.domain.query import Query, SearchRow
 from isocenter.web.api.associations import association_routes
 from isocenter.web.api.metrics import Observed, metrics_routes
+from isocenter.web.pages.api_reference import api_reference_routes
 from isocenter.web.pages.studies import console_routes
 from isocenter.web.viewer import viewer_routes
 from isocenter.web.viewer_assets import open_viewer_archive
@@ -143,6 +144,7 @@ def build_application(
     routes: list[BaseRoute] = [
         *health_routes(archive),
         *viewer_routes(open_viewer_archive(), viewer, authenticate=identity.admit_page),
+        *api_reference_routes(service),
         *console_routes(directory, authenticate=admit_page, login_path=identity.login_path),
         *association_routes(register, authenticate=admit_reader),
         *metrics_routes(

@@ -15,6 +15,22 @@ OPENAPI_VERSION = "3.0.3"
 """What the generators of clients in use read; 3.1 says nothing here that 3.0 cannot."""
 PARTITION_PATH = "partitions/{partition}/"
 
+GROUPS = (
+    "Store",
+    "Search",
+    "Retrieve",
+    "Render",
+    "Delete",
+    "Update",
+    "Change feed",
+    "Extended query tags",
+    "Workitems",
+    "Operations",
+    "Export",
+    "The service itself",
+)
+"""In which order headings come; others follow."""
+
 VERSIONS = Header("api-supported-versions", "Versions that the service speaks.", is_always_there=True)
 REQUEST_ID = Header("x-ms-request-id", "By what the request is found in the audit log.")
 
@@ -92,7 +108,7 @@ def build_document(service: ServiceDescription, routes: Iterable[DescribedRoute]
             "description": _TEXTS[service.dialect] + _COMMON_TEXT,
         },
         "servers": [{"url": service.service_url}],
-        "tags": [{"name": group} for group in groups],
+        "tags": [{"name": group} for group in sorted(groups, key=_place_of)],
         "paths": paths,
         "components": {
             "schemas": dict(SCHEMAS),
@@ -101,6 +117,10 @@ def build_document(service: ServiceDescription, routes: Iterable[DescribedRoute]
             **({"securitySchemes": _security_schemes(service.authority)} if service.authority else {}),
         },
     }
+
+
+def _place_of(group: str) -> int:
+    return GROUPS.index(group) if group in GROUPS else len(GROUPS)
 
 
 def _prefixes(service: ServiceDescription, route: DescribedRoute) -> Sequence[str]:
