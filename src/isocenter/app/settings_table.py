@@ -398,6 +398,7 @@ SETTINGS = (
     ),
     Setting(
         "dicom.called_ae_title",
+        "`destinations` the AE titles that it may have instances moved to (all), "
         choice_of("exact", "any"),
         "exact",
         "Whether callers must use the node's own AE title, or `any` will do.",

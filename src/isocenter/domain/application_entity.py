@@ -86,8 +86,14 @@ class RemoteAe:
     """Over TLS, what its certificate must have one of."""
     user_identity: UserIdentityRule | None = None
     """What becomes of the user that it names; None leaves it to the node's setting."""
+    destinations: frozenset[str] | None = None
+    """The AE titles to which it may have instances moved; None where it may to all that are known."""
     store_associations_max: int | None = None
     """How many associations a move to it may open; None leaves it to the node's setting."""
+
+    def may_move_to(self, ae_title: str) -> bool:
+        """Tell whether it may have instances moved to another AE."""
+        return self.destinations is None or ae_title in self.destinations
 
     @property
     def address(self) -> AeAddress | None:
@@ -126,8 +132,8 @@ def parse_ae_address(text: str) -> AeAddress:
 def parse_remote_ae(text: str) -> RemoteAe:
     """Return the AE that `TITLE@HOST[:PORT][?OPTIONS]` names.
 
-    Options are `services=echo,store`, `tls=on`, `subject=NAME` (once or several times), `user=require` and
-    `associations=4`, joined by `&`. Raises InvalidRequest where it cannot be read.
+    Options are `services=echo,store`, `destinations=WS1,WS2`, `tls=on`, `subject=NAME` (once or several times),
+    `user=require` and `associations=4`, joined by `&`. Raises InvalidRequest where it cannot be read.
     """
     address, _, options = text.strip().partition("?")
     title, host, port = _split(address)
@@ -142,6 +148,7 @@ def parse_remote_ae(text: str) -> RemoteAe:
         uses_tls=known.get("tls") == ["on"],
         certificate_names=_certificate_names(known.get("subject", [])),
         user_identity=_user_identity(known["user"][0]) if "user" in known else None,
+        destinations=_destinations(known["destinations"][0]) if "destinations" in known else None,
         store_associations_max=_associations(known["associations"][0]) if "associations" in known else None,
     )
 
@@ -153,6 +160,8 @@ def render_remote_ae(remote: RemoteAe) -> str:
     options = []
     if remote.services != ALL_SERVICES:
         options.append("services=" + ",".join(service for service in AeService if service in remote.services))
+    if remote.destinations is not None:
+        options.append("destinations=" + _escaped(",".join(sorted(remote.destinations))))
     if remote.uses_tls:
         options.append("tls=on")
     options += [f"subject={_escaped(str(name))}" for name in remote.certificate_names]
@@ -209,13 +218,17 @@ def _options(text: str) -> dict[str, list[str]]:
         is_again = name in found and name != "subject"
         if name not in _OPTION_NAMES or not equals or not value or is_again:
             raise InvalidRequest(
-                "The options of an AE are services, tls, subject, user and associations, each NAME=VALUE."
+                "The options of an AE are services, destinations, tls, subject, user and associations, each NAME=VALUE."
             )
         found.setdefault(name, []).append(unquote(value))
     return found
 
 
-_OPTION_NAMES = frozenset({"services", "tls", "subject", "user", "associations"})
+_OPTION_NAMES = frozenset({"services", "destinations", "tls", "subject", "user", "associations"})
+
+
+def _destinations(text: str) -> frozenset[str]:
+    return frozenset(map(parse_ae_title, text.split(",")))
 
 
 def _certificate_names(texts: list[str]) -> tuple[CertificateName, ...]:

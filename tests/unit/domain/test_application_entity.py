@@ -94,6 +94,12 @@ def test_a_remote_ae_may_have_several_certificates_and_a_rule_for_its_users() ->
     assert parse_remote_ae("CT@*").user_identity is None
 
 
+def test_a_remote_ae_may_have_instances_moved_to_some_destinations_only() -> None:
+    remote = parse_remote_ae("WS@*?destinations=WS,ARCHIVE")
+    assert [remote.may_move_to(title) for title in ("WS", "ARCHIVE", "OTHER")] == [True, True, False]
+    assert parse_remote_ae("WS@*").may_move_to("OTHER")
+
+
 @pytest.mark.parametrize("text", ["MODALITY@*", "MODALITY@10.0.0.1", "MODALITY@[fe80::1]"])
 def test_an_ae_that_only_calls_has_no_address(text: str) -> None:
     remote = parse_remote_ae(text)
@@ -117,6 +123,7 @@ def test_an_ae_that_only_calls_has_no_address(text: str) -> None:
         "subject=ip:pacs",
         "&".join(["subject=a"] * 17),
         "user=maybe",
+        "destinations=A,,B",
         "user=verify&user=require",
     ],
 )
@@ -140,6 +147,7 @@ _REMOTES = st.builds(
     uses_tls=st.booleans(),
     certificate_names=st.lists(_NAMES, max_size=3).map(tuple),
     user_identity=st.none() | st.sampled_from(UserIdentityRule),
+    destinations=st.none() | st.frozensets(_TITLES.filter(lambda title: "," not in title), min_size=1, max_size=3),
     store_associations_max=st.none() | st.integers(1, 4),
 )
 

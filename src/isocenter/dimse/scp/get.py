@@ -9,6 +9,7 @@ from isocenter.dimse.scp.retrieval import (
     Retrieval,
     log_unreadable,
     log_without_context,
+    refusal_comment,
     run_together,
     send_opened,
 )
@@ -42,7 +43,7 @@ async def send_back(archive: Archive, exchange: Exchange, request: CGetRq, rows:
     try:
         loop = connection.runtime.loop
         await run_together([loop.create_task(send_all()) for _ in range(connection.invoked_max)])
-        await retrieval.finish()
+        await retrieval.finish(comment=refusal_comment(connection.peer.ae_title, refused[0]) if refused else "")
     finally:
         retrieval.stop()
         await ahead.close()

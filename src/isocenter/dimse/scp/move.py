@@ -16,7 +16,13 @@ import structlog
 from isocenter.archive.archive import Archive
 from isocenter.dimse.message.messages import CMoveRq
 from isocenter.dimse.scp.outgoing import Opened, Outgoing, ReadAhead, choose_syntax, contexts_to_send, open_outgoing
-from isocenter.dimse.scp.retrieval import Retrieval, log_unreadable, log_without_context, send_opened
+from isocenter.dimse.scp.retrieval import (
+    Retrieval,
+    log_unreadable,
+    log_without_context,
+    refusal_comment,
+    send_opened,
+)
 from isocenter.dimse.scp.suboperations import Outcome
 from isocenter.dimse.scu.client import Opener, close, give_up
 from isocenter.dimse.scu.context_plan import ContextPlan, InstanceKind, plan_contexts
@@ -45,18 +51,17 @@ async def move_to(
     """Send instances to a destination, and the responses to the requestor."""
     retrieval = Retrieval(exchange, request, total=len(rows))
     mover = _Mover(archive, exchange, request, retrieval, destination)
-    comment = ""
     try:
         for plan, group in _groups(rows):
             try:
                 await mover.send_group(plan, group)
             except (Refused, Unavailable) as error:
-                comment = error.message
+                mover.comment = error.message
                 mover.log_unreachable(error)
                 mover.fail(group)
         if not retrieval.is_cancelled:
             retrieval.fail_rest(rows)
-        await retrieval.finish(comment=comment)
+        await retrieval.finish(comment=mover.comment)
         await mover.release()
     finally:
         retrieval.stop()
@@ -87,6 +92,8 @@ class _Mover:
         self.retrieval = retrieval
         self.destination = destination
         self.originator = exchange.peer.ae_title, request.message_id
+        self.comment = ""
+        """What the final response says besides its counters."""
         self._exchange = exchange
         self._done: list[Connection] = []
 
@@ -137,6 +144,8 @@ class _Mover:
                 outgoing.append(chosen)
         log_without_context(connection, refused)
         self.fail(refused)
+        if refused:
+            self.comment = refusal_comment(connection.peer.ae_title, refused[0])
         return outgoing
 
     def fail(self, rows: Sequence[InstanceRow]) -> None:

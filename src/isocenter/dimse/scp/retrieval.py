@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from isocenter.dicom.dictionary import uid_name
 from isocenter.dicom.part10 import encoding_of
 from isocenter.dimse.codec.retrieve import encode_failed_list
 from isocenter.dimse.message.messages import CGetRq, CGetRsp, CMoveRq, CMoveRsp, CStoreRq, CStoreRsp, Priority
@@ -154,6 +155,11 @@ def log_without_context(connection: Connection, rows: Sequence[InstanceRow]) -> 
             transfer_syntax_uid=transfer_syntax_uid,
             advice="The receiver took neither this transfer syntax nor one that the instances can be turned into.",
         )
+
+
+def refusal_comment(ae_title: str, row: InstanceRow) -> str:
+    """Return for the requestor what a receiver takes neither as it is nor as it can be made; the log names them all."""
+    return f"{ae_title}: no context for {uid_name(row.sop_class_uid) or row.sop_class_uid}, {row.transfer_syntax_uid}"
 
 
 async def run_together(works: Sequence[asyncio.Task[None]]) -> None:

@@ -9,13 +9,14 @@ from isocenter.archive.select import select_instances
 from isocenter.dicom.part10 import encoding_of
 from isocenter.dimse.codec.retrieve import RetrieveModel, decode_retrieve_identifier
 from isocenter.dimse.message.messages import CGetRq, CGetRsp, CMoveRq, CMoveRsp
+from isocenter.dimse.message.statuses import NOT_AUTHORIZED
 from isocenter.dimse.scp.get import send_back
 from isocenter.dimse.scp.information_models import GET_MODELS, MOVE_MODELS
 from isocenter.dimse.scp.move import Destination, move_to
 from isocenter.dimse.scp.suboperations import CANNOT_COUNT, COUNT_MAX, UNKNOWN_DESTINATION
 from isocenter.dimse.scu.client import Opener
 from isocenter.dimse.shell.dispatch import comment_of
-from isocenter.dimse.shell.exchange import Exchange
+from isocenter.dimse.shell.exchange import Exchange, Peer
 from isocenter.dimse.shell.service import QUERY_TRANSFER_SYNTAX_UIDS, Service
 from isocenter.dimse.ul.query_extensions import (
     RetrieveExtensions,
@@ -87,17 +88,19 @@ class RetrieveProvider:
 
     async def _move(self, exchange: Exchange, request: CMoveRq, identifier: bytes | None) -> None:
         try:
-            destination = self._destination(request.move_destination)
+            destination = self._destination(exchange.peer, request.move_destination)
             rows = await self._select(exchange, identifier, MOVE_MODELS)
         except _Refused as refusal:
             await exchange.respond(_move_refusal(request, refusal))
             return
         await move_to(self._archive, exchange, request, rows=rows, destination=destination)
 
-    def _destination(self, ae_title: str) -> Destination:
+    def _destination(self, caller: Peer, ae_title: str) -> Destination:
         remote = self._find_destination(ae_title)
         if remote is None:
             raise _Refused(UNKNOWN_DESTINATION, f"Unknown destination {ae_title}; add it to dicom.remotes.")
+        if caller.remote is not None and not caller.remote.may_move_to(ae_title):
+            raise _Refused(NOT_AUTHORIZED, f"{caller.ae_title} may not move to {ae_title}; see destinations=.")
         return Destination(remote, self._opener, remote.store_associations_max or self._store_associations_max)
 
     async def _select(

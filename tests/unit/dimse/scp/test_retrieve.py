@@ -18,8 +18,9 @@ from isocenter.dimse.scu.client import Opener
 from isocenter.dimse.shell.service import QUERY_TRANSFER_SYNTAX_UIDS, Service
 from isocenter.dimse.ul.pdu import AssociateRq
 from isocenter.dimse.ul.user_information import RoleSelection
-from isocenter.domain.application_entity import RemoteAe
-from tests.support.dimse_node import DimseNode, NodeOptions, dimse_node, run
+from isocenter.domain.application_entity import RemoteAe, parse_remote_ae
+from isocenter.identity.application_entity import AeTable
+from tests.support.dimse_node import AE_TITLE, DimseNode, NodeOptions, dimse_node, run
 from tests.support.instances import CT_IMAGE_STORAGE, EXPLICIT_VR_LITTLE_ENDIAN, identify
 from tests.support.memory_archive import memory_archive, store
 from tests.support.raw_peer import (
@@ -214,6 +215,7 @@ def test_classes_that_the_receiver_did_not_propose_fail() -> None:
             async with _node(archive, _nowhere) as node, associated(node.port, request) as peer:
                 got, [final], _ = await _get(peer)
                 assert (got, final.status, final.number_of_failed_suboperations) == ({}, 0xA702, 2)
+                assert final.error_comment == f"CALLER: no context for CT Image Storage, {EXPLICIT_VR_LITTLE_ENDIAN}"
 
     run(work())
 
@@ -306,6 +308,30 @@ def test_an_unknown_destination_and_one_that_is_down_are_told_apart() -> None:
                 assert SINK in (responses[-1].error_comment or "")
                 assert responses[-1].number_of_failed_suboperations == 2
                 assert identifier
+
+    run(work())
+
+
+def test_a_caller_moves_only_to_the_destinations_of_its_row() -> None:
+    async def work() -> None:
+        with memory_archive() as archive:
+            _fill(archive, 1)
+
+            def services(opener: Opener) -> list[Service]:
+                return RetrieveProvider(archive, opener, find_destination=table.destination).services()
+
+            remotes = map(parse_remote_ae, ["CALLER@*?destinations=ELSEWHERE", "SINK@127.0.0.1:1"])
+            table = AeTable(AE_TITLE, tuple(remotes))
+            request = associate_rq((STUDY_MOVE, IMPLICIT_VR_LITTLE_ENDIAN))
+            async with (
+                dimse_node(archive, NodeOptions(table, further=services)) as node,
+                associated(node.port, request) as peer,
+            ):
+                [refused], _ = await _move(peer, SINK)
+                assert refused.status == 0x0124
+                assert "may not move to SINK" in (refused.error_comment or "")
+                [unknown], _ = await _move(peer, UNKNOWN)
+                assert unknown.status == 0xA801
 
     run(work())
 
