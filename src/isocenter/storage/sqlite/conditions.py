@@ -179,7 +179,7 @@ def _between(
 def _word_prefixes(conditions: Conditions, attribute: IndexedAttribute, alias: str, words: tuple[str, ...]) -> str:
     if not words:
         return _NOTHING
-    found = _has_word(attribute, alias, prefix_range(conditions, "w.word", words[0]))
+    found = _has_word(conditions, attribute, alias, prefix_range(conditions, "w.word", words[0]))
     if len(words) == 1:
         return found
     have = f"{alias}.{attribute.column}_{WORDS_SUFFIX}"
@@ -188,11 +188,11 @@ def _word_prefixes(conditions: Conditions, attribute: IndexedAttribute, alias: s
     return f"{found} AND {in_order} AND fits_words({have}, {conditions.bind(' '.join(words))})"
 
 
-def _has_word(attribute: IndexedAttribute, alias: str, word_condition: str) -> str:
-    return (
-        f"{alias}.study_key IN (SELECT w.study_key FROM study_name_word w WHERE w.partition_key = {PARTITION} "
-        f"AND w.attribute = '{attribute.column}' AND {word_condition})"
-    )
+def _has_word(conditions: Conditions, attribute: IndexedAttribute, alias: str, word_condition: str) -> str:
+    source = f"FROM study_name_word w WHERE w.attribute = '{attribute.column}' AND {word_condition}"
+    if conditions.is_walk:
+        return f"EXISTS (SELECT 1 {source} AND w.study_key = {alias}.study_key)"
+    return f"{alias}.study_key IN (SELECT w.study_key {source} AND w.partition_key = {PARTITION})"
 
 
 def _person_name(conditions: Conditions, attribute: IndexedAttribute, alias: str, match: PersonName) -> str:
@@ -211,7 +211,7 @@ def _person_name(conditions: Conditions, attribute: IndexedAttribute, alias: str
     end = next((place for place, letter in enumerate(word) if letter in _WORD_ENDS), len(word))
     if not word[:end]:
         return f"{_occurs(conditions, column, match)} AND {exact}"
-    return f"{_has_word(attribute, alias, prefix_range(conditions, 'w.word', word[:end]))} AND {exact}"
+    return f"{_has_word(conditions, attribute, alias, prefix_range(conditions, 'w.word', word[:end]))} AND {exact}"
 
 
 def _occurs(conditions: Conditions, column: str, match: PersonName) -> str:

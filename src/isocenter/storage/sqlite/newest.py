@@ -60,13 +60,15 @@ def newest_condition(query: Query, cursor: Cursor | None, *, alias: str) -> str:
     table = _table(query)
     examined = max(EXAMINED[table], _wanted(query))
     newest = _NEWEST_KEY[table] if cursor is None else f"min({_NEWEST_KEY[table]}, :below)"
-    return f"{alias}.{TABLES[table]}_key > {newest} - {examined}"
+    # Unless it believes that these are few, the planner reads a whole table above them to be fast at looking into it.
+    return f"likelihood({alias}.{TABLES[table]}_key > {newest} - {examined}, 0.000001)"
 
 
 def newest_source(tables: Sequence[Level], aliases: dict[Level, str]) -> str:
-    """Return tables joined from the lowest up, in that order whatever the planner believes."""
+    """Return tables joined from the lowest up, whose rows come by key, whatever the planner believes."""
     below_first = sorted(tables, reverse=True)
-    joined = [f"{TABLES[below_first[0]]} {aliases[below_first[0]]}"]
+    lowest = TABLES[below_first[0]]
+    joined = [f"{lowest} {aliases[below_first[0]]} INDEXED BY {lowest}_by_key"]
     for below, table in pairwise(below_first):
         key = f"{TABLES[table]}_key"
         joined.append(f"{TABLES[table]} {aliases[table]} ON {aliases[table]}.{key} = {aliases[below]}.{key}")

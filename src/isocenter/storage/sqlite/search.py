@@ -73,6 +73,12 @@ _JOINED = {
         "CROSS JOIN series e ON e.series_key = i.series_key CROSS JOIN study s ON s.study_key = i.study_key"
     ),
 }
+_TOTALS = {
+    Level.STUDY: "SELECT coalesce(sum(studies), 0) FROM partition WHERE partition_name = :partition_name",
+    Level.SERIES: "SELECT coalesce(sum(series), 0) FROM partition WHERE partition_name = :partition_name",
+    Level.INSTANCE: "SELECT coalesce(sum(instances), 0) FROM partition WHERE partition_name = :partition_name",
+}
+"""What a partition counts anyway."""
 
 
 def _answer_columns(level: Level) -> tuple[tuple[int, str], ...]:
@@ -138,6 +144,8 @@ def _page(query: Query, cursor: Cursor | None, keys: Statement, *, order: str = 
 
 def count_statement(query: Query) -> Statement:
     """Return the statement that counts the rows of a query."""
+    if query.level in _TOTALS and not query.matches and query.study_instance_uid is None:
+        return Statement(_TOTALS[query.level], {"partition_name": query.partition_name})
     search = _collect(query, None)
     if _has_holders(search):
         total = f"SELECT coalesce(sum(e.number_of_instances), 0) FROM {_holders(search)}"
@@ -343,7 +351,11 @@ def _in_study(conditions: Conditions, match: Match) -> str:
     else:
         table, attribute = ("series", _MODALITY) if is_modality else ("study_sop_class", _SOP_CLASS)
         text = condition(conditions, match, attribute, "x")
-        text = text and f"EXISTS (SELECT 1 FROM {table} x WHERE x.study_key = {study}.study_key AND {text})"
+        if text and conditions.is_walk:
+            text = f"EXISTS (SELECT 1 FROM {table} x WHERE x.study_key = {study}.study_key AND {text})"
+        elif text:
+            found = f"SELECT x.study_key FROM {table} x WHERE x.partition_key = {PARTITION} AND {text}"
+            text = f"{study}.study_key IN ({found})"
     if text:
         conditions.levels.add(Level.STUDY)
     return text
@@ -360,7 +372,7 @@ def _in_request(conditions: Conditions, match: InItem) -> str:
 def _add_below(search: _Search, matches: list[Match]) -> None:
     """Ask for something below a row that fits all matches."""
     upper = search.conditions
-    nested = Conditions(upper.bound, _BELOW)
+    nested = Conditions(upper.bound, _BELOW, is_walk=upper.is_walk)
     nested.texts += [text for match in matches if (text := _text_of(nested, match))]
     if not nested.levels:
         return
@@ -372,7 +384,9 @@ def _add_below(search: _Search, matches: list[Match]) -> None:
         where.append("bi.is_original = 0")
     source = _source(tables, _BELOW)
     upper.levels.add(level)
-    upper.texts.append(_below_text(search, first, source, where, is_selective=any(map(_is_selective, matches))))
+    is_of_studies = search.level is Level.PATIENT and nested.levels == {Level.STUDY} and not upper.is_walk
+    is_selective = is_of_studies or any(map(_is_selective, matches))
+    upper.texts.append(_below_text(search, first, source, where, is_selective=is_selective))
 
 
 def _is_selective(match: Match) -> bool:
