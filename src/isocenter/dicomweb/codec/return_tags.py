@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from isocenter.dicomweb.codec.dialect import Dialect
 from isocenter.dicomweb.codec.qido import SearchRequest
@@ -66,11 +66,20 @@ _STANDARD_ALL = {
 _DEFAULTS = {Dialect.STANDARD: _STANDARD, Dialect.AZURE_V1: _AZURE_V1, Dialect.AZURE_V2: _AZURE_V2}
 
 
+def default_tags(dialect: Dialect) -> Mapping[Level, frozenset[int]]:
+    """Return the tags that come by default, by level."""
+    return _DEFAULTS[dialect]
+
+
+def tags_in_all(dialect: Dialect) -> Mapping[Level, frozenset[int]]:
+    """Return the tags that `includefield=all` stands for, by level."""
+    return _AZURE_ALL if dialect.is_azure else _STANDARD_ALL
+
+
 def return_tags(request: SearchRequest, dialect: Dialect) -> tuple[int, ...]:
     """Return the tags of the attributes that answer a search, ascending."""
     query = request.query
-    everything = _AZURE_ALL if dialect.is_azure else _STANDARD_ALL
-    table = everything if request.include.is_all else _DEFAULTS[dialect]
+    table = tags_in_all(dialect) if request.include.is_all else default_tags(dialect)
     tags: set[int] = set(request.matched_tags).union(request.include.tags, _route_tags(query))
     for level in _levels(query):
         tags |= table[level]
