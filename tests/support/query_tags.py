@@ -67,14 +67,14 @@ def implicit_file_with(identifier: InstanceIdentifier, values: Values) -> bytes:
 
 @contextmanager
 def query_tag_desk(
-    archive: Archive, *, count_max: int = COUNT_MAX, has_operations: bool = True, reindexes: bool = True
+    archive: Archive, *, count_max: int = COUNT_MAX, is_open: bool = True, reindexes: bool = True
 ) -> Iterator[QueryTagDesk]:
     """Manage the tags of an archive for the length of a block; without `reindexes`, nothing carries operations out."""
     kinds = [QueryTagReindexer(archive)] if reindexes else []
     runner, remover = OperationRunner(archive.operations, archive.clock, kinds), QueryTagRemover(archive)
     try:
-        desk = OperationDesk(archive.operations, runner, archive.clock)
-        yield QueryTagDesk(archive, desk, remover, count_max=count_max, has_operations=has_operations)
+        desk = OperationDesk(archive.operations, runner, archive.clock, is_open=is_open)
+        yield QueryTagDesk(archive, desk, remover, count_max=count_max)
     finally:
         remover.close()
         runner.close()

@@ -13,6 +13,8 @@ from isocenter.archive.archive import Archive
 from isocenter.archive.bulk_import import ImportCounts
 from isocenter.archive.export import Exporter
 from isocenter.archive.operations import OperationDesk, OperationRunner
+from isocenter.archive.query_tag import QueryTagDesk, QueryTagRemover
+from isocenter.archive.query_tag_reindex import QueryTagReindexer
 from isocenter.archive.update import Updater
 from isocenter.domain.audit import AuditRecord
 from isocenter.ports.failpoints import failpoints_from_environment
@@ -30,6 +32,7 @@ class LongWork:
     exporter: Exporter | None
     """None where exports are switched off."""
     updater: Updater
+    query_tags: QueryTagDesk
     imports: ImportCounts = field(default_factory=ImportCounts)
 
 
@@ -42,9 +45,12 @@ def running_long_work(
     exporter = Exporter(archive, open_sink=SinkFolder(settings.storage.exports_dir), secrets=secrets)
     updater = Updater(archive, secrets=secrets, failpoints=failpoints_from_environment(os.environ))
     updater.discard_strays()
+    reindexer = QueryTagReindexer(archive)
     with (
-        closing(OperationRunner(archive.operations, archive.clock, [exporter, updater])) as runner,
+        closing(OperationRunner(archive.operations, archive.clock, [exporter, updater, reindexer])) as runner,
+        closing(QueryTagRemover(archive)) as remover,
         running_imports(archive, settings, audit=audit) as imports,
     ):
-        desk = OperationDesk(archive.operations, runner, archive.clock)
-        yield LongWork(desk, exporter if settings.azure.export == "on" else None, updater, imports)
+        desk = OperationDesk(archive.operations, runner, archive.clock, is_open=settings.azure.operations == "on")
+        query_tags = QueryTagDesk(archive, desk, remover, count_max=settings.azure.extended_query_tags_max)
+        yield LongWork(desk, exporter if settings.azure.export == "on" else None, updater, query_tags, imports)

@@ -125,6 +125,7 @@ def build_application(
         operations=long_work.desk if long_work else None,
         exporter=long_work.exporter if long_work else None,
         updater=long_work.updater if long_work else None,
+        query_tags=long_work.query_tags if long_work else None,
     )
     require_switch(archive, is_on=service.has_partitions)
     viewer = ViewerSettings(

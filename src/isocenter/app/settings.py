@@ -106,6 +106,8 @@ class AzureSettings:
     partitions: Literal["off", "on"]
     workitem_body: Literal["object", "array"]
     export: Literal["on", "off"]
+    operations: Literal["on", "off"]
+    extended_query_tags_max: int
 
 
 @dataclass(frozen=True, slots=True)

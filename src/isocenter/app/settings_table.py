@@ -281,6 +281,20 @@ SETTINGS = (
         "Whether callers may export to a folder of this machine or to a container (`EnableExport`).",
     ),
     Setting(
+        "azure.operations",
+        choice_of("on", "off"),
+        "on",
+        "Whether callers may begin operations: reindexes of extended query tags, exports, updates "
+        "(`DisableOperations`). Those that were begun go on.",
+    ),
+    Setting(
+        "azure.extended_query_tags_max",
+        number_of(1, 1024),
+        "128",
+        "How many extended query tags there may be (`ExtendedQueryTag:MaxAllowedCount`). Each is looked for in every "
+        "instance that comes in.",
+    ),
+    Setting(
         "storage.packs_dir",
         PATH,
         None,
@@ -384,6 +398,7 @@ SETTINGS = (
         "The application entities that may call and that instances may be moved to (`--remote`, which can be given "
         "again): their AE titles and addresses. A host of `*` stands for any, and without a port an AE only calls. "
         "Options: `services` are what it may ask for (echo, store, find, move, get, commitment, worklist, mpps; all), "
+        "`destinations` the AE titles that it may have instances moved to (all), "
         "`tls=on` opens associations to it over TLS, `subject` is a name that its certificate must have (common name, "
         "DNS name, IP address, URI, whole subject, or `sha256:` and its fingerprint; given again, one of several), "
         "`user` is `dicom.user_identity` for it, `associations` how many a move to it may open. What is not a letter "
@@ -398,7 +413,6 @@ SETTINGS = (
     ),
     Setting(
         "dicom.called_ae_title",
-        "`destinations` the AE titles that it may have instances moved to (all), "
         choice_of("exact", "any"),
         "exact",
         "Whether callers must use the node's own AE title, or `any` will do.",

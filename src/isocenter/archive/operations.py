@@ -17,7 +17,7 @@ from typing import Protocol
 import orjson
 import structlog
 
-from isocenter.domain.errors import Broken, IsocenterError, NotFound, Unavailable
+from isocenter.domain.errors import Broken, InvalidRequest, IsocenterError, NotFound, Unavailable
 from isocenter.domain.operation import Operation, OperationStatus, OperationType
 from isocenter.domain.principal import DataAction, Principal
 from isocenter.ports.clock import Clock
@@ -30,6 +30,7 @@ ATTEMPTS_MAX = 12
 WAIT_MAX_S = 120.0
 POLL_S = 5.0
 """How long until a thread looks again for what another process has added, or let go on."""
+OPERATIONS_DISABLED = "Asynchronous operations are temporarily disabled. Please try again later."
 QUEUE_LOOK_MAX = 1000
 """So many unfinished operations are looked at for one that is not paused."""
 
@@ -186,6 +187,13 @@ class OperationDesk:
     operations: Operations
     runner: OperationRunner
     clock: Clock
+    is_open: bool = True
+    """Whether operations may be begun at all; those that were go on."""
+
+    def require_open(self) -> None:
+        """Raise InvalidRequest where none may be begun (dicom-service 7.2)."""
+        if not self.is_open:
+            raise InvalidRequest(OPERATIONS_DISABLED)
 
     def new_id(self) -> str:
         """Return an identifier for an operation that is about to be started."""
@@ -200,7 +208,11 @@ class OperationDesk:
         is_only_one: bool = False,
         operation_id: str | None = None,
     ) -> Started:
-        """Keep an operation and have it begin; with `is_only_one`, unless one of its type is under way."""
+        """Keep an operation and have it begin; with `is_only_one`, unless one of its type is under way.
+
+        Raises InvalidRequest where none may be begun.
+        """
+        self.require_open()
         now = self.clock.now().timestamp()
         identity = operation_id or self.new_id()
         operation = Operation(identity, kind, now, now, instructions, resources=tuple(resources))

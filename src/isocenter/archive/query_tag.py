@@ -26,8 +26,6 @@ REMOVAL_WAIT_S = 5.0
 RETRY_S = 30.0
 """After a failure of the storage; and how often somebody looks for what another process began to remove."""
 
-OPERATIONS_DISABLED = "Asynchronous operations are temporarily disabled. Please try again later."
-
 
 def resource_path(entry: QueryTagEntry) -> str:
     """Return the path of a tag below the root of the service."""
@@ -95,8 +93,6 @@ class QueryTagDesk:
     desk: OperationDesk
     remover: QueryTagRemover
     count_max: int = COUNT_MAX
-    has_operations: bool = True
-    """Whether long work is done at all."""
 
     def add(self, principal: Principal, entries: Sequence[QueryTagEntry]) -> Started:
         """Add tags and begin the reindex that makes them ready, or return the one that is under way instead.
@@ -104,8 +100,7 @@ class QueryTagDesk:
         Raises Forbidden, QueryTagExists, InvalidRequest where there would be too many or operations are switched off.
         """
         principal.require(DataAction.MANAGE_EXTENDED_QUERY_TAGS)
-        if not self.has_operations:
-            raise InvalidRequest(OPERATIONS_DISABLED)
+        self.desk.require_open()
         now = self.desk.clock.now().timestamp()
         operation = Operation(
             self.desk.new_id(),

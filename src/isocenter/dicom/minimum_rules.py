@@ -101,6 +101,31 @@ def object_to_length(vr: str, length: int) -> Objection | None:
     return None if size is None or length in (0, size) else _unexpected_length(size)
 
 
+_TEXTS = {
+    ErrorCode.MULTIPLE_VALUES: MULTIPLE_VALUES.reason,
+    ErrorCode.EXCEEDS_MAXIMUM_LENGTH: "Value length exceeds maximum length.",
+    ErrorCode.UNEXPECTED_LENGTH: "Value length is not expected.",
+    ErrorCode.INVALID_CHARACTERS: "Value contains invalid character.",
+    ErrorCode.UNEXPECTED_VR: "The extended query tag VR is not expected.",
+    ErrorCode.IMPLICIT_VR_NOT_ALLOWED: "Implicit VR is not allowed.",
+    ErrorCode.NAME_TOO_MANY_COMPONENTS: f"Value contains more than {NAME_COMPONENTS_MAX} components.",
+    ErrorCode.NAME_GROUP_TOO_LONG: (
+        f"One or more group of person name exceeds maxium length of {NAME_GROUP_LENGTH_MAX}."
+    ),
+    ErrorCode.NAME_TOO_MANY_GROUPS: f"Value contains more than {NAME_GROUPS_MAX} groups.",
+    ErrorCode.DATE_INVALID: "Value cannot be parsed as a valid date.",
+    ErrorCode.UID_INVALID: INVALID_UID,
+    ErrorCode.DATE_TIME_INVALID: "Value cannot be parsed as a valid DateTime.",
+    ErrorCode.TIME_INVALID: "Value cannot be parsed as a valid Time.",
+    ErrorCode.INTEGER_STRING_INVALID: "Value cannot be parsed as a valid integer string.",
+}
+
+
+def told_without_value(code: int) -> str:
+    """Return the sentence for an error of an extended query tag (dicom-service 7.3); no tag and no value is in it."""
+    return _TEXTS[ErrorCode(code)]
+
+
 def element_message(keyword: str, vr: str, reason: str) -> str:
     """Return the sentence that names the element with the reason."""
     return f"Dicom element '{keyword}' failed validation for VR '{vr}': {reason}"

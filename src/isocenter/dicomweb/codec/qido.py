@@ -18,6 +18,7 @@ from isocenter.domain.errors import InvalidRequest
 from isocenter.domain.identifiers import DEFAULT_PARTITION, Level
 from isocenter.domain.key import KeyRules
 from isocenter.domain.query import Query
+from isocenter.domain.query_tag import QueryTag
 
 PARAMETERS_MAX = 256
 """Pairs in one query string; a viewer sends a dozen."""
@@ -75,6 +76,21 @@ class SearchRequest:
     """What was passed over, for a Warning header (PS3.18 8.3.4.1)."""
     wants_total: bool = False
     """Whether to say how many there are, whatever the page."""
+    erroneous_keys: tuple[str, ...] = ()
+    """Keys of extended query tags that have errors, as the client wrote them (dicom-service 4.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AzureSearch:
+    """What a search under Azure's roots depends on beside its query string."""
+
+    refuses_all_with_others: bool = False
+    """Whether `includefield=all` beside other fields is refused (dicom-service 0.2, D2)."""
+    query_tags: tuple[QueryTag, ...] = ()
+    """The extended query tags that there are."""
+
+
+PLAIN_AZURE_SEARCH = AzureSearch()
 
 
 def parse_search(
@@ -85,14 +101,14 @@ def parse_search(
     study_instance_uid: str | None = None,
     series_instance_uid: str | None = None,
     partition_name: str = DEFAULT_PARTITION,
-    refuses_all_with_others: bool = False,
+    azure: AzureSearch = PLAIN_AZURE_SEARCH,
 ) -> SearchRequest:
     """Return the search that a query string asks for at a level, below the study and series of the route.
 
     Raises InvalidRequest with the sentence for the client.
     """
     parameters, attributes = parse_parameters(query_string, dialect)
-    if refuses_all_with_others and parameters.include.is_all and parameters.include.tags:
+    if azure.refuses_all_with_others and parameters.include.is_all and parameters.include.tags:
         raise InvalidRequest(_ALL_AND_OTHERS)
     scope = Query(
         level=level,
@@ -102,13 +118,14 @@ def parse_search(
         offset=parameters.offset,
         partition_name=partition_name,
     )
-    found = _parse_attributes(attributes, scope, parameters, dialect)
+    found = _parse_attributes(attributes, scope, parameters, dialect, azure.query_tags)
     return SearchRequest(
         query=replace(scope, matches=found.matches),
         include=parameters.include,
         matched_tags=found.tags,
         warnings=(*found.warnings, *parameters.warnings),
         wants_total=parameters.wants_total,
+        erroneous_keys=found.erroneous_keys,
     )
 
 
@@ -138,10 +155,14 @@ def parse_parameters(query_string: str, dialect: Dialect) -> tuple[SearchParamet
 
 
 def _parse_attributes(
-    attributes: list[tuple[str, str]], scope: Query, parameters: SearchParameters, dialect: Dialect
+    attributes: list[tuple[str, str]],
+    scope: Query,
+    parameters: SearchParameters,
+    dialect: Dialect,
+    query_tags: Sequence[QueryTag],
 ) -> AttributeMatches:
     if dialect.is_azure:
-        return qido_azure.parse_attributes(attributes, scope, is_fuzzy=parameters.is_fuzzy)
+        return qido_azure.parse_attributes(attributes, scope, is_fuzzy=parameters.is_fuzzy, query_tags=query_tags)
     rules = KeyRules(
         list_separators=qido_standard.LIST_SEPARATORS,
         is_fuzzy=parameters.is_fuzzy,

@@ -16,6 +16,8 @@ class AttributeMatches:
     matches: tuple[Match, ...]
     tags: tuple[int, ...]
     warnings: tuple[str, ...] = ()
+    erroneous_keys: tuple[str, ...] = ()
+    """Keys, as the client wrote them, of extended query tags that have errors: some instances may be missing."""
 
 
 MATCHABLE = {tag: matched_attribute(tag) for tag in (*BY_TAG, *MATCHED_COMPUTED_TAGS)}

@@ -5,13 +5,29 @@ Texts in this module are compared by clients' tests; dicom-service 4.1 to 4.3 ha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from isocenter.dicom.dictionary import keyword_of
 from isocenter.dicomweb.codec.attribute_name import parse_attribute_name
 from isocenter.dicomweb.codec.qido_attributes import MATCHABLE, AttributeMatches
 from isocenter.domain.attributes import BY_KEYWORD, MODALITIES_IN_STUDY, IndexedAttribute
+from isocenter.domain.date_time import first_instant, has_offset
 from isocenter.domain.errors import InvalidRequest
 from isocenter.domain.identifiers import Level
 from isocenter.domain.moments import earliest_time, is_date
-from isocenter.domain.query import Between, Comparison, Match, OneOf, Query, ValueMatch, WordPrefixes, person_name_words
+from isocenter.domain.query import (
+    Between,
+    ByQueryTag,
+    Comparison,
+    Match,
+    OneOf,
+    Query,
+    ValueMatch,
+    WordPrefixes,
+    person_name_words,
+)
+from isocenter.domain.query_tag import KINDS_BY_VR, QueryStatus, QueryTag, ValueKind
+from isocenter.domain.query_tag_value import comparable_of
 
 _SEARCHABLE_KEYWORDS = (
     "StudyInstanceUID",
@@ -40,19 +56,40 @@ HINT = (
 _BAD_RANGE = "Invalid query: specified range is invalid."
 
 
-def parse_attributes(attributes: list[tuple[str, str]], scope: Query, *, is_fuzzy: bool) -> AttributeMatches:
+def parse_attributes(
+    attributes: list[tuple[str, str]], scope: Query, *, is_fuzzy: bool, query_tags: Sequence[QueryTag] = ()
+) -> AttributeMatches:
     """Return what the attributes ask for at the resource of a scope; raise InvalidRequest with the service's text."""
+    by_tag = {one.entry.tag: one for one in query_tags if one.is_queryable}
     keys: dict[int, str] = {}
     matches: list[Match] = []
     for key, value in attributes:
-        attribute = _searchable(key, scope)
-        _refuse_repeated(key, keys.get(attribute.tag))
-        keys[attribute.tag] = key
+        tag = _parse_key(key)
+        query_tag = by_tag.get(tag)
+        attribute = _searchable(key, tag, scope) if query_tag is None else _extended(key, query_tag, scope)
+        _refuse_repeated(key, keys.get(tag))
+        keys[tag] = key
         text = value.rstrip(" \0")
         if not text.strip():
             raise InvalidRequest(f"Invalid query: AttributeId {key} has empty string value that is not supported.")
-        matches.append(parse_match(attribute, text, is_fuzzy=is_fuzzy))
-    return AttributeMatches(tuple(matches), tuple(keys))
+        if query_tag is None:
+            matches.append(parse_match(attribute, text, is_fuzzy=is_fuzzy))
+        else:
+            match = parse_value(attribute, text, is_fuzzy=is_fuzzy)
+            matches.append(ByQueryTag(query_tag.query_tag_key, attribute.vr, attribute.level, match))
+    erroneous = tuple(key for tag, key in keys.items() if tag in by_tag and by_tag[tag].error_count)
+    return AttributeMatches(tuple(matches), tuple(keys), erroneous_keys=erroneous)
+
+
+def _extended(key: str, query_tag: QueryTag, scope: Query) -> IndexedAttribute:
+    """Return the attribute of an extended query tag (dicom-service 7.3)."""
+    entry = query_tag.entry
+    attribute = IndexedAttribute(keyword_of(entry.tag) or entry.path, entry.tag, entry.vr, entry.level)
+    if not _is_within(attribute, scope):
+        raise _not_queryable(key)
+    if query_tag.query_status is QueryStatus.DISABLED:
+        raise InvalidRequest(f"Query is disabled on specified attribute '{key}'.")
+    return attribute
 
 
 def searchable_at(scope: Query) -> list[IndexedAttribute]:
@@ -68,17 +105,25 @@ def _is_within(attribute: IndexedAttribute, scope: Query) -> bool:
     return _highest_level(scope) <= attribute.level <= scope.level
 
 
-def _searchable(key: str, scope: Query) -> IndexedAttribute:
+def _parse_key(key: str) -> int:
     tag = parse_attribute_name(key)
     if tag is None:
         raise InvalidRequest(f"Invalid query: unknown query parameter '{key}'. {HINT}")
+    return tag
+
+
+def _not_queryable(key: str) -> InvalidRequest:
+    return InvalidRequest(f"Invalid query: AttributeId {key} is not queryable.  {HINT}")
+
+
+def _searchable(key: str, tag: int, scope: Query) -> IndexedAttribute:
     attribute = SEARCHABLE.get(tag)
     if attribute is not None and _is_named_by_route(attribute, scope):
         raise InvalidRequest(
             f"Invalid query: cannot specify attribute '{attribute.keyword}' for the given resource. "  # blank included
         )
     if attribute is None or not _is_within(attribute, scope):
-        raise InvalidRequest(f"Invalid query: AttributeId {key} is not queryable.  {HINT}")
+        raise _not_queryable(key)
     return attribute
 
 
@@ -120,6 +165,45 @@ def parse_match(attribute: IndexedAttribute, text: str, *, is_fuzzy: bool) -> Va
     if attribute.vr == "UI":
         return OneOf(attribute.tag, (text,))
     return OneOf(attribute.tag, (text,), Comparison.CASELESS)
+
+
+def parse_value(attribute: IndexedAttribute, text: str, *, is_fuzzy: bool) -> ValueMatch:
+    """Return the same for an extended query tag, whose VR may be of dates with times or of numbers too."""
+    match KINDS_BY_VR[attribute.vr]:
+        case ValueKind.DATE_TIME if attribute.vr == "DT":
+            return _parse_date_times(attribute, text)
+        case ValueKind.INTEGER if attribute.vr != "TM":
+            return _parse_number(attribute, text, "Long")
+        case ValueKind.DOUBLE:
+            return _parse_number(attribute, text, "Double")
+        case _:
+            return parse_match(attribute, text, is_fuzzy=is_fuzzy)
+
+
+def _parse_number(attribute: IndexedAttribute, text: str, kind: str) -> ValueMatch:
+    bare = text.strip()
+    if comparable_of(attribute.vr, bare) is None:
+        raise InvalidRequest(
+            f"Invalid query: specified {kind} value '{text}' is invalid for attribute '{attribute.keyword}'."
+        )
+    return OneOf(attribute.tag, (bare,))
+
+
+def _parse_date_times(attribute: IndexedAttribute, text: str) -> ValueMatch:
+    """Return a match by instants; a coarse value means its first one, and offsets from UTC are not taken."""
+    ends = _range(text)
+    instants: list[str] = []
+    for moment in ends or (text.strip(),):
+        instant = first_instant(moment)
+        if (moment or ends is None) and (instant is None or has_offset(moment)):
+            raise InvalidRequest(
+                f"Invalid query: specified DateTime value '{moment}' is invalid for attribute '{attribute.keyword}'. "
+                "DateTime should be valid and formatted as yyyyMMddHHmmss.FFFFFF."
+            )
+        instants.append(instant or "")
+    if ends is None:
+        return OneOf(attribute.tag, (instants[0],))
+    return _between(attribute, text, ends, (instants[0], instants[1]))
 
 
 def _parse_name(attribute: IndexedAttribute, text: str, *, is_fuzzy: bool) -> ValueMatch:

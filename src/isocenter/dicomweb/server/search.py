@@ -9,7 +9,7 @@ from starlette.responses import Response
 from isocenter.archive import search
 from isocenter.archive.metadata import select_attributes
 from isocenter.dicomweb.codec.accept import DICOM_JSON, require_dicom_json
-from isocenter.dicomweb.codec.qido import SearchRequest, parse_search
+from isocenter.dicomweb.codec.qido import PLAIN_AZURE_SEARCH, AzureSearch, SearchRequest, parse_search
 from isocenter.dicomweb.codec.return_tags import return_tags, tags_beyond_index
 from isocenter.dicomweb.codec.search_json import RowEncoder
 from isocenter.dicomweb.server.metadata import GZIP_SIZE_MIN_BYTES, accepts_gzip, gzip
@@ -50,6 +50,8 @@ async def _search(call: Call, level: Level) -> Response:
     warnings = (*asked.warnings[:WARNINGS_MAX], *((_MORE,) if found.has_more else ()))
     if warnings:
         headers["Warning"] = ", ".join(f'299 isocenter: "{warning}"' for warning in warnings)
+    if asked.erroneous_keys:
+        headers["erroneous-dicom-attributes"] = ",".join(asked.erroneous_keys)
     if content is None:
         return Response(status_code=204, headers=headers)
     if len(content) >= GZIP_SIZE_MIN_BYTES and accepts_gzip(call):
@@ -67,9 +69,13 @@ def _parse(call: Call, level: Level) -> SearchRequest:
         level=level,
         study_instance_uid=None if study is None else parse_uid(study),
         series_instance_uid=None if series is None else parse_uid(series),
-        refuses_all_with_others=call.dialect.is_azure and call.service.azure.refuses_all_with_others,
         partition_name=call.partition_name,
+        azure=_azure_search(call) if call.dialect.is_azure else PLAIN_AZURE_SEARCH,
     )
+
+
+def _azure_search(call: Call) -> AzureSearch:
+    return AzureSearch(call.service.azure.refuses_all_with_others, call.archive.index.query_tags.all())
 
 
 @dataclass(frozen=True, slots=True)

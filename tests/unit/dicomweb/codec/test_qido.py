@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pytest
 
 from isocenter.dicomweb.codec.dialect import Dialect
-from isocenter.dicomweb.codec.qido import PARAMETERS_MAX, STANDARD_LIMIT_MAX, IncludeFields, parse_search
+from isocenter.dicomweb.codec.qido import PARAMETERS_MAX, STANDARD_LIMIT_MAX, AzureSearch, IncludeFields, parse_search
 from isocenter.domain.attributes import BY_KEYWORD
 from isocenter.domain.errors import InvalidRequest
 from isocenter.domain.identifiers import Level
@@ -156,8 +156,10 @@ def test_values_are_percent_decoded_as_utf_8() -> None:
 def test_all_wins_over_other_fields_unless_that_is_refused(query_string: str) -> None:
     assert parse_search(query_string, AZURE, level=Level.STUDY).include.is_all
     with pytest.raises(InvalidRequest, match="cannot specify included fields in addition to 'all'"):
-        parse_search(query_string, AZURE, level=Level.STUDY, refuses_all_with_others=True)
-    assert parse_search("includefield=all", AZURE, level=Level.STUDY, refuses_all_with_others=True).include.is_all
+        parse_search(query_string, AZURE, level=Level.STUDY, azure=AzureSearch(refuses_all_with_others=True))
+    assert parse_search(
+        "includefield=all", AZURE, level=Level.STUDY, azure=AzureSearch(refuses_all_with_others=True)
+    ).include.is_all
 
 
 def test_the_total_is_told_on_request_by_the_standard() -> None:

@@ -16,6 +16,9 @@ EXPECTED_ACTIONS = {
     "OPTIONS": None,
 }
 OTHER_ACTIONS = {
+    ("POST", "extendedquerytags"): DataAction.MANAGE_EXTENDED_QUERY_TAGS,
+    ("PATCH", "extendedquerytags/{tag}"): DataAction.MANAGE_EXTENDED_QUERY_TAGS,
+    ("DELETE", "extendedquerytags/{tag}"): DataAction.MANAGE_EXTENDED_QUERY_TAGS,
     ("POST", "export"): DataAction.EXPORT,
     ("PATCH", "operations/{operation}"): DataAction.MANAGE_EXTENDED_QUERY_TAGS,
     ("GET", "api.json"): None,

@@ -37,6 +37,13 @@ PATH_PARAMETERS: Mapping[str, Parameter] = {
             is_required=True,
         ),
         Parameter(
+            "tag",
+            "The attribute, by eight hexadecimal digits or its keyword.",
+            {"type": "string", "pattern": "^([0-9A-Fa-f]{8}|[A-Z][A-Za-z0-9]+)$"},
+            "path",
+            is_required=True,
+        ),
+        Parameter(
             "partition",
             "Name of the data partition.",
             {"type": "string", "pattern": f"^[A-Za-z0-9._-]{{1,{PARTITION_NAME_LENGTH_MAX}}}$"},

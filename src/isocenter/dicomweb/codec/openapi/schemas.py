@@ -222,7 +222,7 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "ExtendedQueryTag": _QUERY_TAG,
     "ExtendedQueryTagEntry": record(
-        "An attribute that is to be indexed: `vr` where the dictionary does not know it, `privateCreator` of a private one.",
+        "An attribute to be indexed: `vr` where the dictionary does not know it, `privateCreator` of a private one.",
         {
             "path": _TAG_PATH,
             "vr": _TAG_VR,
