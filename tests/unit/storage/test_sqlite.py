@@ -236,7 +236,7 @@ QUICK: list[tuple[Level, tuple[Match, ...], str]] = [
     (Level.STUDY, (), "study_by_key"),
     (Level.SERIES, (), "series_by_key"),
     (Level.SERIES, (OneOf(PATIENT_ID, ("a",), CASELESS),), "series_by_study"),
-    (Level.INSTANCE, (), "instance_by_key"),
+    (Level.INSTANCE, (), "COVERING INDEX instance_by_key"),
     (Level.INSTANCE, (OneOf(SOP_INSTANCE_UID, ("1",)),), "instance_by_uid"),
     (Level.INSTANCE, (OneOf(PATIENT_ID, ("a",), CASELESS),), "instance_by_series"),
     (Level.STUDY, (OneOf(MODALITIES_IN_STUDY, ("CT",), CASELESS),), "sqlite_autoindex_study_modality_1"),

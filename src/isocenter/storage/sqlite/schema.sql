@@ -180,7 +180,7 @@ CREATE TABLE instance (
 ) STRICT;
 CREATE UNIQUE INDEX instance_by_series ON instance (series_key, sop_instance_uid, is_original);
 CREATE INDEX instance_by_uid ON instance (partition_key, sop_instance_uid);
-CREATE INDEX instance_by_key ON instance (partition_key);
+CREATE INDEX instance_by_key ON instance (partition_key) WHERE is_original = 0;
 
 -- Elements whose values are not valid, by path, one a line: metadata leaves them out. Instances without any have no row.
 CREATE TABLE invalid_attribute (
