@@ -16,6 +16,7 @@ HTTP_STATUSES = {
     errors.MissingAttributeValue: 400,
     errors.InvalidAttributeValue: 400,
     errors.InvalidKey: 400,
+    errors.InvalidChanges: 400,
     errors.InvalidSetting: 400,
     errors.InvalidDataset: 409,
     errors.LimitExceeded: 409,
