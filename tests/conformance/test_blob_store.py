@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from isocenter.domain.errors import CorruptInstance, InvalidRequest
-from isocenter.ports.blobs import BLOCK_SIZE_BYTES, BlobAddress, BlobPosition, BlobStore
-from tests.support.instances import identify, label_of
+from isocenter.ports.blobs import BLOCK_SIZE_BYTES, BlobAddress, BlobPosition, BlobStore, RevisionMark
+from tests.support.instances import identify, label_of, records_of
 
 LARGE_SIZE = 9 << 20
 """Beyond what any store copies without need."""
@@ -135,7 +135,7 @@ def test_the_walk_finds_every_record_with_its_label_and_address(blob_store: Blob
     labels = [label_of(identify(instance=number), supersedes=number % 2 == 0) for number in range(1, 6)]
     addresses = blob_store.append([(label, _bytes(number * 1000)) for number, label in enumerate(labels[:3])])
     addresses += blob_store.append([(label, _bytes(number * 1000)) for number, label in enumerate(labels[3:])])
-    found = list(blob_store.iter_records())
+    found = records_of(blob_store)
     assert [(record.label, record.address) for record in found] == list(zip(labels, addresses, strict=True))
 
 
@@ -143,7 +143,7 @@ def test_the_walk_goes_on_from_a_position(blob_store: BlobStore) -> None:
     _append(blob_store, b"a", b"b")
     position = blob_store.positions()[-1]
     _append(blob_store, b"c", first=3)
-    assert [record.label.identifier for record in blob_store.iter_records(after=position)] == [identify(instance=3)]
+    assert [record.label.identifier for record in records_of(blob_store, after=position)] == [identify(instance=3)]
 
 
 def test_positions_end_where_the_last_blob_ends(blob_store: BlobStore) -> None:
@@ -159,11 +159,11 @@ def test_truncation_drops_what_lies_behind_and_leaves_the_rest(blob_store: BlobS
     dropped = _append(blob_store, _bytes(2000), first=2)[0]
     blob_store.truncate(position)
     assert blob_store.positions()[-1] == position
-    assert [record.address for record in blob_store.iter_records()] == [kept]
+    assert [record.address for record in records_of(blob_store)] == [kept]
     assert not blob_store.verify(dropped)
     again = _append(blob_store, _bytes(3000), first=3)[0]
     assert blob_store.read(again) == _bytes(3000)
-    assert [record.address for record in blob_store.iter_records()] == [kept, again]
+    assert [record.address for record in records_of(blob_store)] == [kept, again]
 
 
 def test_truncation_beyond_the_end_changes_nothing(blob_store: BlobStore) -> None:
@@ -182,7 +182,7 @@ def test_an_erased_blob_is_gone_and_its_neighbours_are_not(blob_store: BlobStore
         blob_store.read(erased)
     assert not blob_store.verify(erased)
     assert (blob_store.read(before), blob_store.read(behind)) == (_bytes(100), _bytes(200))
-    assert [record.address for record in blob_store.iter_records()] == [before, behind]
+    assert [record.address for record in records_of(blob_store)] == [before, behind]
 
 
 def test_a_sealed_spool_is_a_blob_like_any_other(blob_store: BlobStore) -> None:
@@ -192,7 +192,7 @@ def test_a_sealed_spool_is_a_blob_like_any_other(blob_store: BlobStore) -> None:
         spool.write(payload[at : at + 70_001])
     address = spool.seal(label_of(identify()))
     assert blob_store.read(address) == payload
-    assert [(record.label, record.address) for record in blob_store.iter_records()] == [(label_of(identify()), address)]
+    assert [(record.label, record.address) for record in records_of(blob_store)] == [(label_of(identify()), address)]
     blob_store.erase(address)
     assert list(blob_store.iter_records()) == []
     assert not blob_store.verify(address)
@@ -236,7 +236,7 @@ def test_the_walk_keeps_the_order_of_appends_and_spools(blob_store: BlobStore) -
     spool.write(b"b")
     second = spool.seal(label_of(identify(instance=2)))
     third = _append(blob_store, b"c", first=3)[0]
-    assert [record.address for record in blob_store.iter_records()] == [first, second, third]
+    assert [record.address for record in records_of(blob_store)] == [first, second, third]
 
 
 def test_an_erased_place_is_never_given_to_another_blob(blob_store: BlobStore) -> None:
@@ -260,3 +260,46 @@ def test_readers_and_writers_do_not_disturb_each_other(blob_store: BlobStore) ->
     with ThreadPoolExecutor(6) as pool:
         assert all(pool.map(store_and_read, range(12)))
     assert len(list(blob_store.iter_records())) == 12 * 8
+
+
+# revisions
+
+
+def _kinds(blob_store: BlobStore, after: BlobPosition | None = None) -> list[object]:
+    return [
+        one.revision_id if isinstance(one, RevisionMark) else one.label.identifier
+        for one in blob_store.iter_records(after=after)
+    ]
+
+
+def test_a_mark_is_walked_where_it_was_made(blob_store: BlobStore) -> None:
+    blob_store.append([(label_of(identify(instance=1)), b"one")])
+    position = blob_store.mark_revision("0123-0")
+    assert position in blob_store.positions()
+    blob_store.append([(label_of(identify(instance=2)), b"two")])
+    blob_store.mark_revision("0123-1")
+    assert _kinds(blob_store) == [identify(instance=1), "0123-0", identify(instance=2), "0123-1"]
+    assert _kinds(blob_store, after=position) == [identify(instance=2), "0123-1"]
+
+
+def test_a_mark_stays_when_what_it_speaks_of_is_erased(blob_store: BlobStore) -> None:
+    [address] = blob_store.append([(label_of(identify()), b"one")])
+    blob_store.mark_revision("0123-0")
+    blob_store.erase(address)
+    assert _kinds(blob_store) == ["0123-0"]
+
+
+def test_a_mark_behind_a_position_is_cut_off(blob_store: BlobStore) -> None:
+    [address] = blob_store.append([(label_of(identify()), b"one")])
+    blob_store.mark_revision("0123-0")
+    blob_store.truncate(BlobPosition(address.container, address.offset + address.length))
+    assert "0123-1" not in _kinds(blob_store)
+    blob_store.mark_revision("0123-1")
+    assert _kinds(blob_store)[-1] == "0123-1"
+
+
+def test_a_label_says_which_revision_a_blob_is_of_and_what_it_replaces(blob_store: BlobStore) -> None:
+    label = replace(label_of(identify(9), supersedes=True), revision_id="0123-0", replaces=identify(1))
+    blob_store.append([(label, b"one"), (label_of(identify(2)), b"two")])
+    labels = [one.label for one in blob_store.iter_records() if not isinstance(one, RevisionMark)]
+    assert labels == [label, label_of(identify(2))]

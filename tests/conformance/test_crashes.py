@@ -22,6 +22,7 @@ from isocenter.ports.failpoints import FAILPOINT_NAMES, FAILPOINTS_VARIABLE
 from isocenter.ports.index import InstanceIndex
 from isocenter.storage.packs import LocalPackBlobStore
 from isocenter.storage.sqlite import SqliteInstanceIndex
+from tests.support.instances import records_of
 from tests.support.peers import MISSING_PREFIX
 from tests.support.shared_data import REPOSITORY
 from tests.support.storage_history import LEFT_OUT_VARIABLE, PACK_SIZE_BYTES, payload_of
@@ -86,7 +87,7 @@ def _check(folder: Path) -> None:
         assert not list((folder / "packs").glob("*.partial"))
         _check_instances(history, blobs, index)
         _check_feed(index)
-        walked = {(record.label.identifier, record.address) for record in blobs.iter_records()}
+        walked = {(record.label.identifier, record.address) for record in records_of(blobs)}
         indexed = {(identifier, address) for _, identifier, address in index.addresses()}
         waiting = {erasure.address for erasure in index.due_erasures(now=3.0, limit=1000)}
         assert indexed <= walked

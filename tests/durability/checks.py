@@ -116,7 +116,7 @@ def check_files(archive: Archive, history: History) -> list[Change]:
         known = index.positions()
         for position in blobs.positions():
             tail = BlobPosition(position.container, known.get(position.container, 0))
-            left = [record for record in blobs.iter_records(after=tail) if record.address.container == tail.container]
+            left = [record for record in blobs.iter_records(after=tail) if record.position.container == tail.container]
             assert not left, "an instance is left behind the index after a clean end"
     _check_integrity(settings.storage.index_dir / INDEX_FILE)
     return changes

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 from isocenter.domain.attributes import BY_KEYWORD
 from isocenter.domain.identifiers import DEFAULT_PARTITION, InstanceIdentifier, Scope
-from isocenter.ports.blobs import BlobAddress, BlobLabel
+from isocenter.ports.blobs import BlobAddress, BlobLabel, BlobRecord, BlobStore
 from isocenter.ports.index import NewInstance
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
@@ -37,6 +38,11 @@ def scope_of(identifier: InstanceIdentifier, *, depth: int = 3) -> Scope:
 def label_of(identifier: InstanceIdentifier, *, supersedes: bool = False) -> BlobLabel:
     """Return what a blob says of itself."""
     return BlobLabel(identifier, EXPLICIT_VR_LITTLE_ENDIAN, 1_700_000_000.25, "stow", supersedes)
+
+
+def records_of(blobs: BlobStore, **options: Any) -> list[BlobRecord]:
+    """Return the blobs that a walk over a store finds, without marks."""
+    return [one for one in blobs.iter_records(**options) if isinstance(one, BlobRecord)]
 
 
 def address_of(number: int, *, length: int = 1000) -> BlobAddress:

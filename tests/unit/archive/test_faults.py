@@ -19,7 +19,7 @@ from isocenter.domain.outcome import DuplicatePolicy
 from isocenter.domain.principal import LOCAL_OWNER
 from isocenter.storage.memory import MemoryBlobStore, MemoryInstanceIndex
 from tests.support.faults import ErrorFactory, Fault, faulty_blobs, faulty_index
-from tests.support.instances import identify, scope_of
+from tests.support.instances import identify, records_of, scope_of
 from tests.support.memory_archive import FakeClock, memory_archive, store
 from tests.support.small_instances import SmallInstance, make_instance
 
@@ -80,7 +80,7 @@ class World:
         """Return how many blobs would come back by a reindex though no one is to have them."""
         known = {address for _, _, address in self.index.addresses()}
         known |= {erasure.address for erasure in self.index.due_erasures(now=float("inf"), limit=1000)}
-        return sum(record.address not in known for record in self.blobs.iter_records())
+        return sum(record.address not in known for record in records_of(self.blobs))
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import tracemalloc
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -218,3 +219,104 @@ def test_a_large_instance_is_scanned_where_it_lies(tmp_path: Path) -> None:
         tracemalloc.stop()
     assert report.instances == len(index.find_stored([identifier])) == 1
     assert peak_bytes < size_bytes // 8
+
+
+# revisions
+
+
+def _stage(
+    blobs: BlobStore, identifier: InstanceIdentifier, *, of: InstanceIdentifier | None = None, revision: str = "a-0"
+) -> BlobAddress:
+    label = BlobLabel(identifier, EXPLICIT, 6.5, "stow", True, revision, of)
+    return blobs.append([(label, _content(identifier, note=revision))])[0]
+
+
+def _both(index: MemoryInstanceIndex, identifier: InstanceIdentifier) -> tuple[list[BlobAddress], list[BlobAddress]]:
+    scope = scope_of(identifier, depth=1)
+    return (
+        [row.address for row in index.instances(scope)],
+        [row.address for row in index.instances(scope, original=True)],
+    )
+
+
+@pytest.fixture(params=["memory", "packs"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BlobStore]:
+    if request.param == "memory":
+        yield MemoryBlobStore()
+    else:
+        with LocalPackBlobStore(tmp_path / "packs", pack_size_bytes=2000) as store:
+            yield store
+
+
+def test_a_rebuilt_index_has_the_latest_version_and_the_original(blobs: BlobStore) -> None:
+    first = [_put(blobs, identify(1, 1, number)) for number in (1, 2)]
+    between = [_stage(blobs, identify(1, 1, number)) for number in (1, 2)]
+    blobs.mark_revision("a-0")
+    latest = [_stage(blobs, identify(1, 1, number), revision="b-0") for number in (1, 2)]
+    blobs.mark_revision("b-0")
+    index, report = _reindex(blobs)
+    assert _both(index, identify(1)) == (latest, first)
+    assert {one.address for one in index.due_erasures(now=NOW.timestamp(), limit=9)} == set(between)
+    assert (report.instances, report.unfinished_count) == (6, 0)
+    assert index.search(Query(Level.STUDY))[0].attributes[0x00081030] == "b-0"
+
+
+def test_what_lies_before_a_mark_and_is_stored_meanwhile_keeps_its_order(blobs: BlobStore) -> None:
+    first = _put(blobs, identify(1, 1, 1))
+    staged = _stage(blobs, identify(1, 1, 1))
+    other = _put(blobs, identify(2), note="other")
+    blobs.mark_revision("a-0")
+    again = _put(blobs, identify(1, 1, 1), note="again", supersedes=True)
+    index, _report = _reindex(blobs)
+    assert _both(index, identify(1)) == ([again], [first])
+    assert _both(index, identify(2)) == ([other], [])
+    assert [one.address for one in index.due_erasures(now=NOW.timestamp(), limit=9)] == [staged]
+
+
+def test_versions_without_a_mark_do_not_count_and_wait_for_their_operation(blobs: BlobStore) -> None:
+    first = _put(blobs, identify(1))
+    staged = _stage(blobs, identify(1))
+    index, report = _reindex(blobs)
+    assert _both(index, identify(1)) == ([first], [])
+    assert report.unfinished_count == 1
+    assert [one.address for one in index.revisions.staged("a-0")] == [staged]
+
+
+def test_where_something_is_damaged_versions_without_a_mark_are_left_alone(tmp_path: Path) -> None:
+    with LocalPackBlobStore(tmp_path) as blobs:
+        address = _put(blobs, identify(1))
+        _put(blobs, identify(2))
+        staged = _stage(blobs, identify(2))
+        _flip(tmp_path, address.offset + 200)
+        index, report = _reindex(blobs)
+        assert blobs.verify(staged)
+    assert (report.damaged_count, report.unfinished_count) == (1, 1)
+    assert index.revisions.staged("a-0") == []
+
+
+def test_a_renamed_study_comes_back_under_its_new_name_with_its_original(blobs: BlobStore) -> None:
+    first = _put(blobs, identify(1))
+    latest = _stage(blobs, identify(9), of=identify(1))
+    blobs.mark_revision("a-0")
+    again = _put(blobs, identify(1), note="again")
+    index, _report = _reindex(blobs)
+    assert _both(index, identify(9)) == ([latest], [first])
+    assert _both(index, identify(1)) == ([again], [])
+
+
+def test_a_version_whose_original_is_damaged_comes_back_alone(tmp_path: Path) -> None:
+    with LocalPackBlobStore(tmp_path) as blobs:
+        first = _put(blobs, identify(1))
+        latest = _stage(blobs, identify(1))
+        blobs.mark_revision("a-0")
+        _flip(tmp_path, first.offset + 200)
+        index, _report = _reindex(blobs)
+    assert _both(index, identify(1)) == ([latest], [])
+
+
+def test_of_an_updated_study_scrub_reads_both_versions(blobs: BlobStore) -> None:
+    _put(blobs, identify(1))
+    _stage(blobs, identify(1))
+    blobs.mark_revision("a-0")
+    index, _report = _reindex(blobs)
+    assert scrub(index=index, blobs=blobs).instances == 2

@@ -12,12 +12,19 @@ import pytest
 
 from isocenter.domain.errors import CorruptInstance, InvalidRequest, StorageFailed, StorageFull, Unavailable
 from isocenter.domain.identifiers import InstanceIdentifier
-from isocenter.ports.blobs import BLOCK_SIZE_BYTES, BlobAddress, BlobPosition, DamagedRecord
+from isocenter.ports.blobs import (
+    BLOCK_SIZE_BYTES,
+    BlobAddress,
+    BlobPosition,
+    BlobRecord,
+    DamagedRecord,
+    RevisionMark,
+)
 from isocenter.ports.failpoints import parse_failpoints
 from isocenter.storage.packs import LocalPackBlobStore
 from isocenter.storage.packs.folder import OPEN_FILES_MAX
 from isocenter.storage.packs.volume import Volume
-from tests.support.instances import identify, label_of
+from tests.support.instances import identify, label_of, records_of
 from tests.support.peers import MISSING_PREFIX
 
 
@@ -41,7 +48,7 @@ def _flip(path: Path, offset: int) -> None:
 
 def _walk(store: LocalPackBlobStore) -> tuple[list[BlobAddress], list[DamagedRecord]]:
     damage: list[DamagedRecord] = []
-    return [record.address for record in store.iter_records(on_damage=damage.append)], damage
+    return [record.address for record in records_of(store, on_damage=damage.append)], damage
 
 
 @pytest.fixture
@@ -53,6 +60,54 @@ def folder(tmp_path: Path) -> Path:
 def three(folder: Path) -> list[BlobAddress]:
     with LocalPackBlobStore(folder) as store:
         return _append(store, _bytes(1000), _bytes(200_000), _bytes(3000))
+
+
+# marks of revisions
+
+
+def test_a_mark_is_there_after_a_restart_and_packs_go_on_behind_it(folder: Path) -> None:
+    with LocalPackBlobStore(folder) as store:
+        _append(store, b"one")
+        position = store.mark_revision("0123-0")
+    assert position.length == _pack(folder).stat().st_size
+    with LocalPackBlobStore(folder) as store:
+        _append(store, b"two", first=2)
+        found = list(store.iter_records())
+    assert [type(one) for one in found] == [BlobRecord, RevisionMark, BlobRecord]
+    assert found[1] == RevisionMark("0123-0", position)
+
+
+def test_a_mark_holds_no_identifiers(folder: Path) -> None:
+    with LocalPackBlobStore(folder) as store:
+        [address] = _append(store, b"one")
+        store.mark_revision("0123-0")
+        store.erase(address)
+    assert identify().study_instance_uid.encode() not in _pack(folder).read_bytes()
+
+
+def test_a_damaged_mark_is_told_and_costs_nothing_else(folder: Path) -> None:
+    with LocalPackBlobStore(folder) as store:
+        [one] = _append(store, b"one")
+        position = store.mark_revision("0123-0")
+        [two] = _append(store, b"two", first=2)
+    _flip(_pack(folder), position.length - 70)
+    with LocalPackBlobStore(folder) as store:
+        found, damage = _walk(store)
+    assert found == [one, two]
+    assert [one.reason for one in damage] == ["header"]
+
+
+@pytest.mark.parametrize("failpoint", ["packs.before_sync=raise:ENOSPC", "packs.after_sync=raise:EIO"])
+def test_a_mark_that_cannot_be_made_durable_is_not_there(folder: Path, failpoint: str) -> None:
+    with LocalPackBlobStore(folder) as store:
+        _append(store, b"one")
+    with (
+        LocalPackBlobStore(folder, failpoints=parse_failpoints(failpoint)) as store,
+        pytest.raises(Unavailable),
+    ):
+        store.mark_revision("0123-0")
+    with LocalPackBlobStore(folder) as store:
+        assert [type(one) for one in store.iter_records()] == [BlobRecord]
 
 
 # damage
