@@ -6,6 +6,7 @@ import click
 
 from isocenter.app.cli import COMMANDS, group
 from isocenter.app.reference_conformance import render_conformance
+from isocenter.app.reference_dicomweb import render_dicomweb_conformance
 from isocenter.app.reference_monitoring import render_monitoring
 from isocenter.app.settings_table import OTHER_VARIABLES, SETTINGS, Setting
 
@@ -21,6 +22,7 @@ def pages() -> dict[str, str]:
         "reference/commands.md": render_commands(),
         "reference/monitoring.md": render_monitoring(_NOTE),
         "conformance/dicom.md": render_conformance(_NOTE),
+        "conformance/dicomweb.md": render_dicomweb_conformance(_NOTE),
     }
 
 

@@ -92,7 +92,7 @@ def _overview(note: str) -> str:
 {note}
 
 The node is one application entity. Everything below is what the program does by default; the settings at the end
-change it. What a DICOMweb client may ask stands elsewhere.
+change it. What a DICOMweb client may ask stands in [its own statement](dicomweb.md).
 
 | | |
 |---|---|

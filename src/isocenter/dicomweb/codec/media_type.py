@@ -31,7 +31,8 @@ class MediaType:
     quality: float = 1.0
 
     def covers(self, essence: str) -> bool:
-        """Tell whether this range takes in a media type, by type and subtype."""
+        """Tell whether this range takes in a media type, by type and subtype, in any case of letters."""
+        essence = essence.lower()
         if self.essence in (essence, "*/*"):
             return True
         return self.essence.endswith("/*") and essence.startswith(self.essence[:-1])

@@ -53,6 +53,7 @@ def test_no_more_members_than_the_limit_are_read() -> None:
         ("image/png", "image/png", True),
         ("image/*", "imagery/png", False),
         ("image/jpeg", "image/png", False),
+        ("video/h265", "video/H265", True),
     ],
 )
 def test_a_range_covers_types_below_it(media_range: str, media_type: str, is_covered: bool) -> None:
