@@ -40,6 +40,7 @@ from isocenter.dimse.ul.events import (
     Released,
     ReleaseRequested,
 )
+from isocenter.dimse.ul.machine import OVER_STATES
 from isocenter.dimse.ul.pdu import AbortReason, AbortSource, AssociateAc, AssociateRj, AssociateRq, Buffer
 from isocenter.dimse.ul.query_extensions import agreed_extensions
 from isocenter.domain.principal import Principal
@@ -149,7 +150,7 @@ class Connection(asyncio.Protocol):
     @property
     def is_open(self) -> bool:
         """Tell whether messages can still be sent."""
-        return not self._is_over and self._transport is not None
+        return not self._is_over and self._transport is not None and self._association.state not in OVER_STATES
 
     @property
     def runtime(self) -> Runtime:
@@ -170,8 +171,11 @@ class Connection(asyncio.Protocol):
         """Send a response; nothing happens where the association has ended."""
         if self._is_over:
             return
+        try:
+            self.send(exchange.context.context_id, response, dataset)
+        except AssociationOver:  # its end came in the same bytes, and is told next
+            return
         self.record.note_message(response, is_sent=True)
-        self.send(exchange.context.context_id, response, dataset)
         self._dispatcher.responded(exchange, response)
 
     def respond_all(

@@ -156,7 +156,8 @@ class Dispatcher:
     def _refuse_unusable(self, event: MessageUnusable) -> None:
         self._sink = None  # its data set, if it has one, is swallowed by the assembler
         self._connection.record.note_message(event.answer, is_sent=True)
-        self._connection.send(event.context_id, event.answer, None)
+        if self._connection.is_open:
+            self._connection.send(event.context_id, event.answer, None)
 
     def _begin_response(self, response: Response, *, has_dataset: bool) -> None:
         message_id = response.message_id_being_responded_to

@@ -252,6 +252,31 @@ def test_a_peer_that_goes_at_any_point_leaves_nothing_behind(is_abort: bool) -> 
     run(work())
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        message_bytes(1, ECHO),
+        message_bytes(3, store_rq("1.2.3")),
+        message_bytes(3, store_rq("1.2.3"), b"no data set"),
+        message_bytes(3, store_rq("no uid"), b"no data set"),
+        message_bytes(1, store_rq("1.2.3"), b"no data set"),
+    ],
+    ids=["answered", "without its data set", "refused", "unusable", "of another context"],
+)
+def test_a_request_and_its_abort_in_the_same_bytes_end_in_order(asked: bytes) -> None:
+    async def work() -> None:
+        with memory_archive() as archive, capture_logs() as logs:
+            async with dimse_node(archive) as node:
+                async with associated(node.port) as peer:
+                    await peer.send(asked + encode_pdu(Abort(0, 0)))
+                    await node.ended(1)
+                assert (await node.ended(1)).end is End.ABORTED_BY_PEER
+                assert await _serves(node)
+        assert not [line for line in logs if line["log_level"] == "error"]
+
+    run(work())
+
+
 def test_what_no_peer_may_send_ends_its_association_only() -> None:
     async def work() -> None:
         with memory_archive() as archive:
