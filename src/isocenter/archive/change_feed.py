@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from isocenter.archive.archive import Archive
-from isocenter.archive.metadata import iter_metadata
-from isocenter.domain.errors import IsocenterError
+from isocenter.archive.metadata import readable_metadata
 from isocenter.domain.principal import DataAction, Principal
 from isocenter.ports.index import Change
 
@@ -46,10 +45,4 @@ def metadata_of(archive: Archive, principal: Principal, changes: Sequence[Change
     """
     keys = {change.instance_key for change in changes if change.instance_key is not None}
     rows = [row for key in keys if (row := archive.index.instance(key)) is not None]
-    found: dict[int, bytes] = {}
-    for row in rows:
-        try:
-            [found[row.instance_key]] = iter_metadata(archive, principal, [row], with_bulk_data_uri=False)
-        except IsocenterError:
-            continue
-    return found
+    return readable_metadata(archive, principal, rows)

@@ -18,7 +18,7 @@ from isocenter.dicom.json import (
     without_paths,
 )
 from isocenter.domain.attributes import NUMBER_OF_SERIES_RELATED_INSTANCES, NUMBER_OF_STUDY_RELATED_INSTANCES
-from isocenter.domain.errors import NotFound
+from isocenter.domain.errors import IsocenterError, NotFound
 from isocenter.domain.identifiers import Level, Scope
 from isocenter.domain.principal import DataAction, Principal
 from isocenter.domain.query import Query
@@ -51,30 +51,52 @@ def iter_metadata(
     With `with_bulk_data_uri`, everything is there, bulk values by reference under `BULK_ROOT`; else as Azure's service
     has it: without them, and without what its version 2 found invalid (dicom-service 2.5, 3.5).
     """
+    for _, text in _iter_texts(archive, principal, rows, with_bulk_data_uri=with_bulk_data_uri):
+        if isinstance(text, IsocenterError):
+            raise text
+        yield text
+
+
+def readable_metadata(archive: Archive, principal: Principal, rows: Iterable[InstanceRow]) -> dict[int, bytes]:
+    """Return the DICOM JSON objects of instances as Azure's service has them, by key, of those that can be read."""
+    texts = _iter_texts(archive, principal, rows, with_bulk_data_uri=False)
+    return {key: text for key, text in texts if not isinstance(text, IsocenterError)}
+
+
+def _iter_texts(
+    archive: Archive, principal: Principal, rows: Iterable[InstanceRow], *, with_bulk_data_uri: bool
+) -> Iterator[tuple[int, bytes | IsocenterError]]:
+    """Yield key and text of each instance, or why there is none."""
     principal.require(DataAction.READ)
     variant = "uri" if with_bulk_data_uri else "plain"
     listed = list(rows)
-    invalid: Mapping[int, tuple[str, ...]] | None = None
+    invalid: Mapping[int, tuple[str, ...]] = {}
+    is_invalid_known = with_bulk_data_uri
     encoder = InstanceJsonEncoder()
     for row in listed:
         text = archive.metadata_cache.get(row.instance_key, variant)
         if text is None:
-            header = read_header(archive, row)
-            if with_bulk_data_uri:
-                policy = BulkPolicy.by_reference(bulk_root(row), inline_length_max=INLINE_MAX_BYTES)
-                text = encoder.encode(header, bulk=policy)
-            else:
-                if invalid is None:  # asked once for all, and not at all where every text is kept
-                    invalid = archive.index.invalid_paths([each.instance_key for each in listed])
-                text = _encode_valid(encoder, header, invalid.get(row.instance_key, ()))
+            if not is_invalid_known:  # asked once for all, and not at all where every text is kept
+                invalid = archive.index.invalid_paths([each.instance_key for each in listed])
+                is_invalid_known = True
+            bulk = _bulk_policy(row) if with_bulk_data_uri else BulkPolicy.drop()
+            try:
+                text = _encode(encoder, read_header(archive, row), bulk, invalid.get(row.instance_key, ()))
+            except IsocenterError as error:
+                yield row.instance_key, error
+                continue
             archive.metadata_cache.put(row.instance_key, variant, text)
-        yield text
+        yield row.instance_key, text
 
 
-def _encode_valid(encoder: InstanceJsonEncoder, header: bytes, invalid_paths: Sequence[str]) -> bytes:
+def _bulk_policy(row: InstanceRow) -> BulkPolicy:
+    return BulkPolicy.by_reference(bulk_root(row), inline_length_max=INLINE_MAX_BYTES)
+
+
+def _encode(encoder: InstanceJsonEncoder, header: bytes, bulk: BulkPolicy, invalid_paths: Sequence[str]) -> bytes:
     if not invalid_paths:
-        return encoder.encode(header, bulk=BulkPolicy.drop())
-    return orjson.dumps(without_paths(dataset_json(header, bulk=BulkPolicy.drop()), invalid_paths))
+        return encoder.encode(header, bulk=bulk)
+    return orjson.dumps(without_paths(dataset_json(header, bulk=bulk), invalid_paths))
 
 
 def select_attributes(
