@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from isocenter.domain.application_entity import RemoteAe
@@ -141,7 +141,7 @@ Target = DimseTarget | WebTarget | FolderTarget | ArchiveTarget
 class RateLimit:
     """How much may go out at certain hours; 0 sets no limit."""
 
-    during: Window = Window()  # noqa: RUF009
+    during: Window = field(default_factory=Window)
     bytes_per_s: int = 0
     instances_per_s: float = 0.0
 
@@ -159,6 +159,6 @@ class Destination:
     limits: tuple[RateLimit, ...] = ()
     """The first one whose hours it is counts."""
     on_conflict: OnConflict = OnConflict.SHELVE
-    retry: RetryPolicy = RetryPolicy()  # noqa: RUF009
-    breaker: BreakerPolicy = BreakerPolicy()  # noqa: RUF009
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     description: str = ""

@@ -320,7 +320,7 @@ def _warn_of_unused(configuration: Configuration, report: Report) -> None:
                 report.warn((key, entry.name), "No rule names it.")
 
 
-_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104
+_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - recognised, not listened on
 _WHEN_SECTION = Section(Step, (WHEN,))
 
 

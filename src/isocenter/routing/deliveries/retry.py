@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 GROWTH = 2.0
+RETRY_AFTER_MAX_S = 86_400.0
+"""A destination that asks for a longer wait is asked again after a day: it may have meant something else."""
 _DOUBLINGS_MAX = 60
 """More would be beyond what a float holds exactly; every longest wait is reached long before."""
 
@@ -42,7 +44,7 @@ def next_attempt_at(
     if now >= ends_at:
         return None
     if retry_after_s is not None:
-        return min(now + max(0.0, retry_after_s), ends_at)
+        return min(now + min(max(0.0, retry_after_s), RETRY_AFTER_MAX_S), ends_at)
     return min(now + draw() * wait_ceiling_s(policy, failures), ends_at)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -193,7 +195,5 @@ def test_whatever_stands_in_the_place_of_a_value_is_read_or_told(
         st.sampled_from(["1", "-1", "true", '""', '"x"', "[]", "[[]]", "[1]", "{}", "1979-05-27", "nan", '"\\u0000"'])
     )
     lines[chosen] = lines[chosen].partition(" = ")[0] + " = " + value
-    try:
+    with suppress(InvalidConfiguration):
         read_configuration("\n".join(lines), file="c.toml")
-    except InvalidConfiguration as error:
-        assert error.message  # noqa: PT017
