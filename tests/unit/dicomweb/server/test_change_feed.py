@@ -94,6 +94,19 @@ def test_rows_come_with_the_metadata_of_what_is_stored(archive: Archive, feed: A
     assert bare == {name: value for name, value in row.items() if name != "metadata"}
 
 
+def test_an_instance_that_cannot_be_read_has_a_row_without_metadata(archive: Archive, feed: Ask) -> None:
+    for number in (1, 2, 3):
+        store(archive, make_instance(identify(number)).content)
+    damaged = archive.index.instance(2)
+    assert damaged is not None
+    archive.blobs.erase(damaged.address)
+    assert [("metadata" in row, row["sequence"]) for row in _rows(feed("changefeed"))] == [
+        (True, 1),
+        (False, 2),
+        (True, 3),
+    ]
+
+
 def test_a_page_has_its_limit_and_begins_at_its_offset(archive: Archive, clock: FakeClock, feed: Ask) -> None:
     _store_each_second(archive, clock, 5)
     assert _sequences(feed("changefeed?limit=2")) == [1, 2]
