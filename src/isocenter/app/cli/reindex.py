@@ -42,6 +42,11 @@ def command(data_dir: str | None, config_file: Path | None, assignments: tuple[s
         f"Indexed {count_of(report.instances, 'instance')}; {report.damaged_count} damaged places, "
         f"{report.refused_count} not indexed."
     )
+    if report.unfinished_count:
+        click.echo(
+            f"{count_of(report.unfinished_count, 'new version')} of updates that were not finished do not count; "
+            "those that go on when the node starts begin with them."
+        )
     if report.has_lost_records:
         click.echo("The old index could not be read: work list, performed steps, commitments and workitems are lost.")
     if backup is not None:
