@@ -10,6 +10,7 @@ import pytest
 
 from isocenter.ports.blobs import BlobStore
 from isocenter.ports.commitments import Commitments
+from isocenter.ports.event_cursors import EventCursors
 from isocenter.ports.index import InstanceIndex
 from isocenter.ports.operations import Operations
 from isocenter.ports.performed_steps import PerformedSteps
@@ -17,6 +18,7 @@ from isocenter.ports.worklist import Worklist
 from isocenter.storage.memory import (
     MemoryBlobStore,
     MemoryCommitments,
+    MemoryEventCursors,
     MemoryInstanceIndex,
     MemoryOperations,
     MemoryPerformedSteps,
@@ -70,6 +72,15 @@ def operations(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opera
     else:
         with SqliteInstanceIndex(tmp_path / "index.sqlite") as index:
             yield index.operations
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def event_cursors(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventCursors]:
+    if request.param == "memory":
+        yield MemoryEventCursors()
+    else:
+        with SqliteInstanceIndex(tmp_path / "index.sqlite") as index:
+            yield index.event_cursors
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from isocenter.ports.index import InstanceIndex
 from isocenter.storage.memory import (
     MemoryBlobStore,
     MemoryCommitments,
+    MemoryEventCursors,
     MemoryInstanceIndex,
     MemoryPartitions,
     MemoryPerformedSteps,
@@ -81,6 +82,7 @@ def memory_archive(
             partitions=partitions,
             workitems=MemoryWorkitems(partitions),
             operations=cast(MemoryInstanceIndex, index).operations,  # every index keeps them beside itself
+            event_cursors=MemoryEventCursors(),
         )
     finally:
         intake.close()

@@ -1,4 +1,4 @@
-"""Join what works beside requests: operations and the desk where they are handed in, imports."""
+"""Join what works beside requests: operations and the desk where they are handed in, events, imports."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
+from isocenter.app.eventing import running_events
 from isocenter.app.importing import running_imports
 from isocenter.app.settings import Settings
 from isocenter.archive.archive import Archive
 from isocenter.archive.bulk_import import ImportCounts
+from isocenter.archive.event_delivery import EventCounts
 from isocenter.archive.export import Exporter
 from isocenter.archive.operations import OperationDesk, OperationRunner
 from isocenter.archive.query_tag import QueryTagDesk, QueryTagRemover
@@ -34,13 +36,14 @@ class LongWork:
     updater: Updater
     query_tags: QueryTagDesk
     imports: ImportCounts = field(default_factory=ImportCounts)
+    events: EventCounts = field(default_factory=EventCounts)
 
 
 @contextmanager
 def running_long_work(
     archive: Archive, settings: Settings, *, audit: Callable[[AuditRecord], None] | None = None
 ) -> Iterator[LongWork]:
-    """Carry out operations for the length of a block, those first that an earlier process left, and imports."""
+    """Carry out operations for the length of a block, those first that an earlier process left, events and imports."""
     secrets = SecretFiles(settings.data_dir / SECRETS_FOLDER)
     exporter = Exporter(archive, open_sink=SinkFolder(settings.storage.exports_dir), secrets=secrets)
     updater = Updater(archive, secrets=secrets, failpoints=failpoints_from_environment(os.environ))
@@ -49,8 +52,9 @@ def running_long_work(
     with (
         closing(OperationRunner(archive.operations, archive.clock, [exporter, updater, reindexer])) as runner,
         closing(QueryTagRemover(archive)) as remover,
+        running_events(archive, settings) as events,
         running_imports(archive, settings, audit=audit) as imports,
     ):
         desk = OperationDesk(archive.operations, runner, archive.clock, is_open=settings.azure.operations == "on")
         query_tags = QueryTagDesk(archive, desk, remover, count_max=settings.azure.extended_query_tags_max)
-        yield LongWork(desk, exporter if settings.azure.export == "on" else None, updater, query_tags, imports)
+        yield LongWork(desk, exporter if settings.azure.export == "on" else None, updater, query_tags, imports, events)

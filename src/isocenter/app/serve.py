@@ -31,7 +31,6 @@ from isocenter.app.node_identity import KeyFetcher, NodeIdentity, open_identity,
 from isocenter.app.settings import Settings
 from isocenter.app.wiring import SystemClock, azure_options, open_archive
 from isocenter.archive.archive import Archive
-from isocenter.archive.bulk_import import ImportCounts
 from isocenter.archive.delete import ERASE_BATCH_MAX, erase_due
 from isocenter.archive.partition import require_switch
 from isocenter.archive.search import count, search
@@ -149,7 +148,8 @@ def build_application(
         *console_routes(directory, authenticate=admit_page, login_path=identity.login_path),
         *association_routes(register, authenticate=admit_reader),
         *metrics_routes(
-            Observed(register, long_work.imports if long_work else ImportCounts()), authenticate=admit_reader
+            Observed(register, long_work.imports, long_work.events) if long_work else Observed(register),
+            authenticate=admit_reader,
         ),
         *identity.routes,
     ]

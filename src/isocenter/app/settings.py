@@ -28,6 +28,7 @@ from isocenter.app.settings_table import (
 )
 from isocenter.domain.application_entity import AeAddress, RemoteAe, UserIdentityRule
 from isocenter.domain.errors import InvalidSetting
+from isocenter.domain.image_event import Subscription
 
 SETTINGS_FILE = "isocenter.toml"
 SETTINGS_FILE_SIZE_MAX_BYTES = 1024**2
@@ -138,6 +139,17 @@ class BulkImportSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EventSettings:
+    """Who is told of what happens to images."""
+
+    subscribers: tuple[Subscription, ...]
+    secrets_dir: Path
+    service_host: str
+    source: str
+    age_max_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class DicomSettings:
     """The DICOM listener, and associations of our own."""
 
@@ -199,6 +211,7 @@ class Settings:
     azure: AzureSettings
     storage: StorageSettings
     bulk_import: BulkImportSettings
+    events: EventSettings
     dicom: DicomSettings
     viewer: ViewerSettings
     log: LogSettings
@@ -257,6 +270,7 @@ def load_settings(flags: Mapping[str, str], environment: Mapping[str, str], conf
     values["storage.packs_dir"] = values["storage.packs_dir"] or values["data_dir"] / "packs"
     values["storage.exports_dir"] = values["storage.exports_dir"] or values["data_dir"] / "exports"
     values["bulk_import.errors_dir"] = values["bulk_import.errors_dir"] or values["data_dir"] / "import-errors"
+    values["events.secrets_dir"] = values["events.secrets_dir"] or values["data_dir"] / "event-secrets"
     values["storage.index_dir"] = values["storage.index_dir"] or values["data_dir"]
     values["audit.dir"] = values["audit.dir"] or values["data_dir"] / "audit"
     if "http.listen" not in found and values["http.tls_listen"] is None:
@@ -372,6 +386,7 @@ def _build(values: Mapping[str, Any], *, origins: Mapping[str, str], config_file
         azure=AzureSettings(**section("azure")),
         storage=StorageSettings(**section("storage")),
         bulk_import=BulkImportSettings(**section("bulk_import")),
+        events=EventSettings(**section("events")),
         dicom=DicomSettings(**section("dicom")),
         viewer=ViewerSettings(**section("viewer")),
         log=LogSettings(**section("log")),

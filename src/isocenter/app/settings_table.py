@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from isocenter.app.dicom_kinds import AE_ENDPOINT, FILE, FOLDER, REMOTES, TEXT, number_of
+from isocenter.app.event_kinds import SUBSCRIBERS
 from isocenter.app.http_kinds import (
     AUDIENCES,
     HEADERS,
@@ -379,6 +380,42 @@ SETTINGS = (
     ),
     Setting("bulk_import.partition", TEXT, "Microsoft.Default", "The data partition that files are imported into."),
     Setting("bulk_import.poll_interval_s", DURATION, "2s", "How often folder and container are looked at."),
+    Setting(
+        "events.subscribers",
+        SUBSCRIBERS,
+        "",
+        "Who is told of images that are created, updated or deleted, by HTTP POST at least once and in order. `schema` "
+        "is the envelope, CloudEvents 1.0 (`cloudevents`) or that of Event Grid (`eventgrid`); the receiver must agree "
+        "by the handshake of that schema unless `validation=off`. `secret` names a file of `events.secrets_dir`, whose "
+        "content is shown as a bearer token, or stands for `{secret}` in the address. `types` are the events that are "
+        "wanted, `batch` how many may come at once.",
+    ),
+    Setting(
+        "events.secrets_dir",
+        PATH,
+        None,
+        "The folder of those secrets, a file each.",
+        derived_from="`event-secrets` in `data_dir`",
+    ),
+    Setting(
+        "events.service_host",
+        TEXT,
+        "",
+        "How events name this node (`serviceHostName`); nothing: as in `http.public_url`, else by where it listens.",
+    ),
+    Setting(
+        "events.source",
+        TEXT,
+        "/workspaces/isocenter",
+        "What events have as `source` or `topic`; at Azure it is the workspace.",
+    ),
+    Setting(
+        "events.age_max_s",
+        DURATION,
+        "7d",
+        "How long a receiver that does not answer is kept trying with an event; older ones are left out, and counted. "
+        "They stay in the change feed.",
+    ),
     Setting(
         "dicom.listen",
         AE_ENDPOINT,

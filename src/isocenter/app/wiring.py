@@ -118,6 +118,7 @@ def open_archive(settings: Settings) -> Iterator[Archive]:
                 partitions=index.partitions,
                 workitems=index.workitems,
                 operations=index.operations,
+                event_cursors=index.event_cursors,
             )
         finally:
             intake.close()

@@ -12,6 +12,7 @@ from isocenter.domain.outcome import DuplicatePolicy
 from isocenter.ports.blobs import BlobStore
 from isocenter.ports.clock import Clock
 from isocenter.ports.commitments import Commitments
+from isocenter.ports.event_cursors import EventCursors
 from isocenter.ports.frame_decoder import FrameDecoder
 from isocenter.ports.index import InstanceIndex
 from isocenter.ports.operations import Operations
@@ -61,3 +62,4 @@ class Archive:
     partitions: Partitions = field(kw_only=True)
     workitems: Workitems = field(kw_only=True)
     operations: Operations = field(kw_only=True)
+    event_cursors: EventCursors = field(kw_only=True)

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import settings as run_with
 from hypothesis import strategies as st
 
-from isocenter.app.dicom_kinds import AE_ENDPOINT, FILE, REMOTES
+from isocenter.app.dicom_kinds import AE_ENDPOINT, FILE, FOLDER, REMOTES
+from isocenter.app.event_kinds import SUBSCRIBERS
 from isocenter.app.http_kinds import (
     AUDIENCES,
     HEADERS,
@@ -306,7 +307,8 @@ _VALUES: dict[object, st.SearchStrategy[str]] = {
         max_size=3,
     ).map(";".join),
 }
-_VALUES[FILE] = _VALUES[PATH] | st.just("")
+_VALUES[FILE] = _VALUES[FOLDER] = _VALUES[PATH] | st.just("")
+_VALUES[SUBSCRIBERS] = st.sampled_from(["", "a https://a.example/x", "a http://b.example batch=9;b https://c secret=d"])
 
 
 def _texts(name: str) -> st.SearchStrategy[str]:

@@ -13,6 +13,7 @@ from isocenter.domain.commitment import CommitmentRequest, InstanceReference, Ne
 from isocenter.domain.errors import StorageFailed
 from isocenter.domain.performed_step import PerformedStep, PerformedStepState
 from isocenter.domain.worklist import ScheduledStepReference, WorklistQuery
+from isocenter.ports.event_cursors import EventCursor
 from isocenter.storage.sqlite import SqliteInstanceIndex
 from isocenter.storage.sqlite.carry_over import CARRIED_TABLES, carry_over
 from isocenter.storage.sqlite.migrate import migrate_to_current
@@ -76,12 +77,16 @@ def test_work_list_steps_and_transactions_come_along(
     old.performed_steps.create(performed)
     request = CommitmentRequest("1.9", (InstanceReference("1.1", "2.1"),), 1)
     opened = old.commitments.open(NewCommitment(Side.PROVIDER, request, "CT1", "ISOCENTER", 3.0), due_at=3.0)
+    old.event_cursors.open("ris", sequence=7, timestamp=6.5)
     carry_over(*paths)
     (entry,) = fresh.worklist.entries(fresh.worklist.find(WorklistQuery()))
     assert entry == old.worklist.entries(old.worklist.find(WorklistQuery()))[0]
     assert (entry.item_key, entry.state.value) == (first.item_key, "IN PROGRESS")
     assert fresh.performed_steps.find("1.9.1") == performed
     assert fresh.commitments.find(Side.PROVIDER, "1.9") == opened
+    assert fresh.event_cursors.open("ris", sequence=0, timestamp=0.0) == EventCursor(
+        "ris", 7, 6.5, is_of_older_feed=True
+    )
     (third,) = fresh.worklist.add([item(3)], now=4.0)
     assert third.item_key > second.item_key
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from isocenter.storage.memory.blobs import MemoryBlobStore
 from isocenter.storage.memory.commitments import MemoryCommitments
+from isocenter.storage.memory.event_cursors import MemoryEventCursors
 from isocenter.storage.memory.identity import MemoryIdentityStore
 from isocenter.storage.memory.index import MemoryInstanceIndex
 from isocenter.storage.memory.operations import MemoryOperations
@@ -21,6 +22,7 @@ from isocenter.storage.memory.worklist import MemoryWorklist
 __all__ = [
     "MemoryBlobStore",
     "MemoryCommitments",
+    "MemoryEventCursors",
     "MemoryIdentityStore",
     "MemoryInstanceIndex",
     "MemoryOperations",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from isocenter.storage.sqlite.connections import index_errors, open_writer
 from isocenter.storage.sqlite.migrate import migrate_to_current
+from isocenter.storage.sqlite.statements import load_queries
 
 CARRIED_TABLES = (
     "operation",
@@ -16,6 +17,7 @@ CARRIED_TABLES = (
     "worklist_step",
     "performed_step",
     "commitment",
+    "event_cursor",
     "query_tag",
     "query_tag_error",
 )
@@ -45,6 +47,7 @@ def carry_over(old: Path, fresh: Path) -> None:
                     rows = connection.execute("SELECT name FROM pragma_table_info(?)", (table,)).fetchall()
                     columns = ", ".join(str(name) for (name,) in rows)
                     connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM old.{table}")
+                connection.execute(load_queries()["mark_event_cursors"])
                 connection.execute("DELETE FROM sqlite_sequence")
                 connection.execute("INSERT INTO sqlite_sequence SELECT * FROM old.sqlite_sequence")
         finally:

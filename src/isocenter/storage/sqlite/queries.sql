@@ -620,3 +620,19 @@ WHERE i.instance_key < ? AND i.is_original = 0 ORDER BY i.instance_key DESC LIMI
 SELECT i.instance_key, i.partition_key, i.study_key, i.series_key
 FROM json_each(:instance_keys) AS asked CROSS JOIN instance i ON i.instance_key = asked.value
 WHERE i.is_original = 0;
+
+-- name: insert_event_cursor
+-- Begin to tell a receiver of events, unless it was begun before.
+INSERT OR IGNORE INTO event_cursor (name, sequence, timestamp) VALUES (?, ?, ?);
+
+-- name: event_cursor
+-- Read how far a receiver has been told.
+SELECT sequence, timestamp, is_of_older_feed FROM event_cursor WHERE name = ?;
+
+-- name: update_event_cursor
+-- Note how far a receiver has been told.
+UPDATE event_cursor SET sequence = ?, timestamp = ?, is_of_older_feed = ? WHERE name = ?;
+
+-- name: mark_event_cursors
+-- Note that the feed is another one, with other numbers.
+UPDATE event_cursor SET is_of_older_feed = 1;

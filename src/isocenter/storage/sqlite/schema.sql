@@ -310,6 +310,14 @@ CREATE TABLE operation (
 ) STRICT;
 CREATE INDEX operation_unfinished ON operation (operation_key) WHERE status IN ('notStarted', 'running');
 
+-- How far each receiver of events has been told of the change feed.
+CREATE TABLE event_cursor (
+    name TEXT PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    timestamp REAL NOT NULL,
+    is_of_older_feed INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
 -- Workitems (UPS-RS) as DICOM JSON. The Transaction UID is the lock: it stands beside the attributes, never among them.
 CREATE TABLE workitem (
     workitem_key INTEGER PRIMARY KEY AUTOINCREMENT,

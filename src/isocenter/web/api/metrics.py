@@ -1,4 +1,4 @@
-"""What a node counts, in the text form of Prometheus: associations, statuses, imports, and the process.
+"""What a node counts, in the text form of Prometheus: associations, statuses, imports, events, and the process.
 
 Nothing is counted here: values are read from those who do the work when somebody asks.
 """
@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from isocenter.archive.bulk_import import ImportCounts
+from isocenter.archive.event_delivery import EventCounts
 from isocenter.dimse.shell.record import AssociationRegister, Side
 from isocenter.domain.errors import IsocenterError
 from isocenter.domain.principal import Principal
@@ -33,6 +34,7 @@ class Observed:
 
     register: AssociationRegister
     imports: ImportCounts = field(default_factory=ImportCounts)
+    events: EventCounts = field(default_factory=EventCounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,14 @@ def _statuses(observed: Observed) -> Samples:
         (direction, message_name(name), f"{status:04X}"): count
         for direction, statuses in (("received", totals.statuses_received), ("sent", totals.statuses_sent))
         for (name, status), count in sorted(statuses.items())
+    }
+
+
+def _events(observed: Observed) -> Samples:
+    return {
+        (name, result): count
+        for name, counts in sorted(observed.events.by_name.items())
+        for result, count in (("delivered", counts.delivered), ("expired", counts.expired))
     }
 
 
@@ -108,6 +118,25 @@ FAMILIES = (
         "Files of bulk import that the last look found ready and left, by source.",
         ("source",),
         lambda observed: {(source,): count for source, count in sorted(observed.imports.waiting.items())},
+        is_counter=False,
+    ),
+    Family(
+        "isocenter_events_total",
+        "Events by subscriber and result: delivered, or expired because the receiver did not answer for too long.",
+        ("subscriber", "result"),
+        _events,
+    ),
+    Family(
+        "isocenter_event_failures_total",
+        "Requests to subscribers that were not answered, or not by success.",
+        ("subscriber",),
+        lambda observed: {(name,): one.failed_attempts for name, one in sorted(observed.events.by_name.items())},
+    ),
+    Family(
+        "isocenter_events_behind",
+        "Rows of the change feed that a subscriber was not told of yet.",
+        ("subscriber",),
+        lambda observed: {(name,): one.behind for name, one in sorted(observed.events.by_name.items())},
         is_counter=False,
     ),
 )

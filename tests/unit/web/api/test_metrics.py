@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 
 from isocenter.archive.bulk_import import ImportCounts, ImportResult
+from isocenter.archive.event_delivery import DeliveryCounts, EventCounts
 from isocenter.dimse.message.messages import CFindRsp
 from isocenter.dimse.shell.record import AssociationRegister, ContextRecord, End, Side
 from isocenter.domain.errors import Unauthenticated
@@ -28,9 +29,9 @@ def _nobody(headers: Mapping[str, str]) -> Principal:
 
 
 def _samples(
-    register: AssociationRegister, imports: ImportCounts | None = None
+    register: AssociationRegister, imports: ImportCounts | None = None, *, events: EventCounts | None = None
 ) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    observed = Observed(register, imports or ImportCounts())
+    observed = Observed(register, imports or ImportCounts(), events or EventCounts())
     answer = AsgiClient(Starlette(routes=metrics_routes(observed, authenticate=_owner))).get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     return {
@@ -78,6 +79,15 @@ def test_files_of_bulk_import_are_counted_by_source_and_result() -> None:
     assert found[_key("isocenter_import_files_total", source="folder", result="stored")] == 2
     assert found[_key("isocenter_import_files_total", source="folder", result="refused")] == 1
     assert found[_key("isocenter_import_files_waiting", source="folder")] == 7
+
+
+def test_events_are_counted_by_subscriber() -> None:
+    events = EventCounts({"ris": DeliveryCounts(delivered=5, failed_attempts=2, expired=1, behind=3)})
+    found = _samples(AssociationRegister(), events=events)
+    assert found[_key("isocenter_events_total", subscriber="ris", result="delivered")] == 5
+    assert found[_key("isocenter_events_total", subscriber="ris", result="expired")] == 1
+    assert found[_key("isocenter_event_failures_total", subscriber="ris")] == 2
+    assert found[_key("isocenter_events_behind", subscriber="ris")] == 3
 
 
 def test_the_process_is_measured_beside_it() -> None:
