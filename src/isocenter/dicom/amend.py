@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 
 from isocenter.dicom.amend_text import Texts, encode_texts
-from isocenter.dicom.dataset import encode_dataset, text_attribute
+from isocenter.dicom.dataset import Attribute, encode_dataset, text_attribute
 from isocenter.dicom.element_span import WalkedDataset
-from isocenter.dicom.file_meta import IMPLEMENTATION_VERSION_NAME
+from isocenter.dicom.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.dicom.model import Encoding
-from isocenter.dicom.part10 import META_OFFSET, open_file
+from isocenter.dicom.part10 import META_OFFSET, OpenedFile, open_file
 from isocenter.dicom.walk import Buffer, Element, layout, walk_dataset
 
 UPDATER_CLASS_UID = "1.3.6.1.4.1.311.129"
@@ -29,6 +29,10 @@ COPY_CHUNK_BYTES = 1 << 20
 
 _SOP_INSTANCE_UID = 0x00080018
 _MEDIA_STORAGE_SOP_INSTANCE_UID = 0x00020003
+_WRITER = {
+    0x00020012: text_attribute("UI", IMPLEMENTATION_CLASS_UID),
+    0x00020013: text_attribute("SH", IMPLEMENTATION_VERSION_NAME),
+}
 _META_ENCODING = Encoding("", is_implicit_vr=False, is_little_endian=True)
 
 
@@ -51,11 +55,30 @@ def amend_file(content: Buffer, texts: Texts) -> Iterator[Piece]:
     Several values are joined by backslashes. Text is written in the character set of the data set where that can write
     it, else in one that holds both (`amend_text`). Raises InvalidDataset, before the first piece is asked for.
     """
-    opened = open_file(content)
-    meta = _walk(content, META_OFFSET, opened.dataset_offset, _META_ENCODING)
-    head = _pieces(meta, _meta_changes(texts), start=0, end=opened.dataset_offset)
-    dataset = _walk(opened.buffer, opened.dataset_offset, len(opened.buffer), opened.encoding)
+    opened, dataset = open_dataset(content)
     changes = encode_texts(dataset, texts)
+    return _amended(opened, dataset, meta_changes=_meta_changes(texts), changes=changes)
+
+
+def open_dataset(content: Buffer) -> tuple[OpenedFile, WalkedDataset]:
+    """Return a file with where its elements lie, for `amend_elements`. Raises InvalidDataset."""
+    opened = open_file(content)
+    return opened, _walk(opened.buffer, opened.dataset_offset, len(opened.buffer), opened.encoding)
+
+
+def amend_elements(opened: OpenedFile, dataset: WalkedDataset, changes: Mapping[int, bytes]) -> Iterator[Piece]:
+    """Return the pieces of a file with some elements changed, each given by tag as its bytes; none take it away.
+
+    Neither SOP class and instance nor the transfer syntax may be among them, which the meta information tells too.
+    """
+    return _amended(opened, dataset, meta_changes=_encoded_meta(_WRITER), changes=changes)
+
+
+def _amended(
+    opened: OpenedFile, dataset: WalkedDataset, *, meta_changes: Mapping[int, bytes], changes: Mapping[int, bytes]
+) -> Iterator[Piece]:
+    meta = _walk(opened.buffer, META_OFFSET, opened.dataset_offset, _META_ENCODING)
+    head = _pieces(meta, meta_changes, start=0, end=opened.dataset_offset)
     pieces = _pieces(dataset, changes, start=opened.dataset_offset, end=len(opened.buffer))
     return chain(head, _deflated(opened.buffer, pieces) if opened.encoding.is_deflated else pieces)
 
@@ -73,6 +96,10 @@ def _meta_changes(texts: Texts) -> Mapping[int, bytes]:
     }
     if _SOP_INSTANCE_UID in texts:
         changes[_MEDIA_STORAGE_SOP_INSTANCE_UID] = text_attribute("UI", texts[_SOP_INSTANCE_UID][1])
+    return _encoded_meta(changes)
+
+
+def _encoded_meta(changes: Mapping[int, Attribute]) -> Mapping[int, bytes]:
     return {tag: encode_dataset({tag: attribute}, _META_ENCODING) for tag, attribute in changes.items()}
 
 

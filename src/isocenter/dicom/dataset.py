@@ -25,7 +25,7 @@ from isocenter.dicom.text import (
     SINGLE_VALUED_VRS,
     decode_text,
 )
-from isocenter.dicom.walk import LONG_VRS, Element, walk_dataset
+from isocenter.dicom.walk import LONG_VRS, Buffer, Element, walk_dataset
 from isocenter.domain.errors import InvalidDataset
 from isocenter.domain.values import Values, tag_key
 
@@ -63,19 +63,20 @@ def decode_dataset(content: bytes, encoding: Encoding) -> Dataset:
     if encoding.is_deflated:
         content = inflate_dataset(content)
     walked = walk_dataset(content, 0, len(content), encoding=encoding, wanted=None)
-    return _decode(content, walked.elements, encoding.is_little_endian)
+    return decode_elements(content, walked.elements, encoding.is_little_endian)
 
 
-def _decode(content: bytes, elements: Iterable[Element], is_little_endian: bool) -> Dataset:
+def decode_elements(content: Buffer, elements: Iterable[Element], is_little_endian: bool) -> Dataset:
+    """Return elements that lie in a buffer as a data set. Raises InvalidDataset for an encapsulated value."""
     found: dict[int, Attribute] = {}
     for tag, coded_vr, offset, length, items in elements:
         if not tag & 0xFFFF or tag >> 16 in (0x0000, 0x0002):  # group lengths, and what belongs to no data set
             continue
         is_little = is_little_endian or coded_vr == UNKNOWN_VR
         if items is not None:
-            found[tag] = Attribute("SQ", items=tuple(_decode(content, item, is_little) for item in items))
+            found[tag] = Attribute("SQ", items=tuple(decode_elements(content, item, is_little) for item in items))
             continue
-        if content[offset - 4 : offset] == _UNDEFINED:
+        if bytes(content[offset - 4 : offset]) == _UNDEFINED:
             raise InvalidDataset("A data set that is no instance holds an encapsulated value.")
         vr = vr_of(tag) if coded_vr is None or coded_vr == UNKNOWN_VR else coded_vr
         value = bytes(content[offset : offset + length])
