@@ -163,6 +163,7 @@ def test_a_second_section_may_not(root: str) -> None:
     limit = BOUNDARY.encode()
     body = b"--%b\r\n\r\n%b\r\n--%b\r\n\r\n%b\r\n--%b--\r\n" % (limit, one.content, limit, other.content, limit)
     assert send(root, body, headers=MULTIPART).status_code == httpx.codes.UNSUPPORTED_MEDIA_TYPE
+    assert store(root, one.content, other.content).status_code == httpx.codes.OK  # nothing of it was there
 
 
 def test_all_are_of_other_studies_than_the_route(root: str) -> None:
@@ -503,6 +504,25 @@ def test_a_multipart_message_that_is_cut_off(root: str) -> None:
     )
     assert get(f"{root}/{one.path}", AS_STORED).status_code == httpx.codes.NOT_FOUND
     assert store(root, one.content).status_code == httpx.codes.OK
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        f"--{BOUNDARY}\r\nContent-Type: application/dicom\r\n\r\nDICM",
+        f"--{BOUNDARY}\r\nContent-Type: text/html\r\n\r\nx\r\n--{BOUNDARY}--\r\n",
+    ],
+)
+def test_what_was_stored_before_a_message_broke_off_is_told(root: str, rest: str) -> None:
+    several = [instance(pixels=bytes(5 * 1024**2)) for _ in range(10)]  # more than waits for the disk at a time
+    parts_before = (
+        b"--%b\r\nContent-Type: application/dicom\r\n\r\n%b\r\n" % (BOUNDARY.encode(), one.content) for one in several
+    )
+    answer = send(root, b"".join([*parts_before, rest.encode()]), headers=MULTIPART)
+    assert answer.status_code == httpx.codes.ACCEPTED
+    assert instance_urls(answer) == [f"{root}/{one.path}" for one in several]
+    assert failure_reasons(answer) == [272]
+    assert [get(f"{root}/{one.path}", AS_STORED).content == one.content for one in several] == [True] * len(several)
 
 
 @pytest.mark.parametrize("path", ["studies", "v3/studies", "v2.0/studies", "api/studies", "V3/STUDIES"])

@@ -6,8 +6,11 @@ the rest of the request still arrives. Memory is bounded by what this request ha
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from collections.abc import AsyncGenerator
 from concurrent.futures import Future
+from contextlib import aclosing
 
 from starlette.responses import Response
 
@@ -16,7 +19,7 @@ from isocenter.archive.store import Reception, begin_store
 from isocenter.archive.validate import SOURCE_V1, SOURCE_V2
 from isocenter.dicomweb.codec.accept import require_dicom_json
 from isocenter.dicomweb.codec.dialect import Dialect
-from isocenter.dicomweb.codec.multipart import MultipartDecoder, PartBegin, PartData, PartEnd
+from isocenter.dicomweb.codec.multipart import Event, MultipartDecoder, PartBegin, PartData, PartEnd
 from isocenter.dicomweb.codec.store_request import (
     StoreBody,
     check_content_encoding,
@@ -25,15 +28,21 @@ from isocenter.dicomweb.codec.store_request import (
 )
 from isocenter.dicomweb.server.request_body import iter_body
 from isocenter.dicomweb.server.service import Call
-from isocenter.dicomweb.server.store_answer import Submitted, answer_store, settle
-from isocenter.domain.errors import IsocenterError, TooLarge
+from isocenter.dicomweb.server.store_answer import Submitted, answer_broken_off, answer_store, settle
+from isocenter.domain.errors import IsocenterError, Refused, TooLarge
 from isocenter.domain.identifiers import parse_uid
 from isocenter.domain.outcome import DuplicatePolicy, StoreOutcome
 
+LENGTH_DIGITS_MAX = 20
+"""More bytes than there are disks for; a text of any length need not be read as a number."""
 ON_DISK_COUNTS_AS_BYTES = 8 * 1024**2
 """What an instance that waits on disk counts for: it holds an open file, and a process has few of those."""
 SCAN_INLINE_MAX_BYTES = 128 * 1024
 """A larger instance is scanned by a thread: a hostile header takes a scan some milliseconds for every 100 KB."""
+READ_WHOLE_MAX_BYTES = 256 * 1024
+"""A message of this length is read to its end before anything of it is stored, so that none is stored by halves. A
+longer one is stored while it comes, which is what makes it fast, and its sender is told what was stored if it breaks
+off."""
 IN_FLIGHT_MAX_BYTES = 32 * 1024**2
 """What one request may have waiting for the disk before it stops reading: two batches of the group commit."""
 DISK_WRITE_BYTES = 2 * 1024**2
@@ -52,13 +61,18 @@ async def store_instances(call: Call) -> Response:
     body = parse_store_content_type(call.request.headers.get("content-type"), call.dialect)
     check_content_encoding(call.request.headers.get("content-encoding"))
     receiver = _Receiver(call, study_instance_uid)
+    broken_off: Refused | None = None
     try:
         if body.boundary is None:
             await _receive_single(call, receiver)
         else:
             await _receive_parts(call, receiver, body, body.boundary)
+    except Refused as error:
+        broken_off = error
     finally:
         await receiver.abandon()
+    if broken_off is not None:
+        return await answer_broken_off(call, receiver.submitted, study_instance_uid, broken_off)
     return await answer_store(call, receiver.submitted, study_instance_uid)
 
 
@@ -71,26 +85,48 @@ async def _receive_single(call: Call, receiver: _Receiver) -> None:
 
 
 async def _receive_parts(call: Call, receiver: _Receiver, body: StoreBody, boundary: str) -> None:
+    async with aclosing(_iter_events(call, body, boundary)) as events:
+        if _announced_bytes(call) <= READ_WHOLE_MAX_BYTES:
+            for event in [event async for event in events]:
+                await _take(receiver, event)
+        else:
+            async for event in events:
+                await _take(receiver, event)
+
+
+async def _iter_events(call: Call, body: StoreBody, boundary: str) -> AsyncGenerator[Event, None]:
     decoder = MultipartDecoder(boundary)
     is_first = True
     async for chunk in iter_body(call.request, idle_max_s=call.service.body_idle_max_s):
         for event in decoder.feed(chunk):
-            if isinstance(event, PartData):
-                await receiver.write(event.data)
-            elif isinstance(event, PartBegin):
+            if isinstance(event, PartBegin):
                 check_part(event.headers, body, call.dialect, is_first=is_first)
                 is_first = False
-                receiver.begin()
-            elif isinstance(event, PartEnd):
-                await receiver.end()
+            yield event
     decoder.close()
+
+
+async def _take(receiver: _Receiver, event: Event) -> None:
+    if isinstance(event, PartData):
+        await receiver.write(event.data)
+    elif isinstance(event, PartBegin):
+        receiver.begin()
+    elif isinstance(event, PartEnd):
+        await receiver.end()
+
+
+def _announced_bytes(call: Call) -> float:
+    """Return how long a body says that it is; infinite where it does not say."""
+    announced = call.request.headers.get("content-length", "")
+    if not announced.isascii() or not announced.isdigit():
+        return math.inf
+    return int(announced.lstrip("0")[:LENGTH_DIGITS_MAX] or "0")
 
 
 def _check_length(call: Call) -> None:
     """Refuse before anything is read what says of itself that it is too long."""
     limit = call.archive.settings.instance_size_max_bytes
-    announced = call.request.headers.get("content-length", "")
-    if announced.isascii() and announced.isdigit() and (len(announced) > len(str(limit)) or int(announced) > limit):
+    if limit < _announced_bytes(call) < math.inf:
         raise TooLarge(f"The request exceeded the allowed limit of {limit} bytes.")
 
 

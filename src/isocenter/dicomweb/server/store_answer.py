@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 import orjson
+import structlog
 from starlette.responses import Response
 
 from isocenter.dicomweb.codec.accept import DICOM_JSON
@@ -21,9 +22,19 @@ from isocenter.dicomweb.codec.store_json import (
 )
 from isocenter.dicomweb.codec.warning import format_warning
 from isocenter.dicomweb.server.service import Call
-from isocenter.domain.errors import Broken, InvalidDataset, IsocenterError, StorageFull, StudyMismatch, Unavailable
+from isocenter.domain.errors import (
+    Broken,
+    InvalidDataset,
+    IsocenterError,
+    Refused,
+    StorageFull,
+    StudyMismatch,
+    Unavailable,
+)
 from isocenter.domain.outcome import Disposition, StoreOutcome
 from isocenter.domain.statuses import INSTANCE_EXISTS, statuses_of
+
+_log = structlog.get_logger()
 
 _SEVERAL_VALUES = "One or more indexed Dicom tag(s) have multiple values, only first value is indexed."
 
@@ -82,6 +93,26 @@ async def answer_store(call: Call, submitted: Sequence[Submitted], study_instanc
     headers = {"Warning": format_warning(call.root, _SEVERAL_VALUES)} if has_several_values else {}
     status = store_status(stored, failed, call.dialect)
     return Response(content, status_code=status, media_type=DICOM_JSON, headers=headers)
+
+
+async def answer_broken_off(
+    call: Call, submitted: Sequence[Submitted], study_instance_uid: str | None, cause: Refused
+) -> Response:
+    """Return the answer to a message that could be read up to some place only.
+
+    It is the cause, unless instances before that place were stored: who is told that a request failed must not find
+    half of it there. They are named then, and the rest is one failed instance. Raises the cause.
+    """
+    for each in submitted:
+        await settle(each)
+    kept = sum(each.error is None and not _is_duplicate(call, each) for each in submitted)
+    if not kept:
+        raise cause
+    _log.warning("dicomweb.store_broken_off", stored=kept, reason=cause.message)
+    rest = Submitted("", "", None, cause.without_frames(), is_implicit_vr=False, size_bytes=0)
+    response = await answer_store(call, (*submitted, rest), study_instance_uid)
+    response.headers["Connection"] = "close"  # nobody knows where in the body the caller is
+    return response
 
 
 def _is_duplicate(call: Call, submitted: Submitted) -> bool:
