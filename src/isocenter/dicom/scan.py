@@ -52,7 +52,7 @@ def scan_instance(buffer: Buffer, *, wanted: frozenset[int], shapes: HeaderShape
     shape = shapes.recall(buffer, wanted)
     if shape is not None:
         opened = OpenedFile(buffer, shape.encoding, shape.dataset_offset, len(buffer))
-        return _scanned(opened, shape.walked, wanted)
+        return _scanned_as(opened, shape, wanted)
     opened = open_file(buffer)
     walked = _walk(opened, wanted)
     scanned = _scanned(opened, walked, wanted)
@@ -120,7 +120,7 @@ def scan_known_header(
 
 def _scanned_header(opened: OpenedFile, shape: Shape, wanted: frozenset[int]) -> ScannedHeader:
     walked = shape.walked
-    scanned = _scanned(opened, walked, wanted)
+    scanned = _scanned_as(opened, shape, wanted)
     return ScannedHeader(scanned, opened.buffer, walked.end, walked.elements, (), shape.plan)
 
 
@@ -140,7 +140,7 @@ def scan_beginning(
     shape = shapes.recall(beginning, wanted, size_bytes=size_bytes)
     if shape is None or not _has_defined_pixels(shape):
         return None
-    return _scanned(OpenedFile(beginning, shape.encoding, shape.dataset_offset, size_bytes), shape.walked, wanted)
+    return _scanned_as(OpenedFile(beginning, shape.encoding, shape.dataset_offset, size_bytes), shape, wanted)
 
 
 def scan_opened(opened: OpenedFile, *, wanted: frozenset[int]) -> ScannedInstance:
@@ -155,6 +155,19 @@ def _walk(opened: OpenedFile, wanted: frozenset[int] | None) -> Walked:
 
 
 def _scanned(opened: OpenedFile, walked: Walked, wanted: frozenset[int]) -> ScannedInstance:
+    attributes = _decode(opened.buffer, walked.elements, wanted, opened.encoding.is_little_endian)
+    return _scanned_with(attributes, opened, walked)
+
+
+def _scanned_as(opened: OpenedFile, shape: Shape, wanted: frozenset[int]) -> ScannedInstance:
+    """Return what is found in a header of a known shape."""
+    attributes, unread = shape.texts.read(opened.buffer)
+    if unread:
+        attributes |= _decode(opened.buffer, unread, wanted, opened.encoding.is_little_endian)
+    return _scanned_with(attributes, opened, shape.walked)
+
+
+def _scanned_with(attributes: dict[int, str], opened: OpenedFile, walked: Walked) -> ScannedInstance:
     buffer, encoding = opened.buffer, opened.encoding
     if walked.is_implicit_vr != encoding.is_implicit_vr:
         encoding = replace(encoding, is_implicit_vr=walked.is_implicit_vr)
@@ -162,7 +175,7 @@ def _scanned(opened: OpenedFile, walked: Walked, wanted: frozenset[int]) -> Scan
         encoding=encoding,
         dataset_offset=opened.dataset_offset,
         header_length=opened.size_bytes if encoding.is_deflated else walked.end,
-        attributes=_decode(buffer, walked.elements, wanted, encoding.is_little_endian),
+        attributes=attributes,
         pixel_element=_describe(buffer, walked, encoding.is_little_endian),
         number_of_elements=walked.number_of_elements,
         size_bytes=opened.size_bytes,

@@ -15,6 +15,7 @@ from collections import deque
 from dataclasses import dataclass
 from struct import Struct
 
+from isocenter.dicom.known_texts import KnownTexts, known_texts_of
 from isocenter.dicom.model import UNDEFINED_LENGTH, Encoding
 from isocenter.dicom.part10 import META_OFFSET, OpenedFile
 from isocenter.dicom.validation_plan import Plan, plan_of
@@ -49,6 +50,8 @@ class Shape:
     dataset_offset: int
     walked: Walked
     wanted: frozenset[int]
+    texts: KnownTexts
+    """How the wanted values are read."""
     plan: Plan | None
     """Where every value lies, for those who look at all of them."""
 
@@ -116,6 +119,7 @@ def _shape_of(opened: OpenedFile, walked: Walked, wanted: frozenset[int], length
         dataset_offset=opened.dataset_offset,
         walked=walked,
         wanted=wanted,
+        texts=known_texts_of(walked.elements, wanted, length=length, is_little_endian=encoding.is_little_endian),
         plan=plan_of(whole.elements) if has_plan else None,
     )
 
