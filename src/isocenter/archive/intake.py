@@ -1,23 +1,26 @@
-"""Group commit: one thread through which every edge's instances become durable.
+"""Group commit: the two steps through which every edge's instances become durable.
 
-    edge ── submit ──▶ queue ──▶ one batch: decide duplicates
-                                        append to the pack, one sync
-                                        commit index + feed + deliveries, one sync
-                                        answer every future of the batch
+    edge ── submit ──▶ queue ──▶ a batch: decide duplicates
+                                          append to the pack, one sync
+                                          ── in the order of the batches ──
+                                          commit index + feed + deliveries, one sync
+                                          answer every future of the batch
 
-While a batch waits for the disk, the next one gathers in the queue; that is where the speed comes
-from. Senders that wait for each answer come back together a moment after it: they are waited for, so
-that they share a batch and do not take turns. Nothing is acknowledged before both syncs. If either fails, the whole
-batch is refused with the reason and the pack is cut back to where it was.
+While a batch waits for the disk, the next one gathers in the queue; that is where the speed comes from. Two threads
+take batches in turn, so that one batch goes to the pack while the one before it is committed. Senders of small
+instances that wait for each answer come back together a moment after it: they are waited for, so that they share a
+batch and do not take turns. Nothing is acknowledged before both syncs. If either fails, the whole batch is refused
+with the reason and what it wrote is destroyed.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import structlog
 
@@ -36,12 +39,14 @@ from isocenter.domain.errors import (
 )
 from isocenter.domain.identifiers import InstanceIdentifier
 from isocenter.domain.outcome import Disposition, DuplicatePolicy, StoreOutcome
-from isocenter.ports.blobs import BlobAddress, BlobLabel, BlobSpool, BlobStore, Payload, joined
+from isocenter.ports.blobs import BlobAddress, BlobLabel, BlobPosition, BlobSpool, BlobStore, Payload, joined
 from isocenter.ports.clock import Clock
 from isocenter.ports.failpoints import Failpoints
 from isocenter.ports.index import InstanceIndex, InstanceRow, Membership, NewInstance
 
 _log = structlog.get_logger()
+
+T = TypeVar("T")
 
 BATCH_COUNT_MAX = 512
 """More instances a commit bring no speed (SQLite levels off at about a hundred rows) and delay the first."""
@@ -56,6 +61,8 @@ GATHER_S = 0.001
 """How long a batch waits for the senders of the one before: what a few of them take to send the next instance."""
 GATHER_COUNT_MAX = 16
 """A batch of so many gains little by waiting for more."""
+GATHER_SIZE_MAX_BYTES = 256 * 1024
+"""What takes the disk as long as a sync does is not held up: others arrive while it is written."""
 FRUITLESS_GATHERS_MAX = 6
 """After so many in a row in vain (senders that take their time) one in 2^6 batches still tries."""
 
@@ -118,6 +125,16 @@ class _Accepted:
     """The stored bytes are damaged and these are what they were."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What of a batch lies in the packs, durable, and is to be committed."""
+
+    fresh: list[_Accepted]
+    now: float
+    positions: list[BlobPosition]
+    """How far the containers are filled with this batch and those before it; the next may be in the pack already."""
+
+
 class Intake:
     """Take arrivals from any thread and make them durable in batches."""
 
@@ -145,8 +162,14 @@ class Intake:
         self._fruitless_gathers = 0
         self._batches_until_gather = 0
         self._failure: Unavailable | None = None
-        self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
-        self._thread.start()
+        self._appending = threading.Lock()
+        """Held from taking a batch to its turn to be committed."""
+        self._committing = threading.Lock()
+        self._in_commit: frozenset[InstanceIdentifier] = frozenset()
+        """Whoever sends one of these again is judged when it is stored."""
+        self._threads = [threading.Thread(target=self._run, name=f"intake_{n}", daemon=True) for n in range(2)]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def failure(self) -> Unavailable | None:
@@ -176,20 +199,46 @@ class Intake:
         with self._wake:
             self._closing = True
             self._wake.notify()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def _run(self) -> None:
-        while taken := self._take():
+        while self._take_a_batch_through():
+            pass
+
+    def _take_a_batch_through(self) -> bool:
+        """Append a batch, then commit it, each step one batch at a time and in order; tell whether more may come."""
+        with self._appending:
+            taken = self._take()
+            if not taken:
+                return False
             batch = self._first_of_each(taken)
-            try:
-                self._require_sound()
-                self._settle(batch)
-            except IsocenterError as error:
-                _log.warning("intake.refused", reason=error.message, instances=len(batch))
-                _fail(batch, error)
-            except Exception:  # the outermost loop: the thread outlives any fault of one batch
-                _log.exception("intake.broken", instances=len(batch))
-                _fail(batch, Broken())
+            if not batch:
+                with self._committing:  # all of them wait for the batch that is being committed
+                    return True
+            written = self._guard(batch, lambda: self._append(batch))
+            self._committing.acquire()
+            self._in_commit = frozenset(waiting.arrival.identifier for waiting in batch)
+        try:
+            if written is not None:
+                self._guard(batch, lambda: self._commit_and_answer(written))
+        finally:
+            self._in_commit = frozenset()
+            self._committing.release()
+        return True
+
+    def _guard(self, batch: list[_Waiting], step: Callable[[], T]) -> T | None:
+        """Run a step of a batch; where it fails, answer all that are not answered with the reason."""
+        try:
+            self._require_sound()
+            return step()
+        except IsocenterError as error:
+            _log.warning("intake.refused", reason=error.message, instances=len(batch))
+            _fail(batch, error)
+        except Exception:  # the outermost loop: the threads outlive any fault of one batch
+            _log.exception("intake.broken", instances=len(batch))
+            _fail(batch, Broken())
+        return None
 
     def _require_sound(self) -> None:
         """Refuse what was queued before an I/O error: not even "stored already" is certain after one."""
@@ -216,7 +265,7 @@ class Intake:
 
     def _gather(self, expected: int) -> None:
         """Wait a moment for those who sent the last batch, unless they were waited for in vain lately."""
-        if len(self._queue) >= expected or self._closing:
+        if len(self._queue) >= expected or self._queued_bytes > GATHER_SIZE_MAX_BYTES or self._closing:
             return
         if self._batches_until_gather:
             self._batches_until_gather -= 1
@@ -231,26 +280,44 @@ class Intake:
 
     def _first_of_each(self, taken: list[_Waiting]) -> list[_Waiting]:
         """Return the first arrival of each identity; a second waits for the next batch, when the first is stored."""
+        in_commit = self._in_commit
         batch: dict[InstanceIdentifier, _Waiting] = {}
         again: list[_Waiting] = []
         for waiting in taken:
-            if waiting.arrival.identifier in batch:
+            identifier = waiting.arrival.identifier
+            if identifier in batch or identifier in in_commit:
                 again.append(waiting)
             else:
-                batch[waiting.arrival.identifier] = waiting
+                batch[identifier] = waiting
         if again:
             self._put_back(again)
         return list(batch.values())
 
-    def _settle(self, batch: list[_Waiting]) -> None:
-        accepted = self._decide(batch)
-        fresh = [entry for entry in accepted if entry.disposition is not Disposition.IDENTICAL]
-        if fresh:
-            keys = self._make_durable(fresh)
-            self._failpoint("archive.before_acknowledge")
-            for entry, key in zip(fresh, keys, strict=True):
-                entry.waiting.future.set_result(_outcome(entry.waiting.arrival, entry.disposition, key))
-            self._failpoint("archive.after_acknowledge")
+    def _append(self, batch: list[_Waiting]) -> _Written | None:
+        """Write what is to be stored of a batch to the pack and have it durable there; None where that is nothing."""
+        fresh = [entry for entry in self._decide(batch) if entry.disposition is not Disposition.IDENTICAL]
+        if not fresh:
+            return None
+        now = self._clock.now().timestamp()
+        try:
+            self._index.require_room()
+            self._failpoint("archive.before_append")
+            self._write(fresh, now)
+            containers = sorted({entry.address.container for entry in fresh if entry.address is not None})
+            return _Written(fresh, now, [self._blobs.position(container) for container in containers])
+        except StorageFailed as error:
+            self._failure = error.without_frames()
+            raise
+        except Exception:  # also a fault of ours, raised again: nothing of the batch may stay behind half done
+            self._roll_back(fresh)
+            raise
+
+    def _commit_and_answer(self, written: _Written) -> None:
+        keys = self._commit(written)
+        self._failpoint("archive.before_acknowledge")
+        for entry, key in zip(written.fresh, keys, strict=True):
+            entry.waiting.future.set_result(_outcome(entry.waiting.arrival, entry.disposition, key))
+        self._failpoint("archive.after_acknowledge")
 
     def _decide(self, batch: list[_Waiting]) -> list[_Accepted]:
         """Sort out duplicates: answer the identical and the refused, return what is to be written."""
@@ -323,27 +390,8 @@ class Intake:
             self._queue.extendleft(reversed(again))
             self._queued_bytes += sum(waiting.arrival.memory_bytes for waiting in again)
 
-    def _make_durable(self, fresh: list[_Accepted]) -> list[int]:
-        now = self._clock.now().timestamp()
+    def _write(self, fresh: list[_Accepted], now: float) -> None:
         in_memory = [entry for entry in fresh if entry.waiting.arrival.content is not None]
-        try:
-            self._index.require_room()
-            self._failpoint("archive.before_append")
-            self._write(fresh, in_memory, now)
-            self._failpoint("archive.before_commit")
-            return self._commit(fresh, now)
-        except StorageFailed as error:
-            # Whether the commit took is unknown now, so the bytes stay; the next start adopts or drops them (R10).
-            self._failure = error.without_frames()
-            raise
-        except Unavailable:
-            self._roll_back(fresh)
-            raise
-        except Exception:  # a fault of ours, raised again: nothing of the batch may stay behind half done
-            self._roll_back(self._not_committed(fresh))
-            raise
-
-    def _write(self, fresh: list[_Accepted], in_memory: list[_Accepted], now: float) -> None:
         blobs = [(_label(entry, now), entry.waiting.arrival.content or b"") for entry in in_memory]
         if blobs:
             for entry, address in zip(in_memory, self._blobs.append(blobs), strict=True):
@@ -353,12 +401,32 @@ class Intake:
             if spool is not None:
                 entry.address = spool.seal(_label(entry, now))
 
-    def _commit(self, fresh: list[_Accepted], now: float) -> list[int]:
+    def _commit(self, written: _Written) -> list[int]:
+        try:
+            self._failpoint("archive.before_commit")
+            return self._commit_as_looked_at(written)
+        except StorageFailed as error:
+            # Whether the commit took is unknown now, so the bytes stay; the next start adopts or drops them (R10).
+            self._failure = error.without_frames()
+            raise
+        except Unavailable:
+            self._roll_back(written.fresh)
+            raise
+        except Exception:  # a fault of ours, raised again: nothing of the batch may stay behind half done
+            self._roll_back(self._not_committed(written.fresh))
+            raise
+
+    def _commit_as_looked_at(self, written: _Written) -> list[int]:
         for _ in range(TAG_CHANGES_MAX):
             try:
-                return self._commit_as_looked_at(fresh, now)
+                return self._index.commit(
+                    [_new_instance(entry, written.now) for entry in written.fresh],
+                    now=written.now,
+                    erase_due_at=written.now + self._erase_after_s,
+                    positions=written.positions,
+                )
             except QueryTagsChanged:
-                self._look_again(fresh)
+                self._look_again(written.fresh)
         raise Overloaded()
 
     def _look_again(self, fresh: list[_Accepted]) -> None:
@@ -370,15 +438,6 @@ class Intake:
                 header = self._blobs.read(address, start=0, length=arrival.header_length + PIXEL_HEADER_LENGTH)
                 looked_up = look_again(header, query_tags, arrival.invalid_paths)
                 entry.waiting.arrival = replace(arrival, query_tags=looked_up)
-
-    def _commit_as_looked_at(self, fresh: list[_Accepted], now: float) -> list[int]:
-        containers = sorted({entry.address.container for entry in fresh if entry.address is not None})
-        return self._index.commit(
-            [_new_instance(entry, now) for entry in fresh],
-            now=now,
-            erase_due_at=now + self._erase_after_s,
-            positions=[self._blobs.position(container) for container in containers],
-        )
 
     def _roll_back(self, fresh: list[_Accepted]) -> None:
         """Destroy what was written: it is in no index and was never acknowledged, so no reindex may bring it back."""

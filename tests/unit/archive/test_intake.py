@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 
 import pytest
@@ -13,8 +13,8 @@ from isocenter.archive.store import begin_store
 from isocenter.domain.errors import InstanceExists, Overloaded, StorageFailed, StorageFull
 from isocenter.domain.outcome import Disposition, DuplicatePolicy, StoreOutcome
 from isocenter.domain.principal import LOCAL_OWNER
-from isocenter.ports.blobs import BlobAddress, BlobStore
-from isocenter.ports.index import ChangeAction
+from isocenter.ports.blobs import BlobAddress, BlobLabel, BlobPosition, BlobStore, Payload
+from isocenter.ports.index import ChangeAction, NewInstance
 from isocenter.storage.memory import MemoryBlobStore, MemoryInstanceIndex
 from tests.support.faults import Fault, faulty_blobs
 from tests.support.instances import identify, scope_of
@@ -200,3 +200,106 @@ def test_a_delete_between_decision_and_commit_makes_a_replacement_a_new_instance
     [row] = index.instances(scope_of(identify(1)))
     blobs: BlobStore = archive.blobs
     assert blobs.read(row.address) == make_instance(identify(1), seed=1).content
+
+
+class _CommitGate(MemoryInstanceIndex):
+    """An index whose commits wait until a test lets them through, or fails one of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered = threading.Semaphore(0)
+        self.may_pass = threading.Semaphore(0)
+        self.refusal: Exception | None = None
+
+    def commit(
+        self,
+        instances: Sequence[NewInstance],
+        *,
+        now: float,
+        erase_due_at: float,
+        positions: Sequence[BlobPosition] = (),
+    ) -> list[int]:
+        self.entered.release()
+        assert self.may_pass.acquire(timeout=ANSWER_TIMEOUT_S)
+        refusal, self.refusal = self.refusal, None
+        if refusal is not None:
+            raise refusal
+        return super().commit(instances, now=now, erase_due_at=erase_due_at, positions=positions)
+
+
+class _NotingBlobs(MemoryBlobStore):
+    """A store that tells when something was appended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.appended = threading.Semaphore(0)
+
+    def append(self, blobs: Sequence[tuple[BlobLabel, Payload]]) -> list[BlobAddress]:
+        addresses = super().append(blobs)
+        self.appended.release()
+        return addresses
+
+
+def _wait_for(event: threading.Semaphore) -> None:
+    assert event.acquire(timeout=ANSWER_TIMEOUT_S)
+
+
+def test_a_batch_goes_to_the_pack_while_the_one_before_is_committed_and_follows_it() -> None:
+    index, blobs = _CommitGate(), _NotingBlobs()
+    with memory_archive(index=index, blobs=blobs) as archive:
+        first = _submit(archive, make_instance(identify(1)).content)
+        _wait_for(index.entered)
+        _wait_for(blobs.appended)
+        second = _submit(archive, make_instance(identify(2)).content)
+        _wait_for(blobs.appended)
+        assert not first.done()
+        index.may_pass.release()
+        first.result(ANSWER_TIMEOUT_S)
+        _wait_for(index.entered)
+        assert not second.done()
+        [row] = index.instances(scope_of(identify(1)))
+        end = row.address.offset + row.address.length
+        assert index.positions() == {row.address.container: end}  # so that a start after a crash adopts the second
+        index.may_pass.release()
+        second.result(ANSWER_TIMEOUT_S)
+    assert [change.identifier for change in index.changes()] == [identify(1), identify(2)]
+
+
+def test_what_is_being_committed_is_known_to_whoever_sends_it_again() -> None:
+    index = _CommitGate()
+    with memory_archive(index=index) as archive:
+        content = make_instance(identify(1)).content
+        first = _submit(archive, content)
+        _wait_for(index.entered)
+        again = [_submit(archive, content), _submit(archive, make_instance(identify(1), seed=1).content)]
+        index.may_pass.release()
+        assert _dispositions([first, *again]) == [Disposition.STORED, Disposition.IDENTICAL, InstanceExists]
+
+
+def test_a_batch_that_cannot_be_committed_is_destroyed_and_the_next_one_stored() -> None:
+    index, blobs = _CommitGate(), _NotingBlobs()
+    with memory_archive(index=index, blobs=blobs) as archive, capture_logs():
+        first = _submit(archive, make_instance(identify(1)).content)
+        _wait_for(index.entered)
+        _wait_for(blobs.appended)
+        second = _submit(archive, make_instance(identify(2)).content)
+        _wait_for(blobs.appended)
+        index.refusal = StorageFull()
+        for _ in range(2):
+            index.may_pass.release()
+        assert _dispositions([first, second]) == [StorageFull, Disposition.STORED]
+    assert [record.label.identifier for record in blobs.iter_records()] == [identify(2)]
+
+
+def test_after_an_io_error_of_the_index_the_batch_behind_is_refused_too() -> None:
+    index, blobs = _CommitGate(), _NotingBlobs()
+    with memory_archive(index=index, blobs=blobs) as archive, capture_logs():
+        first = _submit(archive, make_instance(identify(1)).content)
+        _wait_for(index.entered)
+        _wait_for(blobs.appended)
+        second = _submit(archive, make_instance(identify(2)).content)
+        _wait_for(blobs.appended)
+        index.refusal = StorageFailed()
+        index.may_pass.release()
+        assert _dispositions([first, second]) == [StorageFailed, StorageFailed]
+    assert len(list(blobs.iter_records())) == 2  # whether they count is decided by the next start
