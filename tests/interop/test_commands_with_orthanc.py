@@ -13,6 +13,7 @@ import pytest
 from isocenter.modality.workload import WorkloadInstance, WorkloadShape, write_workload
 from tests.support.command_line import CommandLine
 from tests.support.dcmtk import DcmtkServer, storescp
+from tests.support.peers import require_file
 from tests.support.processes import Orthanc, free_port, orthanc
 from tests.support.shared_data import shared_data
 
@@ -86,6 +87,55 @@ def test_a_compressed_instance_comes_back_in_its_own_transfer_syntax(
 
 def _jpeg_2000() -> Path:
     return shared_data() / "transfer-syntax" / "mr-small" / "MR_small_jp2klossless.dcm"
+
+
+def test_it_commits_to_what_it_has(command_line: CommandLine, sources: list[WorkloadInstance], tmp_path: Path) -> None:
+    port, paths = free_port(), [tmp_path / "sources" / source.path for source in sources]
+    us = {"DicomModalities": {"us": ["ISOCENTER", "127.0.0.1", port]}}
+    listen = ("--listen", f"127.0.0.1:{port}")
+    with orthanc(tmp_path / "orthanc", configuration=us) as peer:
+        command_line.must("store", *paths[:-1], "--to", _address(peer))
+        safe = command_line.must("commit", *paths[:-1], "--to", _address(peer), *listen)
+        assert f"commits to {len(paths) - 1} instances; 0 failed, 0 unanswered" in safe
+        study = command_line.must("commit", "--study", sources[0].study, "--to", _address(peer), *listen)
+        assert "commits to 6 instances; 0 failed, 0 unanswered" in study
+        ended = command_line.run("commit", *paths, "--to", _address(peer), *listen, "--json")
+    told = json.loads(ended.out)
+    assert (ended.code, len(told["committed"])) == (1, len(paths) - 1)
+    assert [(one["sop_instance_uid"], one["reason"]) for one in told["failed"]] == [(sources[-1].sop, "0112")]
+
+
+def test_its_work_list_is_read(command_line: CommandLine, tmp_path: Path) -> None:
+    plugin = require_file("/usr/share/orthanc/plugins/libModalityWorklists.so")
+    database = tmp_path / "worklists"
+    database.mkdir()
+    for number, modality in enumerate(("CT", "MR"), 1):
+        _work_list_item(number, modality).save_as(
+            database / f"{number}.wl", implicit_vr=False, little_endian=True, enforce_file_format=True
+        )
+    configuration = {
+        "Plugins": [plugin],
+        "Worklists": {"Enable": True, "Database": str(database)},
+        "DicomModalities": {"us": ["ISOCENTER", "127.0.0.1", free_port()]},
+    }
+    with orthanc(tmp_path / "orthanc", configuration=configuration) as peer:
+        rows = json.loads(command_line.must("worklist", "find", "Modality=CT", "--from", _address(peer), "--json"))
+        assert [row["00100020"]["Value"] for row in rows] == [["P1"]]
+        assert len(json.loads(command_line.must("worklist", "find", "--from", _address(peer), "--json"))) == 2
+
+
+def _work_list_item(number: int, modality: str) -> pydicom.Dataset:
+    step, item = pydicom.Dataset(), pydicom.Dataset()
+    step.Modality, step.ScheduledStationAETitle = modality, "DEVICE"
+    step.ScheduledProcedureStepStartDate, step.ScheduledProcedureStepStartTime = "20240705", "1000"
+    step.ScheduledProcedureStepID = f"S{number}"
+    item.PatientName, item.PatientID, item.AccessionNumber = "HAYDN^JOSEPH", f"P{number}", f"A{number}"
+    item.StudyInstanceUID, item.ScheduledProcedureStepSequence = f"1.2.{number}", [step]
+    item.file_meta = pydicom.dataset.FileMetaDataset()
+    item.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    item.file_meta.MediaStorageSOPClassUID = pydicom.uid.UID("1.2.276.0.7230010.3.1.0.1")
+    item.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.UID(f"1.2.3.{number}")
+    return item
 
 
 def test_a_data_set_of_odd_length_keeps_nobody_waiting(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pydicom
@@ -89,6 +92,30 @@ def test_what_is_moved_to_it_arrives(pair: Pair, instances: list[WorkloadInstanc
     found = httpx.get(f"{pair.peer.base_url}/instances", timeout=TIMEOUT_S).json()
     received = [httpx.get(f"{pair.peer.base_url}/instances/{each}/file", timeout=TIMEOUT_S).content for each in found]
     assert _by_uid(received) == _by_uid(sources)
+
+
+def test_it_is_committed_to_what_is_there(pair: Pair, instances: list[WorkloadInstance], tmp_path: Path) -> None:
+    sources = _sources(tmp_path, instances)
+    for content in sources[:-1]:
+        assert post_instance(pair.node.dicomweb_url, content).status_code == httpx.codes.OK
+    classes = {uid: str(dataset.SOPClassUID) for uid, dataset in _by_uid(sources).items()}
+    named = [{"SOPClassUID": classes[each.sop], "SOPInstanceUID": each.sop} for each in instances]
+    for asked, status, failed in ((named[:-1], "Success", []), (named, "Failure", [instances[-1].sop])):
+        begun = pair.ask("storage-commitment", {"DicomInstances": asked})
+        assert begun.status_code == httpx.codes.OK, begun.text
+        report = _reported(f"{pair.peer.base_url}{begun.json()['Path']}")
+        assert report["Status"] == status, report
+        assert len(report["Success"]) == len(instances) - 1
+        assert [one["SOPInstanceUID"] for one in report["Failures"]] == failed
+
+
+def _reported(url: str) -> dict[str, Any]:
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        report: dict[str, Any] = httpx.get(url, timeout=TIMEOUT_S).json()
+        if report["Status"] != "Pending" or time.monotonic() > deadline:
+            return report
+        threading.Event().wait(0.05)
 
 
 def test_it_finds_a_study_and_has_it_sent(pair: Pair, instances: list[WorkloadInstance], tmp_path: Path) -> None:

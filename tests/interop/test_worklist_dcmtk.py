@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -170,6 +171,23 @@ def _find(port: int, keys: tuple[str, ...]) -> list[str]:
 @pytest.mark.parametrize("keys", QUERIES, ids=lambda keys: " ".join(keys) or "everything")
 def test_both_answer_with_the_same_steps(lists: Lists, keys: tuple[str, ...]) -> None:
     assert _find(lists.ours, keys) == _find(lists.theirs, keys)
+
+
+@pytest.mark.parametrize(
+    ("keys", "names"),
+    [
+        ((), ()),
+        (("PatientName=VIV*",), ("0010,0010=VIV*",)),
+        (("Modality=CT",), (f"{STEP}0008,0060=CT",)),
+        (("PatientName=NOBODY",), ("0010,0010=NOBODY",)),
+    ],
+)
+def test_our_command_reads_its_list_as_findscu_does(
+    lists: Lists, tmp_path: Path, keys: tuple[str, ...], names: tuple[str, ...]
+) -> None:
+    peer = f"{AE_TITLE}@127.0.0.1:{lists.theirs}"
+    rows = json.loads(CommandLine(tmp_path).must("worklist", "find", *keys, "--from", peer, "--json"))
+    assert sorted(row["00080050"]["Value"][0] for row in rows) == _find(lists.theirs, names)
 
 
 def test_the_queries_tell_items_apart(lists: Lists) -> None:
