@@ -33,6 +33,7 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 from isocenter.dicomweb.server.routes import described_under
 from tests.support.described_api import (
     DICOM,
+    TAG,
     Operation,
     Request,
     Stored,
@@ -71,7 +72,7 @@ VARIABLE = [one for one in ROUTES if one.values[1] not in INVARIABLE]
 FALLIBLE = [one for one in ROUTES if one.values[1] not in NOTHING_TO_GET_WRONG]
 NEVER_WELL = {"ListPartitions": 400, "PauseOperation": 404}
 """Where this node has no partitions, and no operation that goes on."""
-ONE_AT_A_TIME = frozenset({"UpdateStudies"})
+ONE_AT_A_TIME = frozenset({"AddExtendedQueryTags", "UpdateStudies"})
 """What is refused while an earlier one goes on."""
 NONSENSE = "no such value"
 LENIENT = {("/dicom-web", "includefield")}
@@ -104,15 +105,29 @@ class Api:
     def prepare(self, name: str) -> Stored:
         """Store an instance and create a workitem for the requests of one test."""
         stored = new_stored(seed=zlib.crc32(name.encode()))
-        number = int(stored.parameters["study"].rpartition(".")[2])
         headers = {"Content-Type": DICOM}
-        answer = self.session.post(f"{self.node.dicomweb_url}/studies", instance_of(number), headers=headers)
+        answer = self.session.post(f"{self.node.dicomweb_url}/studies", instance_of(stored.number), headers=headers)
         assert answer.status_code == httpx.codes.OK, answer.text
         document = [creation(t00080018=attribute("UI", f"{stored.parameters['instance']}.5"))]
         answer = self.session.post(f"{self.node.dicomweb_url}/workitems", json=document)
         assert answer.status_code == httpx.codes.CREATED, answer.text
+        if "ExtendedQueryTag" in name and "ExtendedQueryTags" not in name:
+            self._begin_tag()
         workitem = answer.headers["location"].rpartition("/")[2]
         return Stored({**stored.parameters, "workitem": workitem, "operation": self.operation_id})
+
+    def _begin_tag(self) -> None:
+        """Add the tag that requests ask for, unless it is there, and wait until searches can use it."""
+        tags = f"{self.node.base_url}/v2/extendedquerytags"
+        entry: Any = [{"path": TAG, "level": "Study"}]
+
+        def is_ready() -> bool:
+            found = self.session.get(f"{tags}/{TAG}")
+            if found.status_code == httpx.codes.NOT_FOUND:
+                self.session.post(tags, json=entry)
+            return found.status_code == httpx.codes.OK and found.json()["status"] == "ready"
+
+        self.node.process.wait_until(is_ready)
 
 
 @pytest.fixture(scope="module")

@@ -24,10 +24,11 @@ from tests.support.stow import BOUNDARY
 from tests.support.workitems import attribute, creation, discontinued, performed
 
 DICOM = "application/dicom"
-DICOM_JSON = "application/dicom+json"
 PARTS = f'multipart/related; type="{DICOM}"'
 PART_HEAD = b"--%b\r\nContent-Type: application/dicom\r\n\r\n" % BOUNDARY.encode()
 ROOT = "1.2.826.0.1.3680043.10.1455.88"
+TAG = "00101010"
+"""An attribute that searches do not match until they are told to."""
 Operation: TypeAlias = APIOperation[Any, Any, Any, Any]
 Request: TypeAlias = Case[Any]
 
@@ -37,6 +38,11 @@ class Stored:
     """What is there to be asked for, by the names that paths have for it."""
 
     parameters: Mapping[str, str]
+
+    @property
+    def number(self) -> int:
+        """Return what tells its study from others."""
+        return int(self.parameters["study"].rpartition(".")[2])
 
     @property
     def uri_parameters(self) -> Mapping[str, str]:
@@ -86,9 +92,12 @@ def requests_of(draw: st.DrawFn, operation: Operation, mode: GenerationMode, sto
         case.headers["Accept"] = draw(st.sampled_from(given_types(operation) or ["*/*"]))
     if case.media_type is not None and case.media_type.startswith("multipart/"):
         case.headers["Content-Type"] = f"{PARTS}; boundary={BOUNDARY}"
-    make_body = BODIES.get(operation.definition.raw["operationId"])
-    if make_body is not None and draw(st.integers(0, 3)):
-        case.body = draw(make_body(stored))
+    name = operation.definition.raw["operationId"]
+    is_meant = mode is GenerationMode.POSITIVE and name in NEVER_DRAWN
+    if name in BODIES and (is_meant or draw(st.integers(0, 3))):
+        case.body = draw(BODIES[name](stored))
+    elif name == "ExportInstances" and isinstance(case.body, dict):
+        case.body.pop("destination", None)
     return case
 
 
@@ -133,7 +142,7 @@ def plain_request(operation: Operation, stored: Stored, accept: str) -> Request:
     query = {"requestType": "WADO", **stored.uri_parameters} if "ByUri" in definition["operationId"] else {}
     if query and accept != "*/*":
         query["contentType"] = accept.partition(";")[0]
-    body, media_type = _plain_body(definition["operationId"], stored)
+    body, media_type = _plain_body(operation, stored)
     return operation.Case(
         path_parameters={name: stored.parameters[name] for name in names},
         query=query,
@@ -143,28 +152,15 @@ def plain_request(operation: Operation, stored: Stored, accept: str) -> Request:
     )
 
 
-def _plain_body(name: str, stored: Stored) -> tuple[Any, str | None]:
-    json = DICOM_JSON
-    match name:
-        case "StoreInstances" | "StoreInstancesOfStudy" | "StoreOrReplaceInstances" | "StoreOrReplaceInstancesOfStudy":
-            number = int(stored.parameters["study"].rpartition(".")[2])
-            return instance_of(number, another=True), DICOM
-        case "ExportInstances":
-            return {"destination": {"type": "folder", "settings": {"path": "plain"}}}, "application/json"
-        case "UpdateStudies":
-            return _update(stored, "Test^Other"), "application/json"
-        case "PauseOperation":
-            return {"paused": True}, "application/json"
-        case "CreateWorkitem":
-            return [creation(t00080018=attribute("UI", f"{stored.parameters['instance']}.6"))], json
-        case "UpdateWorkitem":
-            return [{"00741204": attribute("LO", "Other")}], json
-        case "ChangeWorkitemState":
-            return [{"00741000": attribute("CS", "IN PROGRESS"), "00081195": attribute("UI", f"{ROOT}.7")}], json
-        case "RequestWorkitemCancellation":
-            return [{"00741238": attribute("LT", "Not needed")}], json
-        case _:
-            return NOT_SET, None
+def _plain_body(operation: Operation, stored: Stored) -> tuple[Any, str | None]:
+    """Return a body that is sure to be taken, and its media type: the first that the document names."""
+    definition = operation.definition.raw
+    if "requestBody" not in definition:
+        return NOT_SET, None
+    media_type = next(iter(definition["requestBody"]["content"]))
+    if media_type == DICOM:
+        return instance_of(stored.number, another=True), media_type
+    return PLAIN_BODIES[definition["operationId"]](stored), media_type
 
 
 def _name_what_is_there(case: Request, stored: Stored) -> None:
@@ -179,6 +175,16 @@ def _exports(stored: Stored) -> st.SearchStrategy[Any]:
     source = {"type": "identifiers", "settings": {"values": [stored.parameters["study"]]}}
     folders = st.sampled_from([".", "a", "a/b"])
     return folders.map(lambda path: {"source": source, "destination": {"type": "folder", "settings": {"path": path}}})
+
+
+def _tags(_: Stored) -> st.SearchStrategy[Any]:
+    """Draw some of a few tags: a node has no room for all that could be drawn."""
+    entries = st.builds(
+        lambda path, level: {"path": path, "level": level},
+        st.sampled_from(["00101020", "PatientWeight", "00181030", "StationName", "00200020", "00100020", "7FE00010"]),
+        st.sampled_from(["Study", "Series", "Instance", "Patient"]),
+    )
+    return st.lists(entries, min_size=1, max_size=3)
 
 
 def _update(stored: Stored, name: str) -> dict[str, object]:
@@ -211,6 +217,7 @@ def _changes(_: Stored) -> st.SearchStrategy[Any]:
 
 
 BODIES: Mapping[str, Callable[[Stored], st.SearchStrategy[Any]]] = {
+    "AddExtendedQueryTags": _tags,
     "ExportInstances": _exports,
     "UpdateStudies": _updates,
     "CreateWorkitem": _creations,
@@ -218,6 +225,29 @@ BODIES: Mapping[str, Callable[[Stored], st.SearchStrategy[Any]]] = {
     "UpdateWorkitem": _changes,
 }
 """Bodies that mean something, by operation; a drawn data set hardly ever does."""
+NEVER_DRAWN = frozenset({"AddExtendedQueryTags", "ExportInstances"})
+"""What drawn bodies would do without end: fill the table of tags, call the address of a container."""
+
+
+def _new_tag(stored: Stored) -> object:
+    path = f"0019{0x1000 + stored.number % 0xE000:04X}"
+    return [{"path": path, "vr": "LO", "privateCreator": "TEST", "level": "Instance"}]
+
+
+PLAIN_BODIES: Mapping[str, Callable[[Stored], object]] = {
+    "AddExtendedQueryTags": _new_tag,
+    "ChangeWorkitemState": lambda _: [
+        {"00741000": attribute("CS", "IN PROGRESS"), "00081195": attribute("UI", f"{ROOT}.7")}
+    ],
+    "CreateWorkitem": lambda stored: [creation(t00080018=attribute("UI", f"{stored.parameters['instance']}.6"))],
+    "ExportInstances": lambda _: {"destination": {"type": "folder", "settings": {"path": "plain"}}},
+    "PauseOperation": lambda _: {"paused": True},
+    "RequestWorkitemCancellation": lambda _: [{"00741238": attribute("LT", "Not needed")}],
+    "UpdateExtendedQueryTag": lambda _: {"queryStatus": "Enabled"},
+    "UpdateStudies": lambda stored: _update(stored, "Test^Other"),
+    "UpdateWorkitem": lambda _: [{"00741204": attribute("LO", "Other")}],
+}
+"""A body that is sure to be taken, for each operation that has one in JSON; whoever adds one adds its row."""
 
 
 def new_stored(*, seed: int) -> Stored:
@@ -230,5 +260,6 @@ def new_stored(*, seed: int) -> Stored:
             "instance": f"{ROOT}.{number}.1.1",
             "frames": "1",
             "path": "7FE00010",
+            "tag": TAG,
         }
     )
