@@ -21,6 +21,7 @@ from isocenter.dicom.walk import PIXEL_HEADER_LENGTH
 from isocenter.domain.errors import CorruptInstance, InvalidDataset
 from isocenter.domain.operation import PERCENT_MAX, Operation, OperationStatus, OperationType
 from isocenter.domain.query_tag import InstanceFindings, QueryTag, QueryTagStatus
+from isocenter.ports.blobs import BLOCK_SIZE_BYTES
 from isocenter.ports.query_tags import StoredHeader
 
 _log = structlog.get_logger()
@@ -63,7 +64,8 @@ class QueryTagReindexer:
         else:
             progress = _Progress(**kept)
         while tags and (headers := self._query_tags.stored_below(progress.below, limit=BATCH_COUNT)):
-            findings = [self._look_at(header, finder) for header in headers]
+            findings = [self._look_at(header, finder) for header in sorted(headers, key=_place)]
+            findings.sort(key=_instance_key, reverse=True)
             self._query_tags.take(findings, now=self._archive.clock.now().timestamp())
             progress.below = headers[-1].instance_key
             yield progress.step()
@@ -73,14 +75,24 @@ class QueryTagReindexer:
     def _look_at(self, header: StoredHeader, finder: HeaderFinder) -> InstanceFindings:
         """Return what an instance has; nothing of one that cannot be read, which is said aloud."""
         length = header.header_length + PIXEL_HEADER_LENGTH
+        whole_blocks = -(-length // BLOCK_SIZE_BYTES) * BLOCK_SIZE_BYTES  # these are verified without a second read
         try:
-            content = self._archive.blobs.read(header.address, start=0, length=length)
+            content = self._archive.blobs.read(header.address, start=0, length=whole_blocks)
             found = finder.find(content, size_bytes=header.address.length)
         except (CorruptInstance, InvalidDataset) as error:
             _log.error("query_tags.header_unreadable", instance_key=header.instance_key, error=type(error).__name__)
             return InstanceFindings(header.instance_key, {}, {})
         valid = {key: one for key, one in found.items() if f"{one.tag:08X}" not in header.invalid_paths}
         return InstanceFindings(header.instance_key, _values(valid), _error_codes(valid))
+
+
+def _place(header: StoredHeader) -> tuple[int, int]:
+    """Return what puts headers in the order in which they lie in packs, which disks read fastest."""
+    return header.address.container, header.address.offset
+
+
+def _instance_key(findings: InstanceFindings) -> int:
+    return findings.instance_key
 
 
 def _is_of(query_tag: QueryTag, operation: Operation) -> bool:

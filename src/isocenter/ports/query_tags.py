@@ -73,7 +73,7 @@ class QueryTags(Protocol):
         ...
 
     def take(self, findings: Sequence[InstanceFindings], *, now: float) -> None:
-        """Index what instances have, highest keys first; those that are gone are passed over.
+        """Index what instances have; those that are gone are passed over.
 
         Of a study or series the value of the newest instance that has one wins. An instance has at most one error of a
         tag; the first error of a tag disables it. To take the same again changes nothing.
