@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from isocenter.dicom.dictionary import is_private
+from isocenter.dicom.charset import CharacterSet
+from isocenter.dicom.dictionary import UNKNOWN_VR, is_private
 from isocenter.dicom.element_view import ElementView, view_header
 from isocenter.dicom.text import PADDING, TEXT_LENGTH_MAX
 from isocenter.dicom.walk import Buffer
-
-_PRIVATE_UNKNOWN = "UN"
 
 
 class AttributeReader(Protocol):
@@ -60,8 +59,8 @@ class HeaderAttributes:
 
         A private one whose VR is not told is taken for text where it can be one.
         """
-        if is_private(tag) and tag in self._view and self._view.vr_of(tag) == _PRIVATE_UNKNOWN:
-            return self._unknown_values(tag)
+        if is_private(tag) and tag in self._view and self._view.vr_of(tag) == UNKNOWN_VR:
+            return texts_of_unknown(self._view.raw(tag) or b"", self._view.character_set)
         return [value for value in self._view.values_of(tag) if value]
 
     def items_of(self, tag: int) -> Sequence[HeaderAttributes]:
@@ -72,12 +71,13 @@ class HeaderAttributes:
         """Tell whether an attribute is there and not empty."""
         return bool((self._view.raw(tag) or b"").strip(b" \0")) or bool(self._view.items_of(tag))
 
-    def _unknown_values(self, tag: int) -> Sequence[str]:
-        raw = self._view.raw(tag) or b""
-        if len(raw) > TEXT_LENGTH_MAX:
-            return ()
-        text = self._view.character_set.decode(raw).rstrip(PADDING)
-        return [part for part in text.split("\\") if part] if text.isprintable() else ()
+
+def texts_of_unknown(raw: bytes, character_set: CharacterSet) -> Sequence[str]:
+    """Return the values of an element whose VR is not told: text where it can be that, else none."""
+    if len(raw) > TEXT_LENGTH_MAX:
+        return ()
+    text = character_set.decode(raw).rstrip(PADDING)
+    return [part for part in text.split("\\") if part] if text.isprintable() else ()
 
 
 def read_attributes(header: Buffer, tags: frozenset[int]) -> HeaderAttributes:
