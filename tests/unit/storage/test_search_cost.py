@@ -143,6 +143,7 @@ KEYED: dict[str, tuple[Match, ...]] = {
     "nothing": (),
     "patient": (_is("PatientID", "P50"),),
     "nobody": (_is("PatientID", "nobody"),),
+    "no value": (OneOf(_TAGS["StudyDescription"], (), CASELESS),),
     "accession number": (_is("AccessionNumber", "A50"),),
     "study": (_is("StudyInstanceUID", identify(50).study_instance_uid, Comparison.EXACT),),
     "day of long ago": (_is("StudyDate", "19990101"),),

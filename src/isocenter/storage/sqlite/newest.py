@@ -27,6 +27,11 @@ _NEWEST_KEY = {
     Level.SERIES: "(SELECT series_key FROM counter)",
     Level.INSTANCE: "(SELECT instance_key FROM counter)",
 }
+_INDEXED_BY = {
+    Level.STUDY: " INDEXED BY study_by_key",
+    Level.SERIES: " INDEXED BY series_by_key",
+    Level.INSTANCE: "",  # has no index of an attribute that it could take instead
+}
 _PINNING_TAGS = frozenset(
     BY_KEYWORD[keyword].tag
     for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "PatientID", "AccessionNumber")
@@ -67,8 +72,7 @@ def newest_condition(query: Query, cursor: Cursor | None, *, alias: str) -> str:
 def newest_source(tables: Sequence[Level], aliases: dict[Level, str]) -> str:
     """Return tables joined from the lowest up, whose rows come by key, whatever the planner believes."""
     below_first = sorted(tables, reverse=True)
-    lowest = TABLES[below_first[0]]
-    joined = [f"{lowest} {aliases[below_first[0]]} INDEXED BY {lowest}_by_key"]
+    joined = [f"{TABLES[below_first[0]]} {aliases[below_first[0]]}{_INDEXED_BY[below_first[0]]}"]
     for below, table in pairwise(below_first):
         key = f"{TABLES[table]}_key"
         joined.append(f"{TABLES[table]} {aliases[table]} ON {aliases[table]}.{key} = {aliases[below]}.{key}")
