@@ -13,6 +13,7 @@ from pathlib import Path
 from bench import measures as m
 from bench.dimse import measure_dimse
 from bench.figures import Figure, print_table, write_json
+from bench.million import measure_million
 from bench.servers import Server, has_orthanc, start_isocenter, start_orthanc
 from isocenter.modality.workload import WORKLOADS, WorkloadShape, write_workload
 
@@ -28,8 +29,8 @@ def main() -> int:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(prog="bench", description="Measure isocenter beside Orthanc on this machine.")
     parser.add_argument("--runs", type=int, default=3, help="rounds of every store measurement (default 3)")
-    parser.add_argument("--quick", action="store_true", help="one round, short, without the 20,000-study archive")
-    parser.add_argument("--only", default="store,large,retrieve,search,dimse", help="which parts to run")
+    parser.add_argument("--quick", action="store_true", help="one round, short, without the large archives")
+    parser.add_argument("--only", default="store,large,retrieve,search,dimse,million", help="which parts to run")
     parser.add_argument("--servers", default="isocenter,orthanc", help="which servers to measure")
     parser.add_argument("--json", type=Path, help="write every value of every run to this file")
     parser.add_argument("--folder", type=Path, default=Path("work/bench"), help="where sets and servers live meanwhile")
@@ -42,7 +43,7 @@ def main() -> int:
         print("Orthanc is not installed: there is no peer beside the figures (apt install orthanc orthanc-dicomweb).")
         names.remove("orthanc")
     starters: list[Starter] = [STARTERS[name] for name in names]
-    sets = _generate(folder, arguments.quick)
+    sets = m.Sets(folder) if parts == ["million"] else _generate(folder, arguments.quick)
     figures: list[Figure] = []
     if "store" in parts:
         figures += _store(folder, sets, starters, runs)
@@ -56,6 +57,8 @@ def main() -> int:
             figures += _search(folder, sets, starters[:1], LARGE_ARCHIVE_STUDIES, " of 20,000")
     if "dimse" in parts:
         figures += measure_dimse(folder, sets, names, runs)
+    if "million" in parts and not arguments.quick:
+        figures += measure_million(folder)
     print_table(figures)
     if arguments.json:
         write_json(figures, arguments.json)

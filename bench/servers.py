@@ -31,16 +31,19 @@ class Server:
     root: str = "/dicom-web"
     dimse_port: int = 0
     ae_title: str = ""
+    is_kept: bool = False
+    """What it stored is for the next run too."""
 
     def stop(self) -> None:
-        """End the server and remove what it stored."""
+        """End the server, and remove what it stored unless that is kept."""
         os.killpg(self.process.pid, signal.SIGTERM)
         try:
             self.process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if not self.is_kept:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def resident_bytes(self) -> int:
         """Return the memory of the process that is its own or in its page tables (VmRSS)."""
@@ -118,15 +121,25 @@ def _spawn(server: Server, command: list[str], *, waits_for_acknowledgements: bo
 def start_isocenter(folder: Path, *, sink_port: int | None = None) -> Server:
     """Start a node in a fresh folder; with its DICOM side where there is a sink to move to."""
     _begin(folder)
+    return _spawn_isocenter(folder, folder / "data", sink_port)
+
+
+def start_isocenter_on(data_dir: Path, *, sink_port: int | None = None) -> Server:
+    """Start a node on a data folder that is there and stays."""
+    return _spawn_isocenter(data_dir, data_dir, sink_port, is_kept=True)
+
+
+def _spawn_isocenter(folder: Path, data_dir: Path, sink_port: int | None, *, is_kept: bool = False) -> Server:
     port, dimse_port = _free_port(), _free_port() if sink_port else 0
     program = Path(sys.executable).parent / "isocenter"
-    command = [str(program), "serve", "--data-dir", str(folder / "data"), "--http", f"127.0.0.1:{port}"]
+    command = [str(program), "serve", "--data-dir", str(data_dir), "--http", f"127.0.0.1:{port}"]
     command += ["--auth", "off"]
     if sink_port:
         command += ["--dicom", f"ISOCENTER@127.0.0.1:{dimse_port}", "--remote", f"BENCHSINK@127.0.0.1:{sink_port}"]
         for title in ("BENCHSCU", "STORESCU"):
             command += ["--remote", f"{title}@127.0.0.1"]
-    return _spawn(Server("isocenter", folder, port, dimse_port=dimse_port, ae_title="ISOCENTER"), command)
+    server = Server("isocenter", folder, port, dimse_port=dimse_port, ae_title="ISOCENTER", is_kept=is_kept)
+    return _spawn(server, command)
 
 
 def has_orthanc() -> bool:
