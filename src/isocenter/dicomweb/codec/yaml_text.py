@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import orjson
 
 _PLAIN = re.compile(r"[A-Za-z$/_][A-Za-z0-9$/{}_.-]*", re.ASCII)
+_NOT_PRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""What JSON lets stand in a text and YAML does not (5.1)."""
 _RESERVED = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 _STEP = "  "
 
@@ -32,10 +34,15 @@ def _entry(head: str, value: object, indent: str) -> Iterator[str]:
         yield head
         yield from _lines(value, indent)
     else:
-        yield f"{head} {orjson.dumps(value).decode()}"
+        yield f"{head} {_scalar(value)}"
 
 
 def _key(text: str) -> str:
     if _PLAIN.fullmatch(text) is not None and text.lower() not in _RESERVED:
         return text
-    return orjson.dumps(text).decode()
+    return _scalar(text)
+
+
+def _scalar(value: object) -> str:
+    text = orjson.dumps(value).decode()
+    return _NOT_PRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
