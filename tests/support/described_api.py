@@ -27,6 +27,8 @@ DICOM = "application/dicom"
 PARTS = f'multipart/related; type="{DICOM}"'
 PART_HEAD = b"--%b\r\nContent-Type: application/dicom\r\n\r\n" % BOUNDARY.encode()
 ROOT = "1.2.826.0.1.3680043.10.1455.88"
+IN_PARTITION = "InPartition"
+PARTITION = "north"
 TAG = "00101010"
 """An attribute that searches do not match until they are told to."""
 Operation: TypeAlias = APIOperation[Any, Any, Any, Any]
@@ -92,13 +94,18 @@ def requests_of(draw: st.DrawFn, operation: Operation, mode: GenerationMode, sto
         case.headers["Accept"] = draw(st.sampled_from(given_types(operation) or ["*/*"]))
     if case.media_type is not None and case.media_type.startswith("multipart/"):
         case.headers["Content-Type"] = f"{PARTS}; boundary={BOUNDARY}"
-    name = operation.definition.raw["operationId"]
+    name = name_of(operation)
     is_meant = mode is GenerationMode.POSITIVE and name in NEVER_DRAWN
     if name in BODIES and (is_meant or draw(st.integers(0, 3))):
         case.body = draw(BODIES[name](stored))
     elif name == "ExportInstances" and isinstance(case.body, dict):
         case.body.pop("destination", None)
     return case
+
+
+def name_of(operation: Operation) -> str:
+    """Return what an operation is called, wherever its path leads through."""
+    return str(operation.definition.raw["operationId"]).removeprefix(IN_PARTITION)
 
 
 def given_types(operation: Operation) -> list[str]:
@@ -116,7 +123,7 @@ def promised_types(operation: Operation) -> list[str]:
 
 def _is_of_other_images(media_type: str, operation: Operation) -> bool:
     """Tell whether only videos, frames that are stored compressed, or several frames are given as a type."""
-    name = operation.definition.raw["operationId"]
+    name = name_of(operation)
     if name == "RetrieveFrames":
         return "octet-stream" not in media_type and "jp2" not in media_type
     return media_type.startswith("video/") or (name == "RenderFrames" and media_type.startswith("multipart/"))
@@ -139,7 +146,7 @@ def plain_request(operation: Operation, stored: Stored, accept: str) -> Request:
     definition = operation.definition.raw
     parameters = definition.get("parameters", [])
     names = [one["name"] for one in parameters if one["in"] == "path"]
-    query = {"requestType": "WADO", **stored.uri_parameters} if "ByUri" in definition["operationId"] else {}
+    query = {"requestType": "WADO", **stored.uri_parameters} if "ByUri" in name_of(operation) else {}
     if query and accept != "*/*":
         query["contentType"] = accept.partition(";")[0]
     body, media_type = _plain_body(operation, stored)
@@ -160,7 +167,7 @@ def _plain_body(operation: Operation, stored: Stored) -> tuple[Any, str | None]:
     media_type = next(iter(definition["requestBody"]["content"]))
     if media_type == DICOM:
         return instance_of(stored.number, another=True), media_type
-    return PLAIN_BODIES[definition["operationId"]](stored), media_type
+    return PLAIN_BODIES[name_of(operation)](stored), media_type
 
 
 def _name_what_is_there(case: Request, stored: Stored) -> None:
@@ -259,6 +266,7 @@ def new_stored(*, seed: int) -> Stored:
             "series": f"{ROOT}.{number}.1",
             "instance": f"{ROOT}.{number}.1.1",
             "frames": "1",
+            "partition": PARTITION,
             "path": "7FE00010",
             "tag": TAG,
         }
