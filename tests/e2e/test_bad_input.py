@@ -240,6 +240,9 @@ NESTED = [b"[" * 200_000, b"[" * 5000 + b"]" * 5000, b'{"a":' * 5000 + b"1" + b"
     [
         ("POST", "export", "application/json"),
         ("PATCH", "operations/00000000000000000000000000000000", "application/json"),
+        ("POST", "extendedquerytags", "application/json"),
+        ("PATCH", "extendedquerytags/00101010", "application/json"),
+        ("POST", "studies/$bulkUpdate", "application/json"),
         ("POST", "workitems", JSON),
         ("POST", "workitems/1.2.3", JSON),
         ("PUT", "workitems/1.2.3/state", JSON),
