@@ -46,7 +46,7 @@ def running_long_work(
     """Carry out operations for the length of a block, those first that an earlier process left, events and imports."""
     secrets = SecretFiles(settings.data_dir / SECRETS_FOLDER)
     exporter = Exporter(archive, open_sink=SinkFolder(settings.storage.exports_dir), secrets=secrets)
-    updater = Updater(archive, secrets=secrets, failpoints=failpoints_from_environment(os.environ))
+    updater = Updater(archive, secrets=secrets, failpoints=failpoints_from_environment(os.environ), audit=audit)
     updater.discard_strays()
     reindexer = QueryTagReindexer(archive)
     with (

@@ -9,10 +9,11 @@ known, an operation that is begun again stages what is missing, and behind a mar
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -23,6 +24,7 @@ from isocenter.archive.new_version import NewVersions
 from isocenter.archive.operations import QUEUE_LOOK_MAX, OperationDesk, Outcome, Started, Step
 from isocenter.dicom.amend_text import Texts
 from isocenter.dicom.change_set import SERIES_INSTANCE_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, UID_TAGS
+from isocenter.domain.audit import AuditAction, AuditRecord
 from isocenter.domain.errors import Broken, Conflict, IsocenterError, QueryTagsChanged, Unavailable
 from isocenter.domain.identifiers import Level, Scope
 from isocenter.domain.operation import PERCENT_MAX, Operation, OperationStatus, OperationType
@@ -34,6 +36,7 @@ from isocenter.ports.index import InstanceRow
 
 _log = structlog.get_logger()
 
+AUDIT_OPERATION = "update-study-operation"
 STUDIES_MAX = 50
 """Of one update (dicom-service 11.2)."""
 ERRORS_MAX = 5
@@ -117,10 +120,18 @@ class Updater:
 
     type = OperationType.UPDATE
 
-    def __init__(self, archive: Archive, *, secrets: OperationSecrets, failpoints: Failpoints | None = None) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        *,
+        secrets: OperationSecrets,
+        failpoints: Failpoints | None = None,
+        audit: Callable[[AuditRecord], None] | None = None,
+    ) -> None:
         self._archive = archive
         self._secrets = secrets
         self._failpoints = failpoints or Failpoints()
+        self._audit = audit
 
     def start(self, desk: OperationDesk, principal: Principal, request: UpdateRequest) -> Started:
         """Begin an update. Raises Forbidden, and Conflict where another one is under way."""
@@ -131,6 +142,7 @@ class Updater:
                 "study_instance_uids": request.study_instance_uids,
                 "series_instance_uid": request.series_instance_uid,
                 "sop_instance_uid": request.sop_instance_uid,
+                "caller": principal.name,
             }
         )
         operation_id = desk.new_id()
@@ -159,7 +171,8 @@ class Updater:
             raise Broken("What was to be changed is no longer known.")
         try:
             self.discard_strays()
-            yield from _Job(self._archive, self._failpoints, operation.operation_id, request, progress).update_all()
+            trail = _Trail(self._audit, operation)
+            yield from _Job(self._archive, self._failpoints, trail, request, progress).update_all()
         except Unavailable:
             raise
         except BaseException as error:
@@ -182,11 +195,51 @@ def _request(operation: Operation, secret: bytes | None) -> UpdateRequest:
     )
 
 
+class _Trail:
+    """Two records in the audit log for each study, in the name of who asked (dicom-service 12.4)."""
+
+    def __init__(self, audit: Callable[[AuditRecord], None] | None, operation: Operation) -> None:
+        self._audit = audit
+        self.operation_id = operation.operation_id
+        self._caller = Principal(str(orjson.loads(operation.instructions)["caller"]), frozenset())
+
+    def begin(self, scope: Scope) -> None:
+        """Record that a study is about to change."""
+        self._write(scope, AuditAction.EXECUTING, None)
+
+    def end(self, scope: Scope, status: int) -> None:
+        """Record what became of it."""
+        self._write(scope, AuditAction.EXECUTED, int(status))
+
+    def _write(self, scope: Scope, action: AuditAction, status: int | None) -> None:
+        if self._audit is None:
+            return
+        names = {
+            "partition": scope.partition_name,
+            "study": scope.study_instance_uid,
+            "series": scope.series_instance_uid,
+            "instance": scope.sop_instance_uid,
+        }
+        self._audit(
+            AuditRecord(
+                action,
+                operation=AUDIT_OPERATION,
+                correlation_id=self.operation_id,
+                caller=self._caller,
+                address="",
+                method="",
+                uri=f"operations/{self.operation_id}",
+                status=status,
+                resource={name: uid for name, uid in names.items() if uid is not None},
+            )
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
     archive: Archive
     failpoints: Failpoints
-    operation_id: str
+    trail: _Trail
     request: UpdateRequest
     progress: _Progress
 
@@ -202,16 +255,19 @@ class _Job:
         return Step(self.progress.encode(), percent)
 
     def _update(self, number: int, scope: Scope) -> Iterator[Step]:
-        study = _Study(self.archive, self.failpoints, f"{self.operation_id}-{number}", self.request, scope)
+        study = _Study(self.archive, self.failpoints, f"{self.trail.operation_id}-{number}", self.request, scope)
+        self.trail.begin(scope)
         try:
             for _ in study.update():
                 yield self._step()
         except _StudyFailed as failure:
             study.let_go()
+            self.trail.end(scope, HTTPStatus.INTERNAL_SERVER_ERROR)
             self.progress.failed += 1
             self.progress.errors.append(f"Failed to update instances for study {scope.study_instance_uid}")
             self.progress.errors += failure.errors
             return
+        self.trail.end(scope, HTTPStatus.OK if study.updated else HTTPStatus.NOT_FOUND)
         if study.updated:
             self.progress.updated += 1
             self.progress.instances += study.updated

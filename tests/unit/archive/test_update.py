@@ -20,10 +20,11 @@ from isocenter.archive.operations import OperationDesk, OperationRunner, Outcome
 from isocenter.archive.retrieve import find_instances, read_whole
 from isocenter.archive.update import ERRORS_MAX, MORE_ERRORS, ROUNDS_MAX, Updater, UpdateRequest
 from isocenter.dicom.amend_text import Texts
+from isocenter.domain.audit import AuditAction, AuditRecord
 from isocenter.domain.errors import Conflict, CorruptInstance, Forbidden, StorageFailed, Unavailable
 from isocenter.domain.identifiers import DEFAULT_PARTITION, InstanceIdentifier, Level, Scope
 from isocenter.domain.operation import Operation, OperationStatus, OperationType
-from isocenter.domain.principal import LOCAL_OWNER, READER_ACTIONS, Principal
+from isocenter.domain.principal import LOCAL_OWNER, READER_ACTIONS, DataAction, Principal
 from isocenter.domain.query import OneOf, Query
 from isocenter.ports.blobs import BlobAddress
 from isocenter.ports.failpoints import Failpoint, Failpoints
@@ -258,6 +259,29 @@ def test_what_is_to_be_changed_is_gone_when_the_update_has_ended(desk: Desk) -> 
 def test_who_may_not_write_may_not_update(desk: Desk) -> None:
     with desk.running_nothing() as running, pytest.raises(Forbidden):
         desk.updater().start(running, Principal("reader", READER_ACTIONS), desk.request())
+
+
+def test_each_study_leaves_two_records_in_the_name_of_who_asked(desk: Desk) -> None:
+    broken = desk.put(identify(2)).identifier
+    desk.blobs.broken.update(one.address.offset for one in desk.archive.index.instances(scope_of(broken, depth=1)))
+    records: list[AuditRecord] = []
+    updater = Updater(desk.archive, secrets=SecretFiles(desk.folder / "secrets"), audit=records.append)
+    studies = (STUDY.study_instance_uid, broken.study_instance_uid, "1.2.999")
+    with desk.running(updater) as running:
+        asker = Principal("ann", frozenset({DataAction.WRITE}))
+        operation = updater.start(running, asker, desk.request(*studies)).operation
+        desk.wait(operation.operation_id)
+    assert [(one.action, one.resource["study"], one.status) for one in records] == [
+        (AuditAction.EXECUTING, studies[0], None),
+        (AuditAction.EXECUTED, studies[0], 200),
+        (AuditAction.EXECUTING, studies[1], None),
+        (AuditAction.EXECUTED, studies[1], 500),
+        (AuditAction.EXECUTING, studies[2], None),
+        (AuditAction.EXECUTED, studies[2], 404),
+    ]
+    assert {one.caller.name for one in records if one.caller} == {"ann"}
+    assert {one.operation for one in records} == {"update-study-operation"}
+    assert {one.correlation_id for one in records} == {operation.operation_id}
 
 
 # stops, and what happens meanwhile
