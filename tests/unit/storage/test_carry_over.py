@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -11,7 +12,10 @@ import pytest
 
 from isocenter.domain.commitment import CommitmentRequest, InstanceReference, NewCommitment, Side
 from isocenter.domain.errors import StorageFailed
+from isocenter.domain.identifiers import Level
+from isocenter.domain.operation import Operation, OperationType
 from isocenter.domain.performed_step import PerformedStep, PerformedStepState
+from isocenter.domain.query_tag import COUNT_MAX, InstanceFindings, QueryTagEntry
 from isocenter.domain.worklist import ScheduledStepReference, WorklistQuery
 from isocenter.ports.event_cursors import EventCursor
 from isocenter.storage.sqlite import SqliteInstanceIndex
@@ -102,6 +106,26 @@ def test_partitions_keep_the_numbers_that_rows_refer_to(
     assert _partitions(paths[1]) == _partitions(paths[0])
     assert fresh.totals().instances == 1
     assert fresh.delete(scope_of(identify(1, partition="two")), now=2.0, erase_due_at=2.0) == 1
+
+
+def test_extended_query_tags_come_along_with_their_errors_and_an_open_reindex_begins_anew(
+    paths: tuple[Path, Path], indexes: tuple[SqliteInstanceIndex, SqliteInstanceIndex]
+) -> None:
+    old, fresh = indexes
+    [key] = old.commit([new_instance(identify(1))], now=1.0, erase_due_at=1.0)
+    operation = Operation("0" * 32, OperationType.REINDEX, 1.0, 1.0, b"null")
+    old.query_tags.add([QueryTagEntry(0x00101010, "AS", Level.STUDY)], operation, count_max=COUNT_MAX)
+    old.operations.replace(operation.advanced(now=2.0, checkpoint=b'{"below": 1}', percent_complete=50))
+    [tag] = old.query_tags.all()
+    old.query_tags.take([InstanceFindings(key, {}, {tag.query_tag_key: 3})], now=2.0)
+    carry_over(*paths)
+    assert fresh.query_tags.all() == old.query_tags.all()
+    errors = fresh.query_tags.errors(tag.query_tag_key, limit=9, offset=0)
+    assert errors == old.query_tags.errors(tag.query_tag_key, limit=9, offset=0)
+    [carried] = fresh.operations.unfinished(limit=9)
+    assert carried.checkpoint == b"null"
+    wanted = replace(new_instance(identify(1)), query_tag_keys=(tag.query_tag_key,))
+    assert fresh.commit([wanted], now=3.0, erase_due_at=3.0)
 
 
 def _partitions(path: Path) -> list[tuple[int, str]]:

@@ -48,6 +48,7 @@ def carry_over(old: Path, fresh: Path) -> None:
                     columns = ", ".join(str(name) for (name,) in rows)
                     connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM old.{table}")
                 connection.execute(load_queries()["mark_event_cursors"])
+                connection.execute(load_queries()["restart_reindexes"])
                 connection.execute("DELETE FROM sqlite_sequence")
                 connection.execute("INSERT INTO sqlite_sequence SELECT * FROM old.sqlite_sequence")
         finally:

@@ -636,3 +636,7 @@ UPDATE event_cursor SET sequence = ?, timestamp = ?, is_of_older_feed = ? WHERE 
 -- name: mark_event_cursors
 -- Note that the feed is another one, with other numbers.
 UPDATE event_cursor SET is_of_older_feed = 1;
+
+-- name: restart_reindexes
+-- Let reindexes of extended query tags begin anew where instances got other numbers.
+UPDATE operation SET checkpoint = CAST('null' AS BLOB) WHERE type = 'reindex' AND status IN ('notStarted', 'running');
