@@ -211,7 +211,7 @@ SCHEMAS: Mapping[str, Schema] = {
         required=("destination",),
     ),
     "UpdateRequest": record(
-        "Which studies are changed, and to what. `seriesInstanceUid` and `sopInstanceUid` narrow a change of UIDs down.",
+        "Which studies are changed, and to what. `seriesInstanceUid`, `sopInstanceUid` narrow a change of UIDs down.",
         {
             "studyInstanceUids": list_of(UID, minItems=1, maxItems=50),
             "changeDataset": DATASET,
