@@ -9,6 +9,7 @@ import orjson
 
 from isocenter.archive.update import STUDIES_MAX, UpdateRequest
 from isocenter.dicom.change_set import SERIES_INSTANCE_UID, SOP_INSTANCE_UID, UID_TAGS, parse_change_set
+from isocenter.dicomweb.codec.json_body import parse_json_body
 from isocenter.domain.errors import InvalidRequest
 from isocenter.domain.identifiers import parse_uid
 
@@ -42,12 +43,7 @@ def parse_update_request(body: bytes, *, partition_name: str) -> UpdateRequest:
 
 
 def _parse(body: bytes) -> Mapping[str, Any]:
-    if not body.strip():
-        raise InvalidRequest("The request body is missing.")
-    try:
-        fields = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequest("The syntax of the request body is invalid.") from error
+    fields = parse_json_body(body)
     if not isinstance(fields, dict):
         raise InvalidRequest("The syntax of the request body is invalid.")
     return {str(name).lower(): field for name, field in fields.items()}
