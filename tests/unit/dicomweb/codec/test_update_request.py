@@ -40,12 +40,12 @@ def test_names_of_fields_are_read_in_any_case() -> None:
     assert parse_update_request(body, partition_name="here").study_instance_uids == ("1.2",)
 
 
-@pytest.mark.parametrize("body", [b"", b" \n"])
 def test_comments_and_commas_behind_the_last_field_are_passed_over() -> None:
     body = b'{"studyInstanceUids": ["1.2",], "changeDataset": %b, /* why */ }' % json.dumps(NAME).encode()
     assert parse_update_request(body, partition_name="here") == _parse()
 
 
+@pytest.mark.parametrize("body", [b"", b" \n"])
 def test_a_missing_body_is_told(body: bytes) -> None:
     with pytest.raises(InvalidRequest, match=r"The request body is missing\."):
         parse_update_request(body, partition_name="here")
