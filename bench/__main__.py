@@ -14,6 +14,7 @@ from bench import measures as m
 from bench.dimse import measure_dimse
 from bench.figures import Figure, print_table, write_json
 from bench.million import measure_million
+from bench.reindex import measure_reindex
 from bench.servers import Server, has_orthanc, start_isocenter, start_orthanc
 from isocenter.modality.workload import WORKLOADS, WorkloadShape, write_workload
 
@@ -30,7 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description="Measure isocenter beside Orthanc on this machine.")
     parser.add_argument("--runs", type=int, default=3, help="rounds of every store measurement (default 3)")
     parser.add_argument("--quick", action="store_true", help="one round, short, without the large archives")
-    parser.add_argument("--only", default="store,large,retrieve,search,dimse,million", help="which parts to run")
+    parser.add_argument("--only", default="store,large,retrieve,search,dimse,million,reindex", help="which parts to run")
     parser.add_argument("--servers", default="isocenter,orthanc", help="which servers to measure")
     parser.add_argument("--json", type=Path, help="write every value of every run to this file")
     parser.add_argument("--folder", type=Path, default=Path("work/bench"), help="where sets and servers live meanwhile")
@@ -43,7 +44,7 @@ def main() -> int:
         print("Orthanc is not installed: there is no peer beside the figures (apt install orthanc orthanc-dicomweb).")
         names.remove("orthanc")
     starters: list[Starter] = [STARTERS[name] for name in names]
-    sets = m.Sets(folder) if parts == ["million"] else _generate(folder, arguments.quick)
+    sets = m.Sets(folder) if set(parts) <= {"million", "reindex"} else _generate(folder, arguments.quick)
     figures: list[Figure] = []
     if "store" in parts:
         figures += _store(folder, sets, starters, runs)
@@ -59,6 +60,8 @@ def main() -> int:
         figures += measure_dimse(folder, sets, names, runs)
     if "million" in parts and not arguments.quick:
         figures += measure_million(folder)
+    if "reindex" in parts and not arguments.quick:
+        figures += measure_reindex(folder)
     print_table(figures)
     if arguments.json:
         write_json(figures, arguments.json)
