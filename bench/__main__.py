@@ -18,6 +18,7 @@ from bench.reindex import measure_reindex
 from bench.servers import Server, has_orthanc, start_isocenter, start_orthanc
 from isocenter.modality.workload import WORKLOADS, WorkloadShape, write_workload
 
+PARTS = ("store", "large", "retrieve", "search", "dimse", "million", "reindex")
 STORE_A, STORE_B = 2000, 200
 SEARCH_STUDIES, LARGE_ARCHIVE_STUDIES = 2020, 20_000
 SERIES_OF_500 = WorkloadShape("S", 1, 1, 500, 512, 512)
@@ -31,7 +32,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description="Measure isocenter beside Orthanc on this machine.")
     parser.add_argument("--runs", type=int, default=3, help="rounds of every store measurement (default 3)")
     parser.add_argument("--quick", action="store_true", help="one round, short, without the large archives")
-    parser.add_argument("--only", default="store,large,retrieve,search,dimse,million,reindex", help="which parts to run")
+    parser.add_argument("--only", default=",".join(PARTS), help=f"which parts to run: {', '.join(PARTS)}")
     parser.add_argument("--servers", default="isocenter,orthanc", help="which servers to measure")
     parser.add_argument("--json", type=Path, help="write every value of every run to this file")
     parser.add_argument("--folder", type=Path, default=Path("work/bench"), help="where sets and servers live meanwhile")
