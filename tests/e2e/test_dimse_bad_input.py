@@ -495,4 +495,4 @@ def test_a_deflate_bomb_is_refused_before_it_goes_off(listening: Listening) -> N
             await peer.send_message(5, find, _identifier(syntax=DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN))
             assert (await _answer(peer)).status == 0xFF00
 
-    _undisturbed(listening, case, growth_max_bytes=4 * MEMORY_MAX_BYTES)
+    _undisturbed(listening, case)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct
@@ -25,7 +26,11 @@ INFLATED_SIZE_MAX_BYTES = 512 << 20
 INFLATED_FREE_BYTES = 64 << 20
 INFLATED_RATIO_MAX = 200
 """Beyond `INFLATED_FREE_BYTES` a data set may not be this many times its deflated size; a bomb reaches 1,000."""
+INFLATED_UNMEASURED_BYTES = 16 << 20
+"""Beyond it a data set is inflated to its end once, and nothing kept, to see that it is no bomb; twice the time, for
+the few that are so large, and a bomb costs no more memory than this."""
 
+_BOMB = "The deflated data set expands beyond the limit."
 _TRANSFER_SYNTAX = 0x0010
 _INFLATE_CHUNK_BYTES = 64 << 10
 _INFLATE_STEP_BYTES = 1 << 20
@@ -116,19 +121,38 @@ def inflate_file(buffer: Buffer, dataset_offset: int, *, size_max_bytes: int = I
     deflated_size = len(buffer) - dataset_offset
     size_max = min(size_max_bytes, max(INFLATED_FREE_BYTES, INFLATED_RATIO_MAX * deflated_size))
     out = bytearray(buffer[:dataset_offset])
-    limit = dataset_offset + size_max
+    is_measured = False
+    for piece in _iter_inflated(buffer, dataset_offset):
+        out += piece
+        size = len(out) - dataset_offset
+        if size > INFLATED_UNMEASURED_BYTES and not is_measured:
+            _require_size(buffer, dataset_offset, size_max)
+            is_measured = True
+        if size > size_max:
+            raise LimitExceeded(_BOMB)
+    return bytes(out)
+
+
+def _require_size(buffer: Buffer, dataset_offset: int, size_max: int) -> None:
+    """Raise LimitExceeded where a data set would become longer, without keeping any of it."""
+    size = 0
+    for piece in _iter_inflated(buffer, dataset_offset):
+        size += len(piece)
+        if size > size_max:
+            raise LimitExceeded(_BOMB)
+
+
+def _iter_inflated(buffer: Buffer, dataset_offset: int) -> Iterator[bytes]:
+    """Yield a data set as it is inflated, a megabyte at a time; raises InvalidDataset."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         for start in range(dataset_offset, len(buffer), _INFLATE_CHUNK_BYTES):
             pending = bytes(buffer[start : start + _INFLATE_CHUNK_BYTES])
             while pending and not inflater.eof:
-                out += inflater.decompress(pending, _INFLATE_STEP_BYTES)
-                if len(out) > limit:
-                    raise LimitExceeded("The deflated data set expands beyond the limit.")
+                yield inflater.decompress(pending, _INFLATE_STEP_BYTES)
                 pending = inflater.unconsumed_tail
-        out += inflater.flush()
+        yield inflater.flush()
     except zlib.error as error:
         raise InvalidDataset("The deflated data set cannot be inflated.") from error
     if not inflater.eof:
         raise InvalidDataset("The deflated data set is cut off.")
-    return bytes(out)

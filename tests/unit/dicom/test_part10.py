@@ -104,12 +104,25 @@ def test_damaged_deflated_data_set_is_refused(damage: str) -> None:
 
 
 def test_deflate_bomb_is_refused_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(part10, "INFLATED_FREE_BYTES", 4 << 20)
+    monkeypatch.setattr(part10, "INFLATED_FREE_BYTES", 12 << 20)
+    monkeypatch.setattr(part10, "INFLATED_UNMEASURED_BYTES", 1 << 20)
     content = deflated(bytes(1 << 24))
     tracemalloc.start()
     try:
         with pytest.raises(LimitExceeded):
             inflate_file(content, len(file_of(b"", DEFLATED)))
-        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("size_max", [1 << 16, 10 << 20])
+def test_a_limit_of_who_asks_holds_below_the_others(monkeypatch: pytest.MonkeyPatch, size_max: int) -> None:
+    monkeypatch.setattr(part10, "INFLATED_UNMEASURED_BYTES", 1 << 20)
+    offset, size = len(file_of(b"", DEFLATED)), 8 << 20
+    content = deflated(bytes(size))
+    if size > size_max:
+        with pytest.raises(LimitExceeded):
+            inflate_file(content, offset, size_max_bytes=size_max)
+    else:
+        assert inflate_file(content, offset, size_max_bytes=size_max)[offset:] == bytes(size)

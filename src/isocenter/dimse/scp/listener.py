@@ -224,7 +224,7 @@ class Listener:
         connection.record.user_name = admission.principal.name or "a user without a name"
         self._accept(connection, request, admission)
         without_right = sorted(caller.services - admission.services)
-        if without_right:
+        if without_right and connection.record.refused_contexts:
             _log.info(
                 "association.user_limited",
                 association_id=connection.record.association_id,
