@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
+import jwt
 import pytest
+from jwt.algorithms import RSAAlgorithm
 
 from isocenter.domain.errors import Unauthenticated
 from isocenter.domain.identifiers import DEFAULT_PARTITION
 from isocenter.domain.principal import OWNER_ACTIONS, READER_ACTIONS
 from isocenter.domain.role import DATA_OWNER, DATA_READER
 from isocenter.identity.attempts import TooManyAttempts
+from isocenter.identity.external_issuer import ExternalIssuer
 from isocenter.identity.password import FAILURES_OF_ADDRESS_MAX, FAILURES_OF_NAME_MAX
 from isocenter.identity.principals import RoleRules
 from isocenter.identity.provider.token_endpoint import mint_for_client
+from isocenter.identity.token_verifier import TokenVerifier
 from isocenter.identity.user_identity import NamedUser, UserClaim, UserVerifier, UserWithPasscode, UserWithToken
-from tests.support.identity import AUDIENCE, BASE, DAY_S, PASSWORD, IdentityWorld
+from tests.support.identity import AUDIENCE, BASE, DAY_S, PASSWORD, START, IdentityWorld, foreign_key
 
 ADDRESS = "10.0.0.7"
+ISSUER = "https://issuer.example"
+DISCOVERY = f"{ISSUER}/.well-known/openid-configuration"
 
 
 @dataclass
@@ -99,6 +106,35 @@ def test_a_token_is_held_to_signature_audience_and_time(node: _Node) -> None:
     assert "cannot be read" in node.refusal(UserWithToken("no token"))
     node.world.now.advance(DAY_S)
     assert "expired" in node.refusal(token)
+
+
+def test_a_token_of_an_external_issuer_counts_with_its_roles_once_the_keys_are_fetched() -> None:
+    asked: list[str] = []
+
+    def fetch(url: str) -> Any:
+        asked.append(url)
+        if url == DISCOVERY:
+            return {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/keys"}
+        key = RSAAlgorithm.to_jwk(foreign_key().public_key(), as_dict=True)
+        return {"keys": [{**key, "kid": "one", "use": "sig"}]}
+
+    world = IdentityWorld()
+    issuer = ExternalIssuer(DISCOVERY, fetch=fetch, monotonic_s=world.now)
+    users = UserVerifier(
+        world.store,
+        TokenVerifier([issuer], audiences=[AUDIENCE], now=world.now),
+        hasher=world.provider.hasher,
+        failures=world.provider.failures,
+        rules=RoleRules(names={"radiologist": "reader"}),
+        now=world.now,
+        issuers=[issuer],
+    )
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "exp": START + DAY_S, "sub": "jane", "name": "Jane"}
+    token = jwt.encode({**claims, "roles": ["Radiologist"]}, foreign_key(), "RS256", headers={"kid": "one"})
+    for _ in range(2):
+        principal = users.verify(UserWithToken(token), address=ADDRESS)
+        assert (principal.name, principal.data_actions) == ("Jane", READER_ACTIONS)
+    assert asked == [DISCOVERY, f"{ISSUER}/keys"]
 
 
 def test_a_role_in_another_partition_counts_for_nothing(node: _Node) -> None:
