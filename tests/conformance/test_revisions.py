@@ -7,11 +7,15 @@ from dataclasses import replace
 import pytest
 
 from isocenter.domain.attributes import BY_KEYWORD
-from isocenter.domain.errors import Conflict
+from isocenter.domain.errors import Conflict, QueryTagsChanged
 from isocenter.domain.identifiers import InstanceIdentifier, Level, Scope
+from isocenter.domain.operation import Operation, OperationType
 from isocenter.domain.query import OneOf, Query, WordPrefixes
+from isocenter.domain.query_tag import QueryTagEntry
 from isocenter.ports.blobs import BlobAddress, BlobPosition
 from isocenter.ports.index import ChangeAction, ChangeState, InstanceIndex, Membership, NewInstance
+from isocenter.storage.memory import MemoryInstanceIndex
+from isocenter.storage.sqlite import SqliteInstanceIndex
 from tests.support.instances import address_of, identify, new_instance, scope_of
 
 NOW, DUE = 1_700_000_100.0, 1_700_000_200.0
@@ -324,6 +328,20 @@ def test_nothing_moves_to_where_something_is(instance_index: InstanceIndex) -> N
     assert _addresses(instance_index, STUDY) == [address_of(1), address_of(2)]
     assert len(instance_index.revisions.staged(REVISION)) == 2
     assert instance_index.latest_sequence() == 3
+
+
+def test_versions_that_were_looked_at_for_other_query_tags_change_nothing(instance_index: InstanceIndex) -> None:
+    assert isinstance(instance_index, MemoryInstanceIndex | SqliteInstanceIndex)
+    keys = _store_two(instance_index)
+    _commit(instance_index, _version(keys[0], identify(9, 1, 1), 11), _version(keys[1], identify(9, 2, 2), 12))
+    adding = Operation("1" * 32, OperationType.REINDEX, NOW, NOW, b"{}")
+    tag = QueryTagEntry(0x00101010, "AS", Level.STUDY)
+    assert instance_index.query_tags.add([tag], adding, count_max=1) is None
+    with pytest.raises(QueryTagsChanged):
+        _conclude(instance_index, scope=STUDY)
+    assert _addresses(instance_index, STUDY) == [address_of(1), address_of(2)]
+    assert len(instance_index.revisions.staged(REVISION)) == 2
+    assert instance_index.latest_sequence() == 2
 
 
 def test_names_of_other_partitions_are_not_in_the_way(instance_index: InstanceIndex) -> None:

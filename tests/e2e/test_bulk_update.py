@@ -170,6 +170,31 @@ def test_searches_find_the_new_value_and_not_the_old(root: str, study: list[Inst
         assert (_count(root, f"{both}&{old}"), _count(root, f"{both}&{new}")) == (0, 1)
 
 
+def test_extended_query_tags_find_the_new_value_and_not_the_old(root: str) -> None:
+    wanted = [{"path": "00101010", "level": "Study"}, {"path": "00102180", "level": "Series"}]
+    added = client().post(f"{root}/extendedquerytags", json=wanted)
+    assert _ended(added)["status"] == "succeeded"
+    try:
+        made = instance(PatientAge="042Y", Occupation="Baker")
+        store(root, made.content)
+        both = f"StudyInstanceUID={made.study}"
+        for query in ("PatientAge=042Y", "Occupation=Baker"):
+            assert len(get(f"{root}/instances?{both}&{query}", JSON).json()) == 1
+        changes = {"00101010": {"vr": "AS", "Value": ["043Y"]}, "00102180": {"vr": "SH", "Value": ["Miller"]}}
+        assert _update(root, made.study, changes)["results"]["instanceUpdated"] == 1
+        for query, count in (
+            ("PatientAge=042Y", 0),
+            ("PatientAge=043Y", 1),
+            ("Occupation=Baker", 0),
+            ("Occupation=Miller", 1),
+        ):
+            answer = get(f"{root}/instances?{both}&{query}", JSON)
+            assert (len(answer.json()) if answer.status_code == httpx.codes.OK else 0) == count, query
+    finally:
+        for one in wanted:
+            delete(f"{root}/extendedquerytags/{one['path']}")
+
+
 def test_every_entity_tag_changes(root: str, study: list[Instance]) -> None:
     paths = [study[0].study_path, study[0].series_path, study[0].path]
     before = [get(f"{root}/{path}/metadata", JSON).headers["etag"] for path in paths]

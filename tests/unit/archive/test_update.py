@@ -25,7 +25,8 @@ from isocenter.domain.errors import Conflict, CorruptInstance, Forbidden, Storag
 from isocenter.domain.identifiers import DEFAULT_PARTITION, InstanceIdentifier, Level, Scope
 from isocenter.domain.operation import Operation, OperationStatus, OperationType
 from isocenter.domain.principal import LOCAL_OWNER, READER_ACTIONS, DataAction, Principal
-from isocenter.domain.query import OneOf, Query
+from isocenter.domain.query import ByQueryTag, OneOf, Query
+from isocenter.domain.query_tag import QueryTagEntry
 from isocenter.ports.blobs import BlobAddress
 from isocenter.ports.failpoints import Failpoint, Failpoints
 from isocenter.ports.index import ChangeAction
@@ -378,6 +379,21 @@ def test_a_study_into_which_something_is_stored_all_the_time_fails_in_the_end(de
             desk.put(identify(1, 4, 100 + steps))
     assert steps == ROUNDS_MAX + 1
     assert "New^Name" not in desk.names()
+
+
+def test_a_query_tag_that_is_added_meanwhile_finds_the_new_versions(desk: Desk) -> None:
+    operation = desk.started()
+    running = desk.updater().run(operation)
+    next(running)  # all is staged, and was looked at for no tag
+    adding = Operation("1" * 32, OperationType.REINDEX, 1.0, 1.0, b"{}")
+    tag = QueryTagEntry(PATIENT_ID, "LO", Level.INSTANCE)
+    assert desk.archive.index.query_tags.add([tag], adding, count_max=1) is None
+    assert orjson.loads(_rest(running).results)["instanceUpdated"] == 3
+    [added] = desk.archive.index.query_tags.all()
+    match = ByQueryTag(added.query_tag_key, "LO", Level.INSTANCE, OneOf(PATIENT_ID, ("4711",)))
+    assert desk.archive.index.count(Query(Level.INSTANCE, (match,))) == 3
+    desk.clock.advance(100)
+    assert erase_due(desk.archive) == 3, "versions that were looked at for other tags"
 
 
 def test_a_disk_that_fails_puts_the_update_off(desk: Desk) -> None:

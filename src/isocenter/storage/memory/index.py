@@ -98,9 +98,7 @@ class MemoryInstanceIndex:
     ) -> list[int]:
         """Commit instances with their feed and delivery rows; return their instance keys."""
         with self._lock:
-            active = tuple(one.query_tag_key for one in self.query_tags.active())
-            if any(new.query_tag_keys != active for new in instances):
-                raise QueryTagsChanged()
+            self.require_active_tags(instances)
             self.note_positions(positions)
             stamp = self._stamp(now)
             return [
@@ -109,6 +107,12 @@ class MemoryInstanceIndex:
                 else self.revisions.stage(new, erase_due_at=erase_due_at)
                 for new in instances
             ]
+
+    def require_active_tags(self, instances: Sequence[NewInstance]) -> None:
+        """Raise QueryTagsChanged where an instance was looked at for other tags than those that are active."""
+        active = tuple(one.query_tag_key for one in self.query_tags.active())
+        if any(new.query_tag_keys != active for new in instances):
+            raise QueryTagsChanged()
 
     def commit_versions(self, instances: Sequence[NewInstance], *, now: float, erase_due_at: float) -> list[int]:
         """Commit versions of a revision, all or none."""

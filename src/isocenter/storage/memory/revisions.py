@@ -29,6 +29,10 @@ class RevisedIndex(Protocol):
         """Return one current instance."""
         ...
 
+    def require_active_tags(self, instances: Sequence[NewInstance]) -> None:
+        """Raise QueryTagsChanged where an instance was looked at for other extended query tags."""
+        ...
+
     def commit_versions(self, instances: Sequence[NewInstance], *, now: float, erase_due_at: float) -> list[int]:
         """Commit versions, all or none."""
         ...
@@ -148,6 +152,7 @@ class MemoryRevisions:
 
     def _apply(self, found: Sequence[_Staged], *, now: float, erase_due_at: float) -> int:
         changes = list(self._changes(found))
+        self._index.require_active_tags([one for one, _ in changes])
         for one, row in changes:
             if row is not None and row.identifier != one.identifier and self._index.instances(_scope_of(one)):
                 raise Conflict(TARGET_EXISTS)
