@@ -11,8 +11,17 @@ import pytest
 from isocenter.archive.archive import Archive
 from isocenter.dicom.dataset import decode_dataset, encode_dataset, text_attribute
 from isocenter.dicom.part10 import encoding_of, read_encoding
-from isocenter.dimse.message.messages import CCancelRq, CGetRq, CGetRsp, CMoveRq, CMoveRsp, CStoreRq, CStoreRsp
-from isocenter.dimse.scp import retrieval
+from isocenter.dimse.message.messages import (
+    CCancelRq,
+    CEchoRq,
+    CGetRq,
+    CGetRsp,
+    CMoveRq,
+    CMoveRsp,
+    CStoreRq,
+    CStoreRsp,
+)
+from isocenter.dimse.scp import retrieval, retrieve
 from isocenter.dimse.scp.retrieve import RetrieveProvider
 from isocenter.dimse.scu.client import Opener
 from isocenter.dimse.shell.service import QUERY_TRANSFER_SYNTAX_UIDS, Service
@@ -20,7 +29,7 @@ from isocenter.dimse.ul.pdu import AssociateRq
 from isocenter.dimse.ul.user_information import RoleSelection
 from isocenter.domain.application_entity import RemoteAe, parse_remote_ae
 from isocenter.identity.application_entity import AeTable
-from tests.support.dimse_node import AE_TITLE, DimseNode, NodeOptions, dimse_node, run
+from tests.support.dimse_node import AE_TITLE, DimseNode, NodeOptions, dimse_node, run, until
 from tests.support.instances import CT_IMAGE_STORAGE, EXPLICIT_VR_LITTLE_ENDIAN, identify
 from tests.support.memory_archive import memory_archive, store
 from tests.support.raw_peer import (
@@ -241,7 +250,8 @@ async def _moving(archive: Archive, receiver: StoreSink, *, associations_max: in
         sink = RemoteAe(SINK, "127.0.0.1", port, store_associations_max=associations_max)
         return sink if ae_title == SINK else None
 
-    request = associate_rq((STUDY_MOVE, IMPLICIT_VR_LITTLE_ENDIAN), calling="ASKER")
+    contexts = (STUDY_MOVE, IMPLICIT_VR_LITTLE_ENDIAN), (VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN)
+    request = associate_rq(*contexts, calling="ASKER")
     try:
         async with _node(archive, find) as node, associated(node.port, request) as peer:
             yield peer
@@ -379,6 +389,45 @@ async def _move_response(peer: RawPeer) -> CMoveRsp:
     message = (await peer.message()).message
     assert isinstance(message, CMoveRsp)
     return message
+
+
+@pytest.mark.parametrize("associations_max", [1, 3])
+def test_a_cancelled_move_ends_with_what_remains(associations_max: int) -> None:
+    async def work() -> None:
+        receiver = StoreSink(waits=asyncio.Event())
+        with memory_archive() as archive:
+            _fill(archive, 20)
+            async with _moving(archive, receiver, associations_max=associations_max) as peer:
+                request = CMoveRq(message_id=9, affected_sop_class_uid=STUDY_MOVE, move_destination=SINK)
+                await peer.send_message(1, request, _identifier())
+                await until(lambda: receiver.arrivals == associations_max)
+                await peer.send_message(1, CCancelRq(message_id_being_responded_to=9))
+                await peer.send_message(3, CEchoRq(message_id=10))  # so that the cancel has been read
+                answers = [(await peer.message()).message]
+                assert receiver.waits is not None
+                receiver.waits.set()
+                while not any(getattr(answer, "status", 0) == 0xFE00 for answer in answers):
+                    answers.append((await peer.message()).message)
+                final = next(answer for answer in answers if isinstance(answer, CMoveRsp) and answer.status == 0xFE00)
+                assert _total(final) == 20
+                assert final.number_of_completed_suboperations == receiver.arrivals == associations_max
+                assert final.number_of_remaining_suboperations == 20 - associations_max
+
+    run(work())
+
+
+def test_more_than_the_counters_hold_is_refused_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrieve, "COUNT_MAX", 3)
+
+    async def work() -> None:
+        with memory_archive() as archive:
+            _fill(archive, 4)
+            async with _node(archive, _nowhere) as node, associated(node.port, _getting()) as peer:
+                got, [final], _ = await _get(peer)
+                assert (got, final.status) == ({}, 0xA701)
+                assert "More than 3 instances" in (final.error_comment or "")
+
+    run(work())
 
 
 def test_a_silent_receiver_does_not_silence_the_responses(monkeypatch: pytest.MonkeyPatch) -> None:
