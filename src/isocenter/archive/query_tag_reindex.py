@@ -101,7 +101,7 @@ def _is_of(query_tag: QueryTag, operation: Operation) -> bool:
 
 
 def _values(found: Mapping[int, Finding]) -> dict[int, str]:
-    return {key: one.value for key, one in found.items() if one.value and not one.has_several_values}
+    return {key: one.value for key, one in found.items() if one.value and one.stored_objection is None}
 
 
 def _error_codes(found: Mapping[int, Finding]) -> dict[int, int]:

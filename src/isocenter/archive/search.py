@@ -1,7 +1,8 @@
 """Search the archive (QIDO-RS and C-FIND alike).
 
-What the index keeps, it matches. Keys on other attributes are held against the header of the newest instance of each
-row that the index finds: of the same instance, then, of which an answer tells such attributes.
+What the index keeps, it matches, extended query tags included. Keys on other attributes are held against the header of
+the newest instance of each row that the index finds: of the same instance, then, of which an answer tells such
+attributes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from itertools import islice
 import structlog
 
 from isocenter.archive.archive import Archive
+from isocenter.archive.query_tag_search import by_query_tags
 from isocenter.archive.retrieve import read_header
 from isocenter.dicom.element_view import ElementView, view_header
 from isocenter.domain.errors import CorruptInstance, InvalidDataset, TooLarge
@@ -54,6 +56,7 @@ def search(archive: Archive, principal: Principal, query: Query) -> list[SearchR
     `HEADERS_EXAMINED_MAX`, InvalidRequest where a match makes no sense.
     """
     principal.require(DataAction.READ)
+    query = by_query_tags(query, archive.index.query_tags.all())
     if not split_matches(query.matches)[1]:
         return archive.index.search(query)
     found = iter_search(archive, principal, query)
@@ -63,6 +66,7 @@ def search(archive: Archive, principal: Principal, query: Query) -> list[SearchR
 def count(archive: Archive, principal: Principal, query: Query) -> int:
     """Return how many rows match, whatever the page. Raises as `search` does."""
     principal.require(DataAction.READ)
+    query = by_query_tags(query, archive.index.query_tags.all())
     if not split_matches(query.matches)[1]:
         return archive.index.count(query)
     return sum(1 for _ in iter_search(archive, principal, query))
@@ -83,6 +87,7 @@ def iter_search(
     be broken off at any time. Raises as `search` does.
     """
     principal.require(DataAction.READ)
+    query = by_query_tags(query, archive.index.query_tags.all())
     indexed, others = split_matches(query.matches)
     narrowed = replace(query, matches=indexed) if others else query
     wanted = header_tags.union(*map(_tags_of, others))

@@ -25,10 +25,12 @@ from isocenter.dicom.text import (
     decode_text,
 )
 from isocenter.dicom.walk import Buffer, Element, walk_dataset
-from isocenter.domain.query_tag import QueryTag
+from isocenter.domain.query_tag import KINDS_BY_VR, QueryTag, ValueKind
 from isocenter.domain.query_tag_value import canonical_value
 
 SPECIFIC_CHARACTER_SET = 0x00080005
+_TEXT_KINDS = frozenset({ValueKind.STRING, ValueKind.PERSON_NAME})
+"""Text that is too long, or has characters that it should not have, can be compared all the same."""
 _BLOCKS = range(0x10, 0x100)
 _TAG_SETS_MAX = 16
 """An archive has one set of tags at a time; tests and a reindex have others beside it."""
@@ -44,9 +46,9 @@ class Finding:
     tag: int
     """Where it was found."""
     value: str = ""
-    """The first value as an index keeps it; empty where it keeps none."""
+    """The first value as an index keeps it; empty where it keeps none. Text is there in spite of an objection."""
     objection: Objection | None = None
-    """Why the first value cannot be indexed."""
+    """Why Azure's service does not index the first value."""
     has_several_values: bool = False
     ends_in_nul: bool = False
 
@@ -178,7 +180,7 @@ class _Reader:
         if not first:
             return None
         objection = object_to_text(vr, first)
-        kept = "" if objection is not None else canonical_value(vr, first)
+        kept = canonical_value(vr, first) if objection is None or KINDS_BY_VR[vr] in _TEXT_KINDS else ""
         ends_in_nul = vr != "UI" and value.endswith(b"\0")
         return Finding(tag, kept, objection, has_several_values=bool(backslash), ends_in_nul=ends_in_nul)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from isocenter.dicom.minimum_rules import ErrorCode
 from isocenter.dicom.query_tag_values import Finding, HeaderFinder, find_in_header, tags_to_locate
 from isocenter.domain.errors import InvalidDataset
-from isocenter.domain.query_tag import KINDS_BY_VR
+from isocenter.domain.query_tag import KINDS_BY_VR, ValueKind
 from tests.support.instances import identify
 from tests.support.query_tags import Values, file_with, implicit_file_with, padded, query_tag
 
@@ -67,7 +67,6 @@ def test_a_value_is_found_whatever_its_vr(vr: str, value: bytes, kept: str) -> N
 def test_what_cannot_be_indexed_is_objected_to_without_its_value(vr: str, value: bytes, code: ErrorCode) -> None:
     found = look({TAG: (vr, value)}, vr)
     assert found is not None
-    assert found.value == ""
     assert found.stored_objection is not None
     assert found.stored_objection.code is code
     assert value.decode("latin-1").strip() not in found.stored_objection.reason
@@ -168,4 +167,11 @@ def test_whatever_the_bytes_there_is_a_value_or_an_objection_or_nothing(vr: str,
     value += b"\0" * (len(value) % 2)
     for coded_vr in (vr, "UN"):
         found = look({TAG: (coded_vr, value)}, vr)
-        assert found is None or not (found.value and found.objection)
+        is_text = KINDS_BY_VR[vr] in (ValueKind.STRING, ValueKind.PERSON_NAME)
+        assert found is None or is_text or not (found.value and found.objection)
+
+
+def test_text_that_keeps_no_rules_can_be_compared_all_the_same() -> None:
+    found = look({TAG: ("LO", b"A" * 70)}, "LO")
+    assert found is not None
+    assert (found.value, found.objection is None) == ("A" * 70, False)
