@@ -116,18 +116,15 @@ def _update_until_killed(nursery: Nursery, archive: Archive, failpoints: str) ->
         node.wait_ready()
         operation_id = _update(node, "Third^Name")
         deadline = time.monotonic() + REACH_TIMEOUT_S
-        while time.monotonic() < deadline and node.child.is_alive():
+        while time.monotonic() < deadline:
             assert len(_names(node)) == 1, "a study is changed by halves"
             time.sleep(POLL_S)
     except (httpx.TransportError, EndedEarly):
-        pass
+        assert node.child.wait(REACH_TIMEOUT_S) == KILLED, archive.log()
+        return operation_id
     finally:
-        is_alive = node.child.is_alive()
-        if not is_alive:
-            assert node.child.wait(REACH_TIMEOUT_S) == KILLED, archive.log()
         node.child.kill()
-    assert not is_alive, f"the update never reached {failpoints}"
-    return operation_id
+    raise AssertionError(f"the update never reached {failpoints}")
 
 
 def _finish(nursery: Nursery, archive: Archive, operation_id: str | None) -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ import structlog
 
 from isocenter.archive.archive import Archive
 from isocenter.archive.new_version import NewVersions
-from isocenter.archive.operations import QUEUE_LOOK_MAX, OperationDesk, Outcome, Started, Step
+from isocenter.archive.operations import ATTEMPTS_MAX, QUEUE_LOOK_MAX, OperationDesk, Outcome, Started, Step
 from isocenter.dicom.amend_text import Texts
 from isocenter.dicom.change_set import SERIES_INSTANCE_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, UID_TAGS
 from isocenter.domain.audit import AuditAction, AuditRecord
@@ -46,8 +46,8 @@ IN_FLIGHT_BYTES_MAX = 16 * 1024**2
 """New versions that wait for the disk at a time: one batch of the group commit, so that stores do not wait for more."""
 STEP_COUNT = 64
 """New versions after which an operation can be paused or stopped."""
-ROUNDS_MAX = 8
-"""How often a study is begun again into which something is stored meanwhile; each round has little to do."""
+ROUNDS_MAX = 16
+"""How often a study is looked at again into which something is stored meanwhile; each time little is to be done."""
 ANSWER_TIMEOUT_S = 600.0
 """Longer than any disk that answers at all."""
 MORE_ERRORS = "Further instances could not be updated; they are not named."
@@ -148,11 +148,14 @@ class Updater:
         operation_id = desk.new_id()
         # Before the operation: one that runs must find it. Names of patients are to be gone when it has ended.
         self._secrets.put(operation_id, orjson.dumps([[tag, *text] for tag, text in request.texts.items()]))
-        started = desk.start(OperationType.UPDATE, instructions, is_only_one=True, operation_id=operation_id)
-        if not started.is_new:
+        try:
+            started = desk.start(OperationType.UPDATE, instructions, is_only_one=True, operation_id=operation_id)
+            if not started.is_new:
+                active = started.operation.operation_id
+                raise Conflict(f"There is already an active update operation with ID '{active}'.")
+        except BaseException:
             self._secrets.remove(operation_id)
-            active = started.operation.operation_id
-            raise Conflict(f"There is already an active update operation with ID '{active}'.")
+            raise
         return started
 
     def discard_strays(self) -> int:
@@ -169,14 +172,17 @@ class Updater:
         request = _request(operation, secret)
         if secret is None and progress.next < len(request.study_instance_uids):
             raise Broken("What was to be changed is no longer known.")
+        attempts = operation.attempts
         try:
             self.discard_strays()
             trail = _Trail(self._audit, operation)
-            yield from _Job(self._archive, self._failpoints, trail, request, progress).update_all()
-        except Unavailable:
+            for step in _Job(self._archive, self._failpoints, trail, request, progress).update_all():
+                yield step
+                attempts = 0
+        except GeneratorExit:
             raise
         except BaseException as error:
-            if not isinstance(error, GeneratorExit):
+            if not isinstance(error, Unavailable) or attempts + 1 >= ATTEMPTS_MAX:
                 self._secrets.remove(operation.operation_id)
             raise
         self._secrets.remove(operation.operation_id)
@@ -301,8 +307,11 @@ class _Study:
                 return
             if self._target is not None and self._archive.index.instances(self._target):
                 raise _StudyFailed(["The target UIDs already exist."])
-            yield from self._stage(self._missing(rows))
-            yield
+            missing = self._missing(rows)
+            if missing:
+                yield from self._stage(missing)
+                yield
+                continue  # what came meanwhile is to be staged before anything is marked
             count = self._conclude()
             if count is not None:
                 self.updated = count
@@ -326,7 +335,7 @@ class _Study:
         return [row for row in rows if row.instance_key not in staged]
 
     def _stage(self, rows: Sequence[InstanceRow]) -> Iterator[None]:
-        errors: list[str] = []
+        errors: list[_Refusal] = []
         waiting: _Waiting = deque()
         try:
             for number, row in enumerate(rows, start=1):
@@ -343,8 +352,10 @@ class _Study:
         finally:
             wait([future for _, future in waiting], ANSWER_TIMEOUT_S)
         self._failpoint("update.after_stage")
-        if errors:
-            raise _StudyFailed([*errors[:ERRORS_MAX], *([MORE_ERRORS] if len(errors) > ERRORS_MAX else [])])
+        # What was deleted meanwhile cannot be read, and need not be.
+        messages = [text for row, text in errors if self._archive.index.instance(row.instance_key) is not None]
+        if messages:
+            raise _StudyFailed([*messages[:ERRORS_MAX], *([MORE_ERRORS] if len(messages) > ERRORS_MAX else [])])
 
     def _conclude(self) -> int | None:
         self._failpoint("update.before_mark")
@@ -369,6 +380,8 @@ class _Study:
         return count
 
 
+_Refusal = tuple[InstanceRow, str]
+"""An instance that cannot be updated, and why."""
 _Waiting = deque[tuple[InstanceRow, Future[StoreOutcome]]]
 
 
@@ -376,7 +389,7 @@ def _are_enough(waiting: _Waiting) -> bool:
     return len(waiting) >= IN_FLIGHT_MAX or sum(row.address.length for row, _ in waiting) >= IN_FLIGHT_BYTES_MAX
 
 
-def _settle(waiting: _Waiting, errors: list[str]) -> None:
+def _settle(waiting: _Waiting, errors: list[_Refusal]) -> None:
     """Wait for the version that was queued first."""
     row, future = waiting.popleft()
     with _noting(row, errors):
@@ -387,7 +400,7 @@ def _settle(waiting: _Waiting, errors: list[str]) -> None:
 
 
 @contextmanager
-def _noting(row: InstanceRow, errors: list[str]) -> Iterator[None]:
+def _noting(row: InstanceRow, errors: list[_Refusal]) -> Iterator[None]:
     """Take down why an instance cannot be updated; what may pass is raised."""
     try:
         yield
@@ -396,4 +409,4 @@ def _noting(row: InstanceRow, errors: list[str]) -> Iterator[None]:
     except IsocenterError as error:
         sop_instance_uid = row.identifier.sop_instance_uid
         _log.error("update.refused", sop_instance_uid=sop_instance_uid, reason=error.message)
-        errors.append(f"{sop_instance_uid}: {error.message}")
+        errors.append((row, f"{sop_instance_uid}: {error.message}"))

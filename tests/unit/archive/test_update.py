@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
@@ -16,18 +16,26 @@ import pytest
 
 from isocenter.archive.archive import Archive, ArchiveSettings
 from isocenter.archive.delete import erase_due
-from isocenter.archive.operations import OperationDesk, OperationRunner, Outcome, Step
+from isocenter.archive.operations import ATTEMPTS_MAX, OperationDesk, OperationRunner, Outcome, Step
 from isocenter.archive.retrieve import find_instances, read_whole
 from isocenter.archive.update import ERRORS_MAX, MORE_ERRORS, ROUNDS_MAX, Updater, UpdateRequest
 from isocenter.dicom.amend_text import Texts
 from isocenter.domain.audit import AuditAction, AuditRecord
-from isocenter.domain.errors import Conflict, CorruptInstance, Forbidden, StorageFailed, Unavailable
+from isocenter.domain.errors import (
+    Conflict,
+    CorruptInstance,
+    Forbidden,
+    InvalidRequest,
+    StorageFailed,
+    StorageFull,
+    Unavailable,
+)
 from isocenter.domain.identifiers import DEFAULT_PARTITION, InstanceIdentifier, Level, Scope
 from isocenter.domain.operation import Operation, OperationStatus, OperationType
 from isocenter.domain.principal import LOCAL_OWNER, READER_ACTIONS, DataAction, Principal
 from isocenter.domain.query import ByQueryTag, OneOf, Query
 from isocenter.domain.query_tag import QueryTagEntry
-from isocenter.ports.blobs import BlobAddress
+from isocenter.ports.blobs import BlobAddress, BlobLabel, Payload
 from isocenter.ports.failpoints import Failpoint, Failpoints
 from isocenter.ports.index import ChangeAction
 from isocenter.storage.memory import MemoryBlobStore
@@ -49,11 +57,19 @@ class _FragileBlobs(MemoryBlobStore):
     def __init__(self) -> None:
         super().__init__()
         self.broken: set[int] = set()
+        self.is_full = False
+        self.on_read: Callable[[], object] = lambda: None
 
     def read(self, address: BlobAddress, *, start: int = 0, length: int | None = None) -> bytes:
         if address.offset in self.broken:
+            self.on_read()
             raise CorruptInstance()
         return super().read(address, start=start, length=length)
+
+    def append(self, blobs: Sequence[tuple[BlobLabel, Payload]]) -> list[BlobAddress]:
+        if self.is_full:
+            raise StorageFull()
+        return super().append(blobs)
 
 
 @dataclass
@@ -377,7 +393,7 @@ def test_a_study_into_which_something_is_stored_all_the_time_fails_in_the_end(de
         steps += 1
         if orjson.loads(step.checkpoint)["next"] == 0:
             desk.put(identify(1, 4, 100 + steps))
-    assert steps == ROUNDS_MAX + 1
+    assert steps == ROUNDS_MAX + 1, "each time it was staged, and once it was over"
     assert "New^Name" not in desk.names()
 
 
@@ -396,11 +412,31 @@ def test_a_query_tag_that_is_added_meanwhile_finds_the_new_versions(desk: Desk) 
     assert erase_due(desk.archive) == 3, "versions that were looked at for other tags"
 
 
-def test_a_disk_that_fails_puts_the_update_off(desk: Desk) -> None:
-    operation = desk.started()
+@pytest.mark.parametrize("attempts", [0, ATTEMPTS_MAX - 2, ATTEMPTS_MAX - 1])
+def test_a_disk_that_fails_puts_the_update_off_until_it_is_given_up(desk: Desk, attempts: int) -> None:
+    operation = replace(desk.started(), attempts=attempts)
+    desk.blobs.is_full = True
     with pytest.raises(Unavailable):
-        list(desk.updater(before_mark="StorageFailed").run(operation))
+        list(desk.updater().run(operation))
     assert desk.names() == ["Test^Durability"] * 3
+    is_given_up = attempts == ATTEMPTS_MAX - 1
+    assert bool(list((desk.folder / "secrets").iterdir())) is not is_given_up
+
+
+def test_what_cannot_be_started_leaves_no_secret(desk: Desk) -> None:
+    with desk.running_nothing() as running, pytest.raises(InvalidRequest):
+        desk.updater().start(replace(running, is_open=False), LOCAL_OWNER, desk.request())
+    assert list((desk.folder / "secrets").iterdir()) == []
+
+
+def test_an_instance_that_is_deleted_before_it_is_read_fails_nothing(desk: Desk) -> None:
+    operation = desk.started()
+    gone = identify(1, 1, 1)
+    [row] = desk.archive.index.instances(scope_of(gone))
+    desk.blobs.on_read = lambda: desk.archive.index.delete(scope_of(gone), now=1.0, erase_due_at=1.0)
+    desk.blobs.broken.add(row.address.offset)
+    results = orjson.loads(_rest(desk.updater().run(operation)).results)
+    assert (results["studyFailed"], results["instanceUpdated"]) == (0, 2)
 
 
 def test_what_operations_that_are_over_left_behind_is_let_go(desk: Desk) -> None:
