@@ -148,7 +148,9 @@ def build_application(
         *console_routes(directory, authenticate=admit_page, login_path=identity.login_path),
         *association_routes(register, authenticate=admit_reader),
         *metrics_routes(
-            Observed(register, long_work.imports, long_work.events) if long_work else Observed(register),
+            Observed(register, long_work.imports, long_work.events, service.counts)
+            if long_work
+            else Observed(register, transactions=service.counts),
             authenticate=admit_reader,
         ),
         *identity.routes,

@@ -8,7 +8,7 @@ from functools import partial
 import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from isocenter.dicomweb.server.partitions import PartitionGate
 from isocenter.dicomweb.server.public_path import public_origin, public_prefix
@@ -25,6 +25,8 @@ RETRY_AFTER_S = "5"
 """A group commit takes well under a second; a full disk takes a person."""
 
 REQUEST_TIMEOUT = 408
+OPERATION = "operation"
+"""Under which name the state of a request has that of its route."""
 PARTITION_DEPTH = 2
 """`partitions/{name}` stands before the path of a resource."""
 
@@ -47,7 +49,21 @@ class DicomwebApplication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
-        request = Request(scope, receive)
+        traffic = _Traffic(receive, send)
+        request = Request(scope, traffic.receive)
+        try:
+            await self._serve(request, traffic.send)
+        finally:
+            operation = getattr(request.state, OPERATION, "")
+            if operation:
+                self._service.counts.note_request(
+                    operation,
+                    traffic.status,
+                    received_bytes=traffic.received_bytes,
+                    sent_bytes=traffic.sent_bytes,
+                )
+
+    async def _serve(self, request: Request, send: Send) -> None:
         response, trail = await self._answer(request)
         for name, value in self._headers.items():
             response.headers.setdefault(name, value)
@@ -74,6 +90,7 @@ class DicomwebApplication:
         trail: Trail | None = None
         try:
             route, parameters = self._match(request)
+            setattr(request.state, OPERATION, route.operation)
             if self._dialect.is_azure:
                 _refuse_markup(request.scope["query_string"])
             trail = self._open_trail(request, route, parameters)
@@ -146,6 +163,26 @@ class DicomwebApplication:
         if other_methods:
             raise _MethodNotAllowed(sorted(set(other_methods)))
         raise NotFound()
+
+
+class _Traffic:
+    """Tells what was received and sent of one request."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self.received_bytes = self.sent_bytes = self.status = 0
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self.received_bytes += len(message.get("body", b""))
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        else:
+            self.sent_bytes += len(message.get("body", b""))
+        await self._send(message)
 
 
 def _refuse_markup(query_string: bytes) -> None:

@@ -17,6 +17,7 @@ from isocenter.dicomweb.codec.accept import (
     choose_dicom,
     choose_frames,
 )
+from isocenter.dicomweb.server.counts import Form
 from isocenter.dicomweb.server.multipart_body import (
     Part,
     lazy_multipart_body,
@@ -79,7 +80,9 @@ def _refuse_many(call: Call, chosen: Representation, rows: Sequence[InstanceRow]
 
 def instance_part(call: Call, row: InstanceRow, transfer_syntax_uid: str) -> Part:
     """Return an instance in a transfer syntax, or as it is stored."""
-    if transfer_syntax_uid in (AS_STORED, row.transfer_syntax_uid):
+    is_as_stored = transfer_syntax_uid in (AS_STORED, row.transfer_syntax_uid)
+    call.service.counts.note_retrieved(Form.STORED if is_as_stored else Form.TRANSCODED)
+    if is_as_stored:
         content_type = f"{DICOM}; transfer-syntax={row.transfer_syntax_uid}"
         return Part(content_type, row.address.length, partial(retrieve.read_instance, call.archive, row))
     content_type = f"{DICOM}; transfer-syntax={transfer_syntax_uid}"

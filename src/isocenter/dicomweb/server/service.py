@@ -20,6 +20,7 @@ from isocenter.archive.update import Updater
 from isocenter.dicomweb.codec.azure_options import AzureOptions
 from isocenter.dicomweb.codec.dialect import Dialect
 from isocenter.dicomweb.codec.openapi.document import DescribedRoute
+from isocenter.dicomweb.server.counts import TransactionCounts
 from isocenter.domain.audit import AuditRecord
 from isocenter.domain.identifiers import DEFAULT_PARTITION, Scope, parse_uid
 from isocenter.domain.principal import Principal
@@ -59,6 +60,8 @@ class Service:
     """Where extended query tags are managed; None where that is not done."""
     azure: AzureOptions = field(default_factory=AzureOptions)
     """What is done under Azure's roots where its documents and its service differ."""
+    counts: TransactionCounts = field(default_factory=TransactionCounts)
+    """What is counted for those who look after the node."""
     has_partitions: bool = False
     """Whether paths lead through data partitions (dicom-service 10)."""
 

@@ -222,6 +222,7 @@ class _Receiver:
             size_bytes=ON_DISK_COUNTS_AS_BYTES if reception.is_on_disk else reception.size_bytes,
             comments=findings.comments if findings is not None else (),
             has_several_values=findings is not None and findings.has_several_values,
+            length_bytes=reception.size_bytes,
         )
 
     async def _finish(self, reception: Reception) -> Future[StoreOutcome]:

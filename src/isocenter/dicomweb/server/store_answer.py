@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ from isocenter.domain.statuses import INSTANCE_EXISTS, statuses_of
 
 _log = structlog.get_logger()
 
+_COMMENTED_TAG = re.compile(r"^DICOM\d+: (\([0-9a-f]{4},[0-9a-f]{4}\)) - ", re.MULTILINE)
+"""Which attribute a comment is about (dicom-service 2.4)."""
 _SEVERAL_VALUES = "One or more indexed Dicom tag(s) have multiple values, only first value is indexed."
 
 
@@ -53,6 +56,8 @@ class Submitted:
     """What is to be said of its attributes though it is kept."""
     has_several_values: bool = False
     """A searchable attribute has more than one value."""
+    length_bytes: int = 0
+    """Of the instance itself."""
 
 
 async def settle(submitted: Submitted) -> None:
@@ -81,6 +86,7 @@ async def answer_store(call: Call, submitted: Sequence[Submitted], study_instanc
     failed: list[FailedInstance] = []
     has_several_values = False
     for each in submitted:
+        _count(call, each)
         if each.error is None and not _is_duplicate(call, each):
             stored.append(_stored(call, each))
             has_several_values |= each.has_several_values
@@ -113,6 +119,19 @@ async def answer_broken_off(
     response = await answer_store(call, (*submitted, rest), study_instance_uid)
     response.headers["Connection"] = "close"  # nobody knows where in the body the caller is
     return response
+
+
+def _count(call: Call, submitted: Submitted) -> None:
+    counts, error, future = call.service.counts, submitted.error, submitted.future
+    if error is not None or future is None:
+        counts.note_instance(f"{_failure_reason(call, error):04X}")
+        comments = error.comments if isinstance(error, InvalidDataset) else ()
+    else:
+        disposition = future.result().disposition
+        is_new = disposition is not Disposition.IDENTICAL
+        counts.note_instance(disposition.value, length_bytes=submitted.length_bytes if is_new else 0)
+        comments = submitted.comments
+    counts.note_objections(_COMMENTED_TAG.findall("\n".join(comments)), is_kept=error is None)
 
 
 def _is_duplicate(call: Call, submitted: Submitted) -> bool:

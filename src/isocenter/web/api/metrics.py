@@ -1,4 +1,4 @@
-"""What a node counts, in the text form of Prometheus: associations, statuses, imports, events, and the process.
+"""What a node counts, in the text form of Prometheus: associations, requests, instances, imports, events, the process.
 
 Nothing is counted here: values are read from those who do the work when somebody asks.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from isocenter.archive.bulk_import import ImportCounts
 from isocenter.archive.event_delivery import EventCounts
+from isocenter.dicomweb.server.counts import LENGTHS_BYTES, TransactionCounts
 from isocenter.dimse.shell.record import AssociationRegister, Side
 from isocenter.domain.errors import IsocenterError
 from isocenter.domain.principal import Principal
@@ -35,6 +37,15 @@ class Observed:
     register: AssociationRegister
     imports: ImportCounts = field(default_factory=ImportCounts)
     events: EventCounts = field(default_factory=EventCounts)
+    transactions: TransactionCounts = field(default_factory=TransactionCounts)
+
+
+class Kind(Enum):
+    """How the values of a metric move."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +56,9 @@ class Family:
     help: str
     labels: tuple[str, ...]
     samples: Callable[[Observed], Samples]
-    is_counter: bool = True
+    kind: Kind = Kind.COUNTER
+    total: Callable[[Observed], float] | None = None
+    """What the values of a histogram sum up to."""
 
 
 def _live(observed: Observed) -> Samples:
@@ -75,13 +88,67 @@ def _events(observed: Observed) -> Samples:
     }
 
 
+def _transferred(observed: Observed) -> Samples:
+    counts = observed.transactions
+    return {
+        (operation, direction): count
+        for direction, by_operation in (("received", counts.received_bytes), ("sent", counts.sent_bytes))
+        for operation, count in sorted(by_operation.copy().items())
+    }
+
+
+def _lengths(observed: Observed) -> Samples:
+    """Return how many instances are of a length or shorter, as Prometheus wants the classes of a histogram."""
+    counts, ends = observed.transactions.lengths.copy(), (*map(str, LENGTHS_BYTES), "+Inf")
+    return {(end,): float(sum(counts[index] for index in range(number + 1))) for number, end in enumerate(ends)}
+
+
 FAMILIES = (
+    Family(
+        "isocenter_dicomweb_requests_total",
+        "Requests by operation (the sub-type of the audit log) and HTTP status.",
+        ("operation", "status"),
+        lambda observed: dict(sorted(observed.transactions.requests.copy().items())),
+    ),
+    Family(
+        "isocenter_dicomweb_bytes_total",
+        "Bytes in bodies by operation and direction: received or sent.",
+        ("operation", "direction"),
+        _transferred,
+    ),
+    Family(
+        "isocenter_dicomweb_store_instances_total",
+        "Instances of store requests by result: stored, identical, replaced, or the failure reason in hexadecimal.",
+        ("result",),
+        lambda observed: {(result,): count for result, count in sorted(observed.transactions.stored.copy().items())},
+    ),
+    Family(
+        "isocenter_dicomweb_store_length_bytes",
+        "Lengths of the instances that were stored, as a histogram.",
+        ("le",),
+        _lengths,
+        kind=Kind.HISTOGRAM,
+        total=lambda observed: observed.transactions.stored_bytes,
+    ),
+    Family(
+        "isocenter_dicomweb_store_objections_total",
+        "Attributes of store requests that were objected to, by tag and result: the instance was kept or refused. "
+        "After 500 tags the rest is `other`.",
+        ("tag", "result"),
+        lambda observed: dict(sorted(observed.transactions.objections.copy().items())),
+    ),
+    Family(
+        "isocenter_dicomweb_retrieved_instances_total",
+        "Instances that were asked for whole, by form: stored or transcoded.",
+        ("form",),
+        lambda observed: {(form,): count for form, count in sorted(observed.transactions.retrieved.copy().items())},
+    ),
     Family(
         "isocenter_associations_live",
         "Associations that are open, by the side of this node: acceptor or requestor.",
         ("side",),
         _live,
-        is_counter=False,
+        kind=Kind.GAUGE,
     ),
     Family(
         "isocenter_associations_ended_total",
@@ -118,7 +185,7 @@ FAMILIES = (
         "Files of bulk import that the last look found ready and left, by source.",
         ("source",),
         lambda observed: {(source,): count for source, count in sorted(observed.imports.waiting.items())},
-        is_counter=False,
+        kind=Kind.GAUGE,
     ),
     Family(
         "isocenter_events_total",
@@ -137,7 +204,7 @@ FAMILIES = (
         "Rows of the change feed that a subscriber was not told of yet.",
         ("subscriber",),
         lambda observed: {(name,): one.behind for name, one in sorted(observed.events.by_name.items())},
-        is_counter=False,
+        kind=Kind.GAUGE,
     ),
 )
 """Every metric of the node; the reference is written from here."""
@@ -149,9 +216,15 @@ class _FamilyCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         for family in FAMILIES:
-            kind = CounterMetricFamily if family.is_counter else GaugeMetricFamily
+            samples = family.samples(self._observed)
+            if family.total is not None:
+                buckets = [(end, count) for (end,), count in samples.items()]
+                total = family.total(self._observed)
+                yield HistogramMetricFamily(family.name, family.help, buckets=buckets, sum_value=total)
+                continue
+            kind = CounterMetricFamily if family.kind is Kind.COUNTER else GaugeMetricFamily
             metric = kind(family.name, family.help, labels=family.labels)
-            for values, count in family.samples(self._observed).items():
+            for values, count in samples.items():
                 metric.add_metric(values, count)
             yield metric
 

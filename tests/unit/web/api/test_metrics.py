@@ -10,11 +10,12 @@ from starlette.applications import Starlette
 
 from isocenter.archive.bulk_import import ImportCounts, ImportResult
 from isocenter.archive.event_delivery import DeliveryCounts, EventCounts
+from isocenter.dicomweb.server.counts import Form, TransactionCounts
 from isocenter.dimse.message.messages import CFindRsp
 from isocenter.dimse.shell.record import AssociationRegister, ContextRecord, End, Side
 from isocenter.domain.errors import Unauthenticated
 from isocenter.domain.principal import LOCAL_OWNER, Principal
-from isocenter.web.api.metrics import FAMILIES, Observed, metrics_routes
+from isocenter.web.api.metrics import FAMILIES, Kind, Observed, metrics_routes
 from tests.support.asgi_client import AsgiClient
 
 BEGAN = datetime(2026, 11, 21, tzinfo=UTC)
@@ -29,9 +30,15 @@ def _nobody(headers: Mapping[str, str]) -> Principal:
 
 
 def _samples(
-    register: AssociationRegister, imports: ImportCounts | None = None, *, events: EventCounts | None = None
+    register: AssociationRegister,
+    imports: ImportCounts | None = None,
+    *,
+    events: EventCounts | None = None,
+    transactions: TransactionCounts | None = None,
 ) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    observed = Observed(register, imports or ImportCounts(), events or EventCounts())
+    observed = Observed(
+        register, imports or ImportCounts(), events or EventCounts(), transactions or TransactionCounts()
+    )
     answer = AsgiClient(Starlette(routes=metrics_routes(observed, authenticate=_owner))).get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     return {
@@ -105,4 +112,24 @@ def test_who_may_not_see_the_console_sees_no_metrics() -> None:
 
 
 def test_counters_end_as_prometheus_wants_it() -> None:
-    assert all(family.name.endswith("_total") == family.is_counter for family in FAMILIES)
+    assert all(family.name.endswith("_total") is (family.kind is Kind.COUNTER) for family in FAMILIES)
+
+
+def test_transactions_are_counted_by_operation_and_instances_by_what_became_of_them() -> None:
+    counts = TransactionCounts()
+    counts.note_request("store", 200, received_bytes=700, sent_bytes=50)
+    for length_bytes in (100, 16 * 1024, 16 * 1024 + 1, 2**31):
+        counts.note_instance("stored", length_bytes=length_bytes)
+    counts.note_instance("A900")
+    counts.note_objections(["(0008,0020)"], is_kept=True)
+    counts.note_retrieved(Form.TRANSCODED)
+    found = _samples(AssociationRegister(), transactions=counts)
+    assert found[_key("isocenter_dicomweb_requests_total", operation="store", status="200")] == 1
+    assert found[_key("isocenter_dicomweb_bytes_total", operation="store", direction="received")] == 700
+    assert found[_key("isocenter_dicomweb_store_instances_total", result="stored")] == 4
+    assert found[_key("isocenter_dicomweb_store_instances_total", result="A900")] == 1
+    lengths = "isocenter_dicomweb_store_length_bytes"
+    assert [found[_key(f"{lengths}_bucket", le=end)] for end in ("16384", "65536", "+Inf")] == [2, 3, 4]
+    assert found[_key(f"{lengths}_sum")] == 100 + 2 * 16 * 1024 + 1 + 2**31
+    assert found[_key("isocenter_dicomweb_store_objections_total", tag="(0008,0020)", result="kept")] == 1
+    assert found[_key("isocenter_dicomweb_retrieved_instances_total", form="transcoded")] == 1
