@@ -14,7 +14,7 @@ from bench.limits import durable_log
 from bench.measures import Sets, batches, load
 from bench.servers import Server, start_isocenter, start_orthanc
 
-STORE_A, STORE_B, STORE_C = 2000, 200, 4
+STORE_A, STORE_B, STORE_C = 2000, 500, 4
 STORESCU_COUNTS = {OURS: 1000}
 STORESCU_COUNT_OTHERS = 60
 """A server that waits for delayed acknowledgements takes ten a second."""
