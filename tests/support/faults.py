@@ -71,6 +71,8 @@ class _Faulty:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
+        if name == "revisions":
+            return _Faulty(found, self._fault)
         if not callable(found) or name in self._never:
             return found
         return lambda *args, **kwargs: self._fault.call(found, args, kwargs)
