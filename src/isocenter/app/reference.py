@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from isocenter.app.cli import COMMANDS, group
+from isocenter.app.reference_channels import render_channels
 from isocenter.app.reference_conformance import render_conformance
 from isocenter.app.reference_dicomweb import render_dicomweb_conformance
+from isocenter.app.reference_errors import render_errors
 from isocenter.app.reference_monitoring import render_monitoring
 from isocenter.app.settings_table import OTHER_VARIABLES, SETTINGS, Setting
 
@@ -21,6 +23,8 @@ def pages() -> dict[str, str]:
         "reference/settings.md": render_settings(),
         "reference/commands.md": render_commands(),
         "reference/monitoring.md": render_monitoring(_NOTE),
+        "reference/channels.md": render_channels(_NOTE),
+        "reference/errors.md": render_errors(_NOTE),
         "conformance/dicom.md": render_conformance(_NOTE),
         "conformance/dicomweb.md": render_dicomweb_conformance(_NOTE),
     }

@@ -101,7 +101,7 @@ def expire(delivery: Delivery, *, now: float, policy: RetryPolicy) -> Delivery |
     """Return the delivery after its sender was not heard of in time, None where its lease still runs."""
     if delivery.state is not DeliveryState.SENDING or delivery.leased_until is None or now < delivery.leased_until:
         return None
-    return _wait(delivery, now, policy=policy, note="lease:over")
+    return _wait(delivery, now, policy=policy, note="delivery:lease-over")
 
 
 def settle(

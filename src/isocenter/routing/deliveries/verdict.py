@@ -100,6 +100,7 @@ _HTTP = {
     429: Verdict.TRANSIENT,
     501: Verdict.MISCONFIGURED,
     505: Verdict.MISCONFIGURED,
+    511: Verdict.MISCONFIGURED,
 }
 _HTTP_CLASSES = {
     1: Verdict.TRANSIENT,
