@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,3 +140,21 @@ def test_the_first_answers_are_enough_for_who_cancels(listening: Listening, tmp_
     )
     assert ended.returncode == 0, ended.stderr
     assert len(list(folder.glob("rsp*.dcm"))) >= 2
+
+
+def test_an_extended_query_tag_changes_nothing_in_what_is_found(listening: Listening, tmp_path: Path) -> None:
+    root = f"{listening.node.base_url}/v2"
+    keys = ("QueryRetrieveLevel=STUDY", "StudyInstanceUID", "Manufacturer=*e*")
+    before, told = listening.find(tmp_path / "before", "-S", *keys)
+    assert before, told
+    begun = httpx.post(f"{root}/extendedquerytags", json=[{"path": "Manufacturer", "level": "Study"}], trust_env=False)
+    assert begun.status_code == httpx.codes.ACCEPTED, begun.text
+    deadline = time.monotonic() + TIMEOUT_S
+    while httpx.get(begun.json()["href"], trust_env=False).status_code == httpx.codes.ACCEPTED:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    after, _ = listening.find(tmp_path / "after", "-S", *keys)
+    assert after == before
+    nothing, told = listening.find(tmp_path / "nothing", "-S", *keys[:2], "Manufacturer=*nobody*")
+    assert nothing == []
+    assert "Success" in told
