@@ -17,7 +17,7 @@ from isocenter.ports.blobs import BlobAddress, BlobLabel, BlobPosition, BlobStor
 from isocenter.ports.index import ChangeAction, NewInstance
 from isocenter.storage.memory import MemoryBlobStore, MemoryInstanceIndex
 from tests.support.faults import Fault, faulty_blobs
-from tests.support.instances import identify, scope_of
+from tests.support.instances import identify, records_of, scope_of
 from tests.support.memory_archive import ANSWER_TIMEOUT_S, memory_archive, store
 from tests.support.small_instances import make_instance
 
