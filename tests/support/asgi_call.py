@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp, Message
 
+from isocenter.dicomweb.server.dispatch import DicomwebApplication
+from tests.support.described_answers import check_described
+
 CALL_TIMEOUT_S = 30
 
 
@@ -32,10 +35,12 @@ def ask(
     stalls: bool = False,
     hangs_up: bool = False,
     pause_s: float = 0,
+    as_described: bool = True,
 ) -> Answer:
     """Return the answer to a request; after its chunks the body ends, or `stalls`, or the caller `hangs_up`.
 
-    Before each chunk there is a pause.
+    Before each chunk there is a pause. An answer of the DICOMweb edge must be one that its route is described to give;
+    a test that makes up errors says that it need not.
     """
     answer = Answer()
     chunks = iter(body)
@@ -85,4 +90,6 @@ def ask(
 
     asyncio.run(call())
     answer.body = b"".join(pieces)
+    if as_described and not hangs_up and isinstance(application, DicomwebApplication):
+        check_described(method, path, status=answer.status, headers=answer.headers, has_content=bool(answer.body))
     return answer

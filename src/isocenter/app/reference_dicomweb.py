@@ -110,14 +110,14 @@ def _transactions(routes: Mapping[tuple[str, str], Mapping[str, DescribedRoute]]
     return f"""
 ## Transactions
 
-The action is the data action that a caller needs. Beside the statuses named, every route can answer 400, 500 and 503;
-those that need an action 401 and 403, those with a body 408, those that write 507 where the disk is full.
+The action is the data action that a caller needs. Beside the statuses named, every route can answer 400, 431, 500 and
+503; those that need an action 401 and 403, those with a body 408, those that write 507 where the disk is full.
 
 {_table(["route", "what it does", "source", "roots", "action", "in a partition", "answers"], rows)}
 """
 
 
-_EVERYWHERE = frozenset({400, 401, 403, 408, 500, 503, 507})
+_EVERYWHERE = frozenset({400, 401, 403, 408, 431, 500, 503, 507})
 
 
 def _answers(by_root: Mapping[str, DescribedRoute]) -> str:

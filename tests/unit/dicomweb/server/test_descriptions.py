@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+from isocenter.dicomweb.server import routes
 from isocenter.dicomweb.server.descriptions import DESCRIPTIONS
 from isocenter.dicomweb.server.routes import ALL_ROUTES, ROOTS, described_under
 
@@ -32,3 +36,36 @@ def test_every_description_says_enough(root: str) -> None:
         assert all(parameter.text for parameter in (*described.parameters, *route.path_parameters)), route.place
         statuses = [answer.status for answer in described.answers]
         assert sorted(set(statuses)) == sorted(statuses), "each status once"
+
+
+HEADER_READ = re.compile(r'headers\.get\(\s*"([^"]+)"')
+OF_HTTP = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "authorization",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "cookie",
+        "host",
+        "x-forwarded-host",
+        "x-forwarded-prefix",
+    }
+)
+"""Headers that OpenAPI leaves to media types and security, and those of HTTP itself and of proxies."""
+
+
+def test_every_header_that_a_handler_reads_is_described() -> None:
+    folder = Path(routes.__file__).parent
+    read = {name.lower() for path in folder.glob("*.py") for name in HEADER_READ.findall(path.read_text("utf-8"))}
+    described = {
+        parameter.name.lower()
+        for root in ROOTS
+        for route in described_under(root)
+        for parameter in route.description.parameters
+        if parameter.location == "header"
+    }
+    assert described
+    assert described <= read
+    assert read - described - OF_HTTP == set(), "say in the description of the route what these mean"

@@ -329,7 +329,7 @@ def test_an_error_is_a_status_and_a_bare_sentence(edge: Edge, error: Exception, 
 
     broken = replace(edge, service=replace(edge.service, authenticate=fail))
     for root in (*AZURE_ROOTS, "/dicom-web"):
-        answer = broken.ask("GET", f"{root}/changefeed")
+        answer = broken.ask("GET", f"{root}/changefeed", as_described=False)
         assert (answer.status, answer.headers["content-type"]) == (status, "text/plain; charset=utf-8")
         assert answer.body.decode() == (text or str(error))
         assert ("retry-after" in answer.headers) is (status == 503)

@@ -19,6 +19,7 @@ FAILURES: Mapping[int, str] = {
     413: "The body is too large.",
     415: "The body is of a media type, or compressed in a way, that is not taken.",
     416: "The range lies behind the end.",
+    431: "The headers of the request are too large.",
     500: "A fault of the node; its log says more.",
     503: "Not now: the same request may work later.",
     507: "The disk is full.",

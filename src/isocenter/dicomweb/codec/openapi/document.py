@@ -15,6 +15,8 @@ OPENAPI_VERSION = "3.0.3"
 """What the generators of clients in use read; 3.1 says nothing here that 3.0 cannot."""
 PARTITION_PATH = "partitions/{partition}/"
 
+BEFORE_ROUTES = frozenset({431, 503})
+"""Statuses that also come before a request has found its route, without the headers of routes."""
 GROUPS = (
     "Store",
     "Search",
@@ -69,7 +71,7 @@ class DescribedRoute:
 
 
 def _common_statuses(route: DescribedRoute) -> Iterator[int]:
-    yield from (400, 500, 503)
+    yield from (400, 431, 500, 503)
     if route.action is not None:
         yield from (401, 403)
     if route.description.body is not None:
@@ -186,7 +188,8 @@ def _failure_name(status: int) -> str:
 
 def _inline(service: ServiceDescription, answer: Answer) -> dict[str, object]:
     headers: dict[str, object] = {header.name: _header(header) for header in answer.headers}
-    headers |= {header.name: {"$ref": f"#/components/headers/{header.name}"} for header in _everywhere(service)}
+    if answer.status not in BEFORE_ROUTES:
+        headers |= {header.name: {"$ref": f"#/components/headers/{header.name}"} for header in _everywhere(service)}
     described: dict[str, object] = {"description": answer.text, "headers": headers}
     if answer.contents:
         described["content"] = _contents(answer.contents)

@@ -41,16 +41,16 @@ def _statuses(route: DescribedRoute) -> list[int]:
 
 
 def test_every_route_can_be_refused_or_fail() -> None:
-    assert _statuses(_route(action=None)) == [200, 400, 500, 503]
+    assert _statuses(_route(action=None)) == [200, 400, 431, 500, 503]
 
 
 def test_a_route_that_needs_an_action_can_be_closed() -> None:
-    assert _statuses(_route()) == [200, 400, 401, 403, 500, 503]
+    assert _statuses(_route()) == [200, 400, 401, 403, 431, 500, 503]
 
 
 def test_a_route_that_writes_can_find_the_disk_full_and_a_body_can_stand_still() -> None:
     route = _route(action="write", body=Body({"text/plain": TEXT}))
-    assert _statuses(route) == [200, 400, 401, 403, 408, 500, 503, 507]
+    assert _statuses(route) == [200, 400, 401, 403, 408, 431, 500, 503, 507]
 
 
 def test_what_a_description_says_of_a_failure_wins() -> None:
@@ -88,6 +88,12 @@ def test_headers_that_every_answer_has_are_told_with_each() -> None:
     headers = document["paths"][f"/{STUDY}"]["get"]["responses"]["200"]["headers"]
     assert list(headers) == ["ETag", "api-supported-versions", "x-ms-request-id"]
     assert document["components"]["headers"]["api-supported-versions"]["required"] is True
+
+
+def test_what_is_answered_before_a_route_is_found_has_no_headers_of_routes() -> None:
+    responses = _document(_route())["components"]["responses"]
+    assert responses["Failure431"]["headers"] == {}
+    assert list(responses["Failure503"]["headers"]) == ["Retry-After"]
 
 
 def test_the_standards_root_speaks_no_versions() -> None:
