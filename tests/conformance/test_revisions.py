@@ -12,7 +12,7 @@ from isocenter.domain.identifiers import InstanceIdentifier, Level, Scope
 from isocenter.domain.operation import Operation, OperationType
 from isocenter.domain.query import OneOf, Query, WordPrefixes
 from isocenter.domain.query_tag import QueryTagEntry
-from isocenter.ports.blobs import BlobAddress, BlobPosition
+from isocenter.ports.blobs import BlobAddress
 from isocenter.ports.index import ChangeAction, ChangeState, InstanceIndex, Membership, NewInstance
 from isocenter.storage.memory import MemoryInstanceIndex
 from isocenter.storage.sqlite import SqliteInstanceIndex
@@ -214,13 +214,6 @@ def test_what_waits_to_be_sent_is_sent_as_it_is_now(instance_index: InstanceInde
     _conclude(instance_index)
     [row] = instance_index.instances(scope_of(identify(1)))
     assert [one.instance_key for one in instance_index.deliveries("north")] == [row.instance_key]
-
-
-def test_positions_are_recorded_with_a_conclusion(instance_index: InstanceIndex) -> None:
-    (key,) = _commit(instance_index, new_instance(identify(1)))
-    _commit(instance_index, _version(key, identify(1), 11))
-    instance_index.revisions.conclude(REVISION, now=NOW, erase_due_at=DUE, positions=[BlobPosition(4, 777)])
-    assert instance_index.positions() == {4: 777}
 
 
 # other identifiers

@@ -359,7 +359,7 @@ class _Study:
 
     def _conclude(self) -> int | None:
         self._failpoint("update.before_mark")
-        position = self._archive.blobs.mark_revision(self._revision_id)
+        self._archive.blobs.mark_revision(self._revision_id)
         self._failpoint("update.after_mark")
         now = self._now()
         try:
@@ -369,7 +369,6 @@ class _Study:
                 erase_due_at=now + self._archive.settings.erase_after_s,
                 scope=self._scope,
                 vacant=self._target,
-                positions=[position],
             )
         except QueryTagsChanged:
             self.let_go()  # staged with the values of other tags

@@ -6,12 +6,12 @@ commit with a membership ──▶ staged: durable, known, seen by nobody ──
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
 from isocenter.domain.identifiers import Scope
-from isocenter.ports.blobs import BlobAddress, BlobPosition
+from isocenter.ports.blobs import BlobAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,6 @@ class Revisions(Protocol):
         erase_due_at: float,
         scope: Scope | None = None,
         vacant: Scope | None = None,
-        positions: Sequence[BlobPosition] = (),
     ) -> int | None:
         """Make everything current that is staged of a revision, in one commit; return how many instances changed.
 

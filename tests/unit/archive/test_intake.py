@@ -288,7 +288,7 @@ def test_a_batch_that_cannot_be_committed_is_destroyed_and_the_next_one_stored()
         for _ in range(2):
             index.may_pass.release()
         assert _dispositions([first, second]) == [StorageFull, Disposition.STORED]
-    assert [record.label.identifier for record in blobs.iter_records()] == [identify(2)]
+    assert [record.label.identifier for record in records_of(blobs)] == [identify(2)]
 
 
 def test_after_an_io_error_of_the_index_the_batch_behind_is_refused_too() -> None:

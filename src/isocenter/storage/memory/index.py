@@ -99,7 +99,8 @@ class MemoryInstanceIndex:
         """Commit instances with their feed and delivery rows; return their instance keys."""
         with self._lock:
             self.require_active_tags(instances)
-            self.note_positions(positions)
+            for position in positions:
+                self._positions[position.container] = max(position.length, self._positions.get(position.container, 0))
             stamp = self._stamp(now)
             return [
                 self._commit(new, stamp, erase_due_at)
@@ -145,11 +146,6 @@ class MemoryInstanceIndex:
     def erase_later(self, address: BlobAddress, *, due_at: float) -> None:
         """Note bytes that are to be destroyed."""
         self._erasures.append(Erasure(self._next("erasure"), address, due_at))
-
-    def note_positions(self, positions: Sequence[BlobPosition]) -> None:
-        """Record the fill of containers."""
-        for position in positions:
-            self._positions[position.container] = max(position.length, self._positions.get(position.container, 0))
 
     def _commit(self, new: NewInstance, now: float, erase_due_at: float) -> int:
         version = Version(self._next("instance"), new, _instance_attributes(new))

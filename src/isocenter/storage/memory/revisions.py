@@ -10,7 +10,7 @@ from typing import Protocol
 
 from isocenter.domain.errors import Conflict
 from isocenter.domain.identifiers import InstanceIdentifier, Scope
-from isocenter.ports.blobs import BlobAddress, BlobPosition
+from isocenter.ports.blobs import BlobAddress
 from isocenter.ports.index import InstanceRow, NewInstance
 from isocenter.ports.revisions import StagedVersion
 from isocenter.storage.memory.entries import Version
@@ -51,10 +51,6 @@ class RevisedIndex(Protocol):
 
     def erase_later(self, address: BlobAddress, *, due_at: float) -> None:
         """Note bytes that are to be destroyed."""
-        ...
-
-    def note_positions(self, positions: Sequence[BlobPosition]) -> None:
-        """Record the fill of containers."""
         ...
 
 
@@ -129,25 +125,21 @@ class MemoryRevisions:
         erase_due_at: float,
         scope: Scope | None = None,
         vacant: Scope | None = None,
-        positions: Sequence[BlobPosition] = (),
     ) -> int | None:
         """Make everything current that is staged of a revision; return how many instances changed."""
         with self._lock:
             found = sorted(self._staged.get(revision_id, ()), key=lambda one: (one.replaced_key or 0, one.staged_key))
             if scope is None and not found:
-                self._index.note_positions(positions)
                 return None
             if scope is not None:
                 current: set[int | None] = {row.instance_key for row in self._index.instances(scope)}
                 if {one.replaced_key for one in found} != current:
-                    self._index.note_positions(positions)
                     return None
             if vacant is not None and self._index.instances(vacant):
                 raise Conflict(TARGET_EXISTS)
             count = self._apply(found, now=now, erase_due_at=erase_due_at)
             self._staged.pop(revision_id, None)
             self._concluded[revision_id] = count
-            self._index.note_positions(positions)
             return count
 
     def _apply(self, found: Sequence[_Staged], *, now: float, erase_due_at: float) -> int:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from isocenter.domain.identifiers import Scope
-from isocenter.ports.blobs import BlobAddress, BlobPosition
+from isocenter.ports.blobs import BlobAddress
 from isocenter.ports.revisions import StagedVersion
 from isocenter.storage.sqlite.connections import ReaderPool, Row, fetch
 from isocenter.storage.sqlite.revision_transaction import Writing, conclude, let_go
@@ -38,7 +38,7 @@ class SqliteRevisions:
             let_go(writing.connection, writing.queries, writing.counters, going, erase_due_at=now)
             return len(going)
 
-        return self._writer.revise(write, now=now, erase_due_at=now, positions=())
+        return self._writer.revise(write, now=now, erase_due_at=now)
 
     def conclude(
         self,
@@ -48,14 +48,12 @@ class SqliteRevisions:
         erase_due_at: float,
         scope: Scope | None = None,
         vacant: Scope | None = None,
-        positions: Sequence[BlobPosition] = (),
     ) -> int | None:
         """Make everything current that is staged of a revision; return how many instances changed."""
         return self._writer.revise(
             lambda writing: conclude(writing, revision_id, scope=scope, vacant=vacant),
             now=now,
             erase_due_at=erase_due_at,
-            positions=positions,
         )
 
     def settle_revisions(self, *, keep: str | None, now: float) -> int:

@@ -87,9 +87,7 @@ class IndexWriter:
             return transaction.add(new)
         return stage(self._connection, self._queries, counters, new, new.membership, erase_due_at=due_at)
 
-    def revise(
-        self, write: Callable[[Writing], Result], *, now: float, erase_due_at: float, positions: Sequence[BlobPosition]
-    ) -> Result:
+    def revise(self, write: Callable[[Writing], Result], *, now: float, erase_due_at: float) -> Result:
         """Let the store of revisions write in one transaction."""
 
         def revise(counters: Counters) -> Result:
@@ -98,8 +96,6 @@ class IndexWriter:
             )
             result = write(writing)
             self._failpoints.hit("index.mid_transaction")
-            rows = [(position.container, position.length) for position in positions]
-            self._connection.executemany(self._queries["store_position"], rows)
             self._known.forget_entries()
             return result
 
