@@ -460,6 +460,7 @@ def strict_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         "azure.study_mismatch_reason=43265",
         "azure.include_all_with_others=refuse",
         "archive.instance_size_max_bytes=20KiB",
+        "archive.preamble=zero",
     )
     arguments = [part for setting in chosen for part in ("--set", setting)]
     with serve(tmp_path_factory.mktemp("strict") / "data", arguments=("--auth", "off", *arguments)) as started:
@@ -479,6 +480,13 @@ def test_what_an_operator_chose_holds(strict_node: Node, version: str) -> None:
         httpx.codes.BAD_REQUEST,
         "Invalid query: cannot specify included fields in addition to 'all'.",
     )
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_preambles_are_overwritten_where_an_operator_chose_that(strict_node: Node, version: str) -> None:
+    root, one = f"{strict_node.base_url}/{version}", instance()
+    assert store_single(root, b"MZ".ljust(128, b"!") + one.content[128:]).status_code == httpx.codes.OK
+    assert _stored_content(root, one) == bytes(128) + one.content[128:]
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])

@@ -90,6 +90,7 @@ class ArchiveSection:
     """The archive."""
 
     duplicate_policy: Literal["refuse", "replace", "keep"]
+    preamble: Literal["keep", "zero"]
     instance_size_max_bytes: int
     spool_threshold_bytes: int
     erase_after_s: float

@@ -208,6 +208,13 @@ SETTINGS = (
         "always harmless.",
     ),
     Setting(
+        "archive.preamble",
+        choice_of("keep", "zero"),
+        "keep",
+        "What becomes of the 128 bytes before a file, which mean nothing in DICOM and can make it a program or a page "
+        "as well: `keep` them bit for bit, or overwrite them with `zero` as it comes in.",
+    ),
+    Setting(
         "archive.instance_size_max_bytes",
         SIZE,
         "4GiB",

@@ -46,6 +46,7 @@ def archive_settings(settings: Settings) -> ArchiveSettings:
         spool_threshold_bytes=chosen.spool_threshold_bytes,
         erase_after_s=chosen.erase_after_s,
         transcode_size_max_bytes=chosen.transcode_size_max_bytes,
+        zeroes_preambles=chosen.preamble == "zero",
         validates_fully=settings.azure.full_item_validation == "on",
     )
 

@@ -35,6 +35,8 @@ class ArchiveSettings:
     """How long deleted bytes stay for readers that are in the middle of them."""
     transcode_size_max_bytes: int = 100 * 1024**2
     """Above this only the stored form is given (dicom-service 3.2)."""
+    zeroes_preambles: bool = False
+    """Whether the bytes before a file, which can make it a program or a page as well, are overwritten (S31)."""
     validates_fully: bool = False
     """Refuse by Azure's versions what has any invalid element (`EnableFullDicomItemValidation`)."""
 

@@ -26,6 +26,7 @@ from isocenter.archive.query_tag_values import NO_QUERY_TAGS, look_for
 from isocenter.archive.validate import Findings, validate, validation_of
 from isocenter.dicom.frames import build_frame_table
 from isocenter.dicom.model import ScannedInstance
+from isocenter.dicom.part10 import PREAMBLE_LENGTH
 from isocenter.dicom.query_tag_values import tags_to_locate
 from isocenter.dicom.scan import ScannedHeader, scan_beginning, scan_header, scan_instance, scan_known_header
 from isocenter.dicom.shapes import HEADER_LENGTH_MAX
@@ -96,6 +97,13 @@ class Reception:
 
         Raises TooLarge beyond the archive's limit, StorageFull or StorageFailed from the spool.
         """
+        left = PREAMBLE_LENGTH - self._size_bytes
+        if left > 0 and self._archive.settings.zeroes_preambles and any(chunk[:left]):
+            self._take(bytes(min(left, len(chunk))))
+            chunk = memoryview(chunk)[left:]
+        self._take(chunk)
+
+    def _take(self, chunk: Buffer) -> None:
         self._size_bytes += len(chunk)
         if self._size_bytes > self._archive.settings.instance_size_max_bytes:
             self.abort()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from isocenter.archive.archive import Archive, ArchiveSettings
@@ -41,6 +43,23 @@ def test_bytes_come_back_as_they_came_however_they_were_cut(cut: int) -> None:
         reception.finish().result(ANSWER_TIMEOUT_S)
         [row] = archive.index.instances(scope_of(identify(1)))
         assert archive.blobs.read(row.address) == content
+
+
+@pytest.mark.parametrize("settings", [ArchiveSettings(zeroes_preambles=True), replace(SMALL, zeroes_preambles=True)])
+@pytest.mark.parametrize("cut", [1, 100, 127, 128, 129, 5000])
+def test_preambles_are_overwritten_where_that_is_wanted_and_nothing_else_is(
+    cut: int, settings: ArchiveSettings
+) -> None:
+    content = bytearray(make_instance(identify(1)).content)
+    content[:128] = b"MZ".ljust(127, b"\0") + b"!"
+    with memory_archive(settings) as archive:
+        for expected in (Disposition.STORED, Disposition.IDENTICAL):
+            reception = begin_store(archive, LOCAL_OWNER, source="test")
+            for start in range(0, len(content), cut):
+                reception.write(bytes(content[start : start + cut]))
+            assert reception.finish().result(ANSWER_TIMEOUT_S).disposition is expected
+        [row] = archive.index.instances(scope_of(identify(1)))
+        assert archive.blobs.read(row.address) == bytes(128) + content[128:]
 
 
 @pytest.mark.parametrize("cut", [1, 200, 4000])
