@@ -185,7 +185,8 @@ SCHEMAS: Mapping[str, Schema] = {
     "Datasets": list_of(DATASET),
     "OneDataset": list_of(DATASET, minItems=1, maxItems=1),
     "StoreResponse": record(
-        "What became of each instance (PS3.18 table 10.5.3-1).",
+        "What became of each instance (PS3.18 table 10.5.3-1): `00081190` RetrieveURL of the study, `00081198` "
+        "FailedSOPSequence, `00081199` ReferencedSOPSequence.",
         {
             "00081190": reference("Attribute"),
             "00081198": reference("Attribute"),

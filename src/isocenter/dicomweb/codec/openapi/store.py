@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from isocenter.dicomweb.codec.accept import DICOM, DICOM_JSON, part_type
 from isocenter.dicomweb.codec.dialect import Dialect
-from isocenter.dicomweb.codec.openapi.answers import PLAIN, WARNING, failure, failures
+from isocenter.dicomweb.codec.openapi.answers import WARNING, failures
 from isocenter.dicomweb.codec.openapi.description import Answer, Body, Contents, Description, Place
-from isocenter.dicomweb.codec.openapi.schemas import BINARY, STORE_RESPONSE, TEXT
+from isocenter.dicomweb.codec.openapi.schemas import BINARY, STORE_RESPONSE
 
 _RESPONSE: Contents = {DICOM_JSON: STORE_RESPONSE}
 
@@ -31,13 +31,8 @@ def describe_store(place: Place) -> Description:
             Answer(200, "All instances are stored.", _RESPONSE, (WARNING,)),
             Answer(202, _accepted(place.dialect), _RESPONSE, (WARNING,)),
             Answer(204, "The body has no instance."),
-            Answer(
-                409,
-                "No instance is stored; FailedSOPSequence says why.",
-                {**_RESPONSE, PLAIN: TEXT},
-            ),
-            failure(413),
-            *failures(406, 415),
+            Answer(409, "No instance is stored; FailedSOPSequence says why.", _RESPONSE),
+            *failures(406, 413, 415),
         ),
     )
 
