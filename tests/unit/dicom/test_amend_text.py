@@ -3,14 +3,19 @@ from __future__ import annotations
 import warnings
 from io import BytesIO
 
+import orjson
 import pydicom
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from isocenter.dicom.amend import Copied, amend_file
 from isocenter.dicom.amend_text import Texts
+from isocenter.dicom.json import BulkPolicy, encode_instance_json
 from isocenter.domain.errors import InvalidDataset
+from tests.support.dicom_datasets import CHARACTER_SETS, datasets
 from tests.support.dicom_files import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, element, file_of, write_file
 
 NAME, COMMENTS = 0x00100010, 0x00104000
@@ -161,3 +166,27 @@ def test_several_values_and_plain_attributes_are_written_too() -> None:
         changed = pydicom.dcmread(BytesIO(_amend(_file("ISO_IR 100", "Old"), texts)))
     assert [str(name) for name in changed.OtherPatientNames] == ["Ä^B", "C^D"]
     assert (changed.PatientComments, changed.PatientBirthDate) == ("two\r\nlines \\ ß", "20260101")
+
+
+_LETTERS = sorted({letter for _, letters in CHARACTER_SETS.values() for letter in letters} | set("ếịñØ€"))
+
+
+def _told(content: bytes) -> dict[str, object]:
+    told = orjson.loads(encode_instance_json(content, bulk=BulkPolicy.by_reference("", inline_length_max=1 << 20)))
+    return {tag: value for tag, value in told.items() if tag not in ("00080005", "00100010")}
+
+
+@settings(max_examples=60)
+@given(
+    dataset=datasets(),
+    syntax=st.sampled_from([EXPLICIT, IMPLICIT, BIG_ENDIAN, DEFLATED]),
+    name=st.lists(st.text(_LETTERS, min_size=1, max_size=6), min_size=1, max_size=3).map("^".join),
+)
+def test_whatever_an_instance_holds_it_gets_the_name_and_keeps_everything_else(
+    dataset: Dataset, syntax: str, name: str
+) -> None:
+    content = write_file(dataset, syntax)
+    changed = _amend(content, {NAME: ("PN", name)})
+    assert _told(changed) == _told(content)
+    found = orjson.loads(encode_instance_json(changed, bulk=BulkPolicy.drop()))["00100010"]["Value"]
+    assert found == [{"Alphabetic": name}]
