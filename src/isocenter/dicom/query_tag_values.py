@@ -134,12 +134,13 @@ def find_in_elements(
 class _Reader:
     """The located elements of one data set."""
 
-    __slots__ = ("_buffer", "_by_tag", "_is_little_endian")
+    __slots__ = ("_blocks", "_buffer", "_by_tag", "_is_little_endian")
 
     def __init__(self, buffer: Buffer, elements: Sequence[Element], *, is_little_endian: bool) -> None:
         self._buffer = buffer
         self._by_tag = {element[0]: element for element in elements}
         self._is_little_endian = is_little_endian
+        self._blocks: dict[tuple[int, str], list[int]] | None = None
 
     def find(self, query_tag: QueryTag) -> Finding | None:
         """Return what there is of a tag."""
@@ -158,14 +159,21 @@ class _Reader:
         return self._text(tag, entry.vr, value)
 
     def _private_element(self, query_tag: QueryTag) -> Element | None:
-        group, low = query_tag.entry.tag & 0xFFFF0000, query_tag.entry.tag & 0xFF
-        for block in _BLOCKS:
-            creator = self._by_tag.get(group | block)
-            if creator is not None and self._decode("LO", self._value(creator)) == query_tag.entry.private_creator:
-                element = self._by_tag.get(group | block << 8 | low)
-                if element is not None:
-                    return element
-        return None
+        entry = query_tag.entry
+        group, low = entry.tag & 0xFFFF0000, entry.tag & 0xFF
+        blocks = self._reserved_blocks().get((group, entry.private_creator), ())
+        found = (self._by_tag.get(group | block << 8 | low) for block in blocks)
+        return next((element for element in found if element is not None), None)
+
+    def _reserved_blocks(self) -> Mapping[tuple[int, str], Sequence[int]]:
+        """Return which blocks of a group each creator has reserved."""
+        if self._blocks is None:
+            self._blocks = {}
+            for tag, element in self._by_tag.items():
+                if is_private(tag) and tag & 0xFFFF in _BLOCKS:
+                    creator = self._decode("LO", self._value(element))
+                    self._blocks.setdefault((tag & 0xFFFF0000, creator), []).append(tag & 0xFFFF)
+        return self._blocks
 
     def _number(self, tag: int, vr: str, value: bytes, *, is_little_endian: bool) -> Finding:
         objection = object_to_length(vr, len(value))

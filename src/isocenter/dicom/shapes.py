@@ -76,7 +76,7 @@ class HeaderShapes:
             if (
                 bytes(buffer[start : shape.length]) == shape.tail
                 and length >= shape.size_min
-                and shape.wanted == wanted
+                and (shape.wanted is wanted or shape.wanted == wanted)
                 and (shape.plan is not None or not has_plan)
                 and int.from_bytes(buffer[: shape.length], "little") & shape.mask == shape.structure
             ):

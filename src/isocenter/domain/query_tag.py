@@ -81,6 +81,10 @@ class QueryTag:
     operation_id: str = ""
     """The reindex that makes it ready."""
 
+    def __hash__(self) -> int:
+        """Return what tells it from others at little cost: sets of tags are looked up for every instance."""
+        return self.query_tag_key
+
     @property
     def kind(self) -> ValueKind:
         """Return how its values are kept."""
