@@ -14,13 +14,13 @@ import pytest
 
 from scripts.make_samples import make_samples
 from tests.support.command_line import CommandLine
-from tests.support.peers import require
+from tests.support.newman import SCRIPT as NEWMAN
+from tests.support.peers import missing, require
 from tests.support.processes import answers_ok, free_port, running
 from tests.support.shared_data import REPOSITORY, shared_data
 from tests.support.tutorial import PUBLISHED, Block, agrees, read_page, run_python, shell
 
 SERVE = "isocenter serve"
-TUTORIALS = REPOSITORY / "docs/tutorials"
 
 
 @pytest.fixture(params=["published", "drawn"])
@@ -35,7 +35,8 @@ def changes(request: pytest.FixtureRequest, tmp_path: Path) -> Mapping[str, str]
 
 def _environment(folder: Path) -> dict[str, str]:
     inherited = CommandLine(folder / "state").environment()
-    return {**inherited, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{inherited['PATH']}", "HOME": str(folder)}
+    places = (str(folder / "bin"), str(Path(sys.executable).parent), inherited["PATH"])
+    return {**inherited, "PATH": os.pathsep.join(places), "HOME": str(folder)}
 
 
 def _given(came: str) -> Mapping[str, str]:
@@ -65,7 +66,8 @@ def _follow(page: str, folder: Path, changes: Mapping[str, str]) -> None:
     """Do what a page says, from the first block to the last, and compare what came with what it shows."""
     require("curl")
     port = str(free_port())
-    blocks = read_page(f"tutorials/{page}", {**changes, "8443": port})
+    _put_postman_in_place(folder, port)
+    blocks = read_page(page, {**changes, "8443": port})
     assert any(block.shown for block in blocks)
     environment, given = _environment(folder), dict[str, str]()
     with ExitStack() as stack:
@@ -78,8 +80,20 @@ def _follow(page: str, folder: Path, changes: Mapping[str, str]) -> None:
             given |= _given(came)
             _compare(block, came)
         programs = [Block(one.language, _filled(one.code, given), one.shown) for one in blocks if one.language != "sh"]
-        for block, came in zip(programs, run_python(sys.executable, programs, folder, environment), strict=True):
-            _compare(block, came)
+        if programs:
+            for block, came in zip(programs, run_python(sys.executable, programs, folder, environment), strict=True):
+                _compare(block, came)
+
+
+def _put_postman_in_place(folder: Path, port: str) -> None:
+    """Let the folder look like a checkout to who runs the collection, with newman at hand."""
+    shutil.copytree(REPOSITORY / "docs/postman", folder / "docs/postman")
+    environment = folder / "docs/postman/node.postman_environment.json"
+    environment.write_text(environment.read_text(encoding="utf-8").replace("8443", port), encoding="utf-8")
+    program = folder / "bin/newman"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec node {REPOSITORY / NEWMAN} "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
 
 
 def _compare(block: Block, came: str) -> None:
@@ -91,4 +105,11 @@ def _compare(block: Block, came: str) -> None:
 
 @pytest.mark.parametrize("page", ["dicomweb-with-curl.md", "dicomweb-with-python.md", "viewer.md"])
 def test_a_tutorial_leads_where_it_says(page: str, tmp_path: Path, changes: Mapping[str, str]) -> None:
-    _follow(page, tmp_path, changes)
+    _follow(f"tutorials/{page}", tmp_path, changes)
+
+
+def test_the_collection_of_requests_runs_as_its_page_says(tmp_path: Path) -> None:
+    if not (REPOSITORY / NEWMAN).is_file():
+        missing("newman is not installed; run scripts/install_peers.sh")
+    make_samples(tmp_path / "samples")
+    _follow("postman/README.md", tmp_path, PUBLISHED)

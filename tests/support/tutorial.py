@@ -15,7 +15,7 @@ from tests.support.shared_data import REPOSITORY
 RUN = frozenset({"sh", "python"})
 SHOWN = frozenset({"text", "json"})
 WILDCARD = "…"
-"""In what a page shows: anything, within a line."""
+"""In what a page shows: anything within a line, or lines, where it stands alone in one."""
 _END = "\x1e"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -60,8 +60,13 @@ def read_page(name: str, changes: Mapping[str, str]) -> list[Block]:
 
 def agrees(shown: str, came: str) -> bool:
     """Tell whether what came is what a page shows."""
-    pattern = re.escape(shown.strip()).replace(WILDCARD, ".*")
-    return re.fullmatch(pattern, came.strip()) is not None
+    return re.fullmatch("".join(map(_line_pattern, shown.strip().splitlines())), came.strip() + "\n") is not None
+
+
+def _line_pattern(line: str) -> str:
+    if line == WILDCARD:
+        return r"(?:.*\n)*"
+    return re.escape(line).replace(WILDCARD, ".*") + r"\n"
 
 
 @contextmanager
