@@ -1,6 +1,6 @@
 """Channels, rules, transforms, deliveries, retries, the shelf for people.
 
-Holds: rules as values and what they come to.
+Holds: what routing decides, as values and pure functions: rules, transforms, configuration, deliveries, failures.
 Never: keeps a queue beside the ledger, or speaks to a peer itself.
-Start reading at: `rules/expression.py`.
+Start reading at: `configuration/channel.py`.
 """
