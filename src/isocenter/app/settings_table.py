@@ -242,7 +242,7 @@ SETTINGS = (
         "archive.metadata_cache_size_bytes",
         SIZE,
         "64MiB",
-        "Memory for the metadata of instances that were asked for lately.",
+        "Memory for metadata that was asked for lately: half for instances, half for whole answers.",
     ),
     Setting(
         "azure.full_item_validation",
