@@ -23,7 +23,7 @@ from bench.million_node import contents, prepared_node
 from bench.million_shapes import LOWER_SHAPES, P99_MAX_MS, STUDY_SHAPES, Shape
 from bench.servers import Server, start_isocenter_on
 
-SHAPE_SECONDS, SHAPE_COUNT_MIN, WARM_UP_COUNT = 1.0, 200, 20
+SHAPE_SECONDS, SHAPE_COUNT_MIN, WARM_UP_COUNT = 0.7, 200, 10
 FEED_ROWS, FEED_PAGE = 1_000_000, 200
 FEED_SAMPLE_PAGES = 200
 """Pages whose cost at the beginning of the feed is held against that at its end."""
