@@ -45,7 +45,11 @@ LATER = [
     "erase.after_punch=kill@3",
 ]
 FAILPOINTS = [f"{name}=kill@1" for name in FAILPOINT_NAMES if name.startswith("update.")]
-FURTHER = [f"{name}=kill@1" for name in FAILPOINT_NAMES if not name.startswith("update.")]
+NOT_SURELY_REACHED = {"packs.mid_write"}
+"""Where a batch has several versions, which depends on who is faster."""
+FURTHER = [
+    f"{name}=kill@1" for name in FAILPOINT_NAMES if not name.startswith("update.") and name not in NOT_SURELY_REACHED
+]
 SETTINGS = {
     "archive.spool_threshold_bytes": "2MiB",
     "archive.erase_after_s": "0s",
