@@ -126,6 +126,30 @@ def test_programs_get_json(command_line: CommandLine, channels: Path, folder: Pa
     assert SECRET not in out
 
 
+def test_what_transforms_change_is_shown_before_and_after(
+    command_line: CommandLine, channels: Path, folder: Path
+) -> None:
+    arguments = (
+        "rule",
+        "try",
+        folder / "a.dcm",
+        "--rules",
+        channels,
+        "--channel",
+        "router",
+        "--at",
+        "2026-11-21T10:00",
+    )
+    out = command_line.must(*arguments, "--changes")
+    assert "  pacs: 1 change\n    InstitutionName: absent → General Hospital\n" in out
+    (tried,) = json.loads(command_line.must(*arguments, "--changes", "--json"))
+    assert tried["deliveries"][0]["changes"] == [
+        {"name": "InstitutionName", "before": None, "after": ["General Hospital"]}
+    ]
+    channels.write_text(CHANNELS.replace('to = "General Hospital"', 'to = "Hôpital"'), encoding="utf-8")
+    assert "character_set before this one" in command_line.must(*arguments, "--changes")
+
+
 def test_a_broken_file_is_told_and_fails_the_command(command_line: CommandLine, channels: Path, folder: Path) -> None:
     (folder / "a.dcm").write_bytes((folder / "a.dcm").read_bytes()[:-7])
     answer = command_line.run("rule", "try", folder, "--rules", channels, "--channel", "router")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -17,6 +17,11 @@ from isocenter.routing.configuration.read import TEXT_LENGTH_MAX, ReadConfigurat
 from isocenter.routing.rules.decide import Decision, RuleRecord, decide_and_explain, wanted_tags
 from isocenter.routing.rules.explain import describe_finding
 from isocenter.routing.rules.subject import Subject, read_attributes
+from isocenter.routing.transforms.apply import Circumstances, transform_instance
+from isocenter.routing.transforms.difference import ElementDifference
+
+SYSTEM_NAME = "ISOCENTER"
+"""What a trial writes as Modifying System; a node writes its own title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,15 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Changes:
+    """What the transforms of one delivery make of a file."""
+
+    differences: tuple[ElementDifference, ...] = ()
+    problem: str = ""
+    """Why they cannot be made; the instance would go to the shelf for people."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tried:
     """What the rules of one channel came to for one file."""
 
@@ -39,6 +53,8 @@ class Tried:
     decision: Decision | None
     problem: str = ""
     """Why there is no decision."""
+    changes: Mapping[str, Changes] = field(default_factory=dict)
+    """By destination, what its transforms make of the file, where that was asked for."""
 
 
 @dataclass(slots=True)
@@ -72,8 +88,19 @@ def choose_channels(configuration: Configuration, name: str | None) -> tuple[Cha
     return (chosen,)
 
 
-def try_rules(channels: Sequence[Channel], paths: Sequence[Path], arrival: Arrival, left: Left) -> Iterator[Tried]:
-    """Yield what each channel does with each DICOM file; folders stand for everything below them."""
+def try_rules(
+    configuration: Configuration,
+    channels: Sequence[Channel],
+    paths: Sequence[Path],
+    arrival: Arrival,
+    left: Left,
+    *,
+    makes_changes: bool = False,
+) -> Iterator[Tried]:
+    """Yield what each channel does with each DICOM file; folders stand for everything below them.
+
+    With `makes_changes` the transforms of each delivery are made on the file in memory.
+    """
     for file in iter_files(paths):
         try:
             is_instance = file.size_bytes > 0 and is_instance_file(file.path)
@@ -83,22 +110,46 @@ def try_rules(channels: Sequence[Channel], paths: Sequence[Path], arrival: Arriv
         if not is_instance:
             left.other_files += 1
             continue
-        yield from (_try_channel(channel, file, arrival) for channel in channels)
+        for channel in channels:
+            yield _try_channel(configuration if makes_changes else None, channel, file, arrival)
 
 
-def _try_channel(channel: Channel, file: FoundFile, arrival: Arrival) -> Tried:
+def _try_channel(configuration: Configuration | None, channel: Channel, file: FoundFile, arrival: Arrival) -> Tried:
     try:
-        subject = _subject(channel, file, arrival)
+        content = _mapped(file)
+        subject = _subject(channel, file, content, arrival)
     except InvalidDataset as error:
         return Tried(file.path, channel.name, None, error.message)
     except OSError as error:
         return Tried(file.path, channel.name, None, f"it cannot be read: {error.strerror}")
-    return Tried(file.path, channel.name, decide_and_explain(channel.rules, subject))
+    decision = decide_and_explain(channel.rules, subject)
+    changes = {} if configuration is None else _changes(configuration, decision, content, subject)
+    return Tried(file.path, channel.name, decision, changes=changes)
 
 
-def _subject(channel: Channel, file: FoundFile, arrival: Arrival) -> Subject:
+def _changes(
+    configuration: Configuration, decision: Decision, content: memoryview, subject: Subject
+) -> Mapping[str, Changes]:
+    circumstances = Circumstances(subject.received_at, SYSTEM_NAME)
+    found: dict[str, Changes] = {}
+    for delivery in decision.deliveries:
+        named = [configuration.transform(name) for name in delivery.transforms]
+        transforms = [transform for transform in named if transform is not None]
+        try:
+            made = transform_instance(content, transforms, subject, circumstances)
+        except InvalidDataset as error:
+            found[delivery.destination] = Changes(problem=error.message)
+        else:
+            found[delivery.destination] = Changes(made.differences)
+    return found
+
+
+def _mapped(file: FoundFile) -> memoryview:
     with open(file.path, "rb") as opened:
-        content = memoryview(mmap(opened.fileno(), 0, access=ACCESS_READ))
+        return memoryview(mmap(opened.fileno(), 0, access=ACCESS_READ))
+
+
+def _subject(channel: Channel, file: FoundFile, content: memoryview, arrival: Arrival) -> Subject:
     source = channel.source
     own_title = source.listen.ae_title if isinstance(source, DimseSource) else None
     return Subject(
@@ -126,6 +177,7 @@ def tried_json(tried: Tried, *, with_values: bool) -> dict[str, object]:
                 "rule": delivery.rule_name,
                 "transforms": list(delivery.transforms),
                 "priority": delivery.priority.value,
+                **_changes_json(tried.changes.get(delivery.destination)),
             }
             for delivery in tried.decision.deliveries
         ],
@@ -134,6 +186,14 @@ def tried_json(tried: Tried, *, with_values: bool) -> dict[str, object]:
             for record in tried.decision.records
         ],
     }
+
+
+def _changes_json(changes: Changes | None) -> dict[str, object]:
+    if changes is None:
+        return {}
+    if changes.problem:
+        return {"problem": changes.problem}
+    return {"changes": [{"name": one.name, "before": one.before, "after": one.after} for one in changes.differences]}
 
 
 def why(record: RuleRecord, *, with_values: bool) -> list[str]:

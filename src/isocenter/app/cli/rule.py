@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 HEADINGS = ("file", "channel", "rules", "goes to")
 NOWHERE = "-"
+VALUE_LENGTH_MAX = 64
+"""Characters of a value that are shown; JSON has it whole."""
 
 _configuration_argument = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -67,6 +69,9 @@ def command() -> None:
 )
 @click.option("--why", "explains", is_flag=True, help="Show of every rule which part of its condition holds.")
 @click.option("--values", "with_values", is_flag=True, help="Show the compared values too, which are patient data.")
+@click.option(
+    "--changes", "makes_changes", is_flag=True, help="Show what transforms change, before and after: patient data."
+)
 @json_option
 def try_(
     *,
@@ -75,6 +80,7 @@ def try_(
     channel: str | None,
     explains: bool,
     with_values: bool,
+    makes_changes: bool,
     as_json: bool,
     **came: Any,
 ) -> int:
@@ -84,16 +90,17 @@ def try_(
     """
     from isocenter.app.rule_trying import Arrival, Left, choose_channels, load_configuration, tried_json, try_rules
 
-    channels = choose_channels(load_configuration(configuration_file).configuration, channel)
+    configuration = load_configuration(configuration_file).configuration
+    channels = choose_channels(configuration, channel)
     received_at: datetime = came.pop("received_at") or datetime.now()
     arrival = Arrival(received_at.astimezone(), **came)
     left = Left()
-    tried = list(try_rules(channels, paths, arrival, left))
+    tried = list(try_rules(configuration, channels, paths, arrival, left, makes_changes=makes_changes))
     if as_json:
         print_json([tried_json(one, with_values=with_values) for one in tried])
-    elif explains or with_values:
+    elif explains or with_values or makes_changes:
         for one in tried:
-            _print_explained(one, with_values=with_values)
+            _print_explained(one, with_reasons=explains or with_values, with_values=with_values)
     else:
         print_table(HEADINGS, [_row(one) for one in tried])
     if left.other_files:
@@ -111,15 +118,25 @@ def _row(tried: Tried) -> tuple[str, str, str, str]:
     return tried.path, tried.channel, ", ".join(tried.decision.matched) or NOWHERE, destinations or NOWHERE
 
 
-def _print_explained(tried: Tried, *, with_values: bool) -> None:
+def _print_explained(tried: Tried, *, with_reasons: bool, with_values: bool) -> None:
     from isocenter.app.rule_trying import why
 
     path, channel, _, destinations = _row(tried)
     click.secho(printable(f"{path}  {channel} → {destinations}"), bold=True)
-    for record in tried.decision.records if tried.decision is not None else ():
+    for record in tried.decision.records if tried.decision is not None and with_reasons else ():
         click.echo(printable(f"  {record.rule.name}: {record.outcome}"))
         for line in why(record, with_values=with_values):
             click.echo(f"    {printable(line)}")
+    for destination, changes in tried.changes.items():
+        click.echo(f"  {destination}: {changes.problem or count_of(len(changes.differences), 'change')}")
+        for one in changes.differences:
+            click.echo(printable(f"    {one.name}: {_told(one.before)} → {_told(one.after)}"))
+
+
+def _told(values: tuple[str, ...] | None) -> str:
+    if values is None:
+        return "absent"
+    return "\\".join(value[:VALUE_LENGTH_MAX] for value in values) or "empty"
 
 
 @command.command(cls=CommandWithExamples, examples=("isocenter rule check channels.toml",))
