@@ -37,6 +37,7 @@ from isocenter.domain.errors import (
     StorageFailed,
     Unavailable,
 )
+from isocenter.domain.external_metadata import ExternalValue
 from isocenter.domain.identifiers import InstanceIdentifier
 from isocenter.domain.outcome import Disposition, DuplicatePolicy, StoreOutcome
 from isocenter.ports.blobs import BlobAddress, BlobLabel, BlobPosition, BlobSpool, BlobStore, Payload, joined
@@ -93,6 +94,8 @@ class Arrival:
     """Elements that metadata is to leave out."""
     query_tags: QueryTagValues = NO_QUERY_TAGS
     """What it is to be found by beside the attributes of every archive."""
+    external_metadata: tuple[ExternalValue, ...] = ()
+    """What came beside it for its study."""
     membership: Membership | None = None
     """Of a new version of a revision: it is staged, whatever is stored under its identifiers."""
     replaces: InstanceIdentifier | None = None
@@ -499,6 +502,7 @@ def _new_instance(entry: _Accepted, now: float) -> NewInstance:
         invalid_paths=arrival.invalid_paths,
         query_tag_keys=arrival.query_tags.keys,
         query_tag_values=arrival.query_tags.values,
+        external_metadata=arrival.external_metadata,
         membership=arrival.membership,
     )
 

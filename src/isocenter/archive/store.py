@@ -31,6 +31,7 @@ from isocenter.dicom.query_tag_values import tags_to_locate
 from isocenter.dicom.scan import ScannedHeader, scan_beginning, scan_header, scan_instance, scan_known_header
 from isocenter.dicom.shapes import HEADER_LENGTH_MAX
 from isocenter.domain.errors import StudyMismatch, TooLarge, UnexpectedInstance
+from isocenter.domain.external_metadata import ExternalValue
 from isocenter.domain.identifiers import DEFAULT_PARTITION
 from isocenter.domain.outcome import DuplicatePolicy, StoreOutcome
 from isocenter.domain.principal import DataAction, Principal
@@ -72,6 +73,8 @@ class Reception:
         self._announced = announced
         self._validation = validation_of(source, is_full=archive.settings.validates_fully)
         self._query_tags: tuple[QueryTag, ...] = ()
+        self.external_metadata: tuple[ExternalValue, ...] = ()
+        """What comes beside it for its study, of tags that are registered; set before it is finished."""
         self.scanned: ScannedInstance | None = None
         self.findings: Findings | None = None
         """What validation found, where one was asked for and the instance can be kept."""
@@ -239,6 +242,7 @@ class Reception:
             added_head_length=len(self._announced.head) if self._announced is not None else 0,
             invalid_paths=() if self.findings is None else self.findings.invalid_paths,
             query_tags=looked_up,
+            external_metadata=self.external_metadata,
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Protocol
 
+from isocenter.domain.external_metadata import comparing_vr
 from isocenter.domain.forms import (
     Form,
     Pattern,
@@ -20,6 +21,7 @@ from isocenter.domain.forms import (
 from isocenter.domain.moments import DAY_BEGINS, DAY_ENDS, in_zone, is_date, parse_moment, parse_offset
 from isocenter.domain.query import (
     Between,
+    ByExternalMetadata,
     ByQueryTag,
     Comparison,
     DateAndTime,
@@ -41,6 +43,8 @@ TIMEZONE_OFFSET_FROM_UTC = 0x00080201
 KEYS_REMEMBERED = 64
 """A search has few keys, and holds each against many values."""
 
+_EXTERNAL = -(2**48)
+"""Far below what stands for extended query tags."""
 _ANY_GROUP = "\x01"
 """Marks a name key that any component group may fit; no text has this character."""
 
@@ -77,6 +81,9 @@ def fits(match: Match, attributes: Attributes) -> bool:
             )
         case ByQueryTag(key, vr, _, one):
             return any(_kept_value_fits(one, vr, value) for value in attributes.values_of(query_tag_stand_in(key)))
+        case ByExternalMetadata(vr, one):
+            values = attributes.values_of(external_stand_in(match.tag))
+            return any(_kept_value_fits(one, comparing_vr(vr), value) for value in values)
         case Between(tag, lowest, highest) if attributes.vr_of(tag) == "DT":
             return any(_overlaps(value, lowest, highest) for value in attributes.values_of(tag))
         case _:
@@ -87,6 +94,11 @@ def fits(match: Match, attributes: Attributes) -> bool:
 def query_tag_stand_in(query_tag_key: int) -> int:
     """Return what stands for an extended query tag where attributes are named by their tags: no tag is negative."""
     return -query_tag_key
+
+
+def external_stand_in(tag: int) -> int:
+    """Return the same for a tag of external metadata, which a file may have too."""
+    return _EXTERNAL - tag
 
 
 def _kept_value_fits(match: ValueMatch | PersonName, vr: str, value: str) -> bool:

@@ -15,12 +15,21 @@ from isocenter.domain.attributes import (
 )
 from isocenter.domain.errors import InvalidRequest
 from isocenter.domain.identifiers import Level
-from isocenter.domain.query import ByQueryTag, DateAndTime, InItem, Match, PersonName, Query, WordPrefixes
+from isocenter.domain.query import (
+    ByExternalMetadata,
+    ByQueryTag,
+    DateAndTime,
+    InItem,
+    Match,
+    PersonName,
+    Query,
+    WordPrefixes,
+)
 
 
 def is_indexed(match: Match) -> bool:
     """Tell whether an index answers a match."""
-    if isinstance(match, ByQueryTag):
+    if isinstance(match, ByQueryTag | ByExternalMetadata):
         return True
     if isinstance(match, InItem):
         is_request = match.tag == REQUEST_ATTRIBUTES_SEQUENCE
@@ -48,6 +57,8 @@ def matched_level(match: Match) -> Level:
     """Return the level at which an index has what a match names."""
     if isinstance(match, ByQueryTag):
         return match.level
+    if isinstance(match, ByExternalMetadata):
+        return Level.STUDY
     level = Level.SERIES if isinstance(match, InItem) else level_of(match.tag)
     assert level is not None
     return level

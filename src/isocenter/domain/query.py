@@ -131,7 +131,20 @@ class ByQueryTag:
         return self.match.tag
 
 
-Match = ValueMatch | PersonName | DateAndTime | Empty | InItem | ByQueryTag
+@dataclass(frozen=True, slots=True)
+class ByExternalMetadata:
+    """The value that callers handed in beside a study fits a match (dicom-service 2.7)."""
+
+    vr: str
+    match: ValueMatch
+
+    @property
+    def tag(self) -> int:
+        """Return the tag of the attribute."""
+        return self.match.tag
+
+
+Match = ValueMatch | PersonName | DateAndTime | Empty | InItem | ByQueryTag | ByExternalMetadata
 
 
 @dataclass(frozen=True, slots=True)

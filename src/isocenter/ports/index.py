@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
+from isocenter.domain.external_metadata import ExternalValue
 from isocenter.domain.identifiers import InstanceIdentifier, Scope
 from isocenter.domain.query import Cursor, Query, SearchPage, SearchRow
 from isocenter.ports.blobs import BlobAddress, BlobPosition
+from isocenter.ports.external_metadata import ExternalMetadataStore
 from isocenter.ports.query_tags import QueryTags
 from isocenter.ports.revisions import Revisions
 
@@ -74,6 +76,8 @@ class NewInstance:
     """The extended query tags that were looked for, all that were active."""
     query_tag_values: Mapping[int, str] = field(default_factory=dict)
     """What was found of them, by their keys, as `domain.query_tag_value` writes it."""
+    external_metadata: tuple[ExternalValue, ...] = ()
+    """What came beside it for its study; the tags are registered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +158,11 @@ class InstanceIndex(Protocol):
     @property
     def query_tags(self) -> QueryTags:
         """Return the extended query tags, whose values commit with instances."""
+        ...
+
+    @property
+    def external_metadata(self) -> ExternalMetadataStore:
+        """Return what callers handed in beside studies."""
         ...
 
     def require_room(self) -> None:

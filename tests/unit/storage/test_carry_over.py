@@ -12,7 +12,8 @@ import pytest
 
 from isocenter.domain.commitment import CommitmentRequest, InstanceReference, NewCommitment, Side
 from isocenter.domain.errors import StorageFailed
-from isocenter.domain.identifiers import Level
+from isocenter.domain.external_metadata import ExternalValue
+from isocenter.domain.identifiers import DEFAULT_PARTITION, Level
 from isocenter.domain.operation import Operation, OperationType
 from isocenter.domain.performed_step import PerformedStep, PerformedStepState
 from isocenter.domain.query_tag import COUNT_MAX, InstanceFindings, QueryTagEntry
@@ -24,6 +25,7 @@ from isocenter.storage.sqlite.migrate import migrate_to_current
 from tests.support.instances import identify, new_instance, scope_of
 from tests.support.worklist_items import item, step
 
+VALUE = ExternalValue(0x001912FF, "CS", "A")
 DERIVED_TABLES = {
     "partition",
     "counter",
@@ -82,6 +84,9 @@ def test_work_list_steps_and_transactions_come_along(
     request = CommitmentRequest("1.9", (InstanceReference("1.1", "2.1"),), 1)
     opened = old.commitments.open(NewCommitment(Side.PROVIDER, request, "CT1", "ISOCENTER", 3.0), due_at=3.0)
     old.event_cursors.open("ris", sequence=7, timestamp=6.5)
+    old.external_metadata.register([VALUE])
+    old.commit([new_instance(identify(1))], now=7.0, erase_due_at=7.0)
+    old.external_metadata.put(DEFAULT_PARTITION, identify(1).study_instance_uid, [VALUE], now=8.0)
     carry_over(*paths)
     (entry,) = fresh.worklist.entries(fresh.worklist.find(WorklistQuery()))
     assert entry == old.worklist.entries(old.worklist.find(WorklistQuery()))[0]
@@ -91,6 +96,10 @@ def test_work_list_steps_and_transactions_come_along(
     assert fresh.event_cursors.open("ris", sequence=0, timestamp=0.0) == EventCursor(
         "ris", 7, 6.5, is_of_older_feed=True
     )
+    assert fresh.external_metadata.vrs() == {VALUE.tag: "CS"}
+    studies = [identify(1).study_instance_uid]
+    kept = old.external_metadata.of_studies(DEFAULT_PARTITION, studies)
+    assert fresh.external_metadata.of_studies(DEFAULT_PARTITION, studies) == kept
     (third,) = fresh.worklist.add([item(3)], now=4.0)
     assert third.item_key > second.item_key
 

@@ -164,7 +164,8 @@ def _drop_later_tables(connection: apsw.Connection) -> None:
     """Take away what came behind version 6."""
     later = (
         "SELECT name FROM sqlite_schema WHERE type = 'table' "
-        "AND (name GLOB 'query_tag*' OR name IN ('event_cursor', 'staged_version', 'concluded_revision'))"
+        "AND (name GLOB 'query_tag*' OR name GLOB 'external_*' "
+        "OR name IN ('event_cursor', 'staged_version', 'concluded_revision'))"
     )
     for (table,) in connection.execute(later).fetchall():
         connection.execute(f"DROP TABLE {table}")

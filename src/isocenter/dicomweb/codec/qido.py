@@ -6,8 +6,8 @@ parse_search ── parameters ──> limit, offset, includefield, fuzzymatchin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl
 
 from isocenter.dicomweb.codec import qido_azure, qido_standard
@@ -78,6 +78,8 @@ class SearchRequest:
     """Whether to say how many there are, whatever the page."""
     erroneous_keys: tuple[str, ...] = ()
     """Keys of extended query tags that have errors, as the client wrote them (dicom-service 4.5)."""
+    external_tags: frozenset[int] = frozenset()
+    """Tags that mean external metadata, where that is asked for (dicom-service 2.7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class AzureSearch:
     """Whether `includefield=all` beside other fields is refused (dicom-service 0.2, D2)."""
     query_tags: tuple[QueryTag, ...] = ()
     """The extended query tags that there are."""
+    external_vrs: Mapping[int, str] = field(default_factory=dict)
+    """The tags of external metadata with their VRs, where that is asked for."""
 
 
 PLAIN_AZURE_SEARCH = AzureSearch()
@@ -118,7 +122,7 @@ def parse_search(
         offset=parameters.offset,
         partition_name=partition_name,
     )
-    found = _parse_attributes(attributes, scope, parameters, dialect, azure.query_tags)
+    found = _parse_attributes(attributes, scope, parameters, dialect, azure)
     return SearchRequest(
         query=replace(scope, matches=found.matches),
         include=parameters.include,
@@ -126,6 +130,7 @@ def parse_search(
         warnings=(*found.warnings, *parameters.warnings),
         wants_total=parameters.wants_total,
         erroneous_keys=found.erroneous_keys,
+        external_tags=frozenset(azure.external_vrs),
     )
 
 
@@ -159,10 +164,16 @@ def _parse_attributes(
     scope: Query,
     parameters: SearchParameters,
     dialect: Dialect,
-    query_tags: Sequence[QueryTag],
+    azure: AzureSearch,
 ) -> AttributeMatches:
     if dialect.is_azure:
-        return qido_azure.parse_attributes(attributes, scope, is_fuzzy=parameters.is_fuzzy, query_tags=query_tags)
+        return qido_azure.parse_attributes(
+            attributes,
+            scope,
+            is_fuzzy=parameters.is_fuzzy,
+            query_tags=azure.query_tags,
+            external_vrs=azure.external_vrs,
+        )
     rules = KeyRules(
         list_separators=qido_standard.LIST_SEPARATORS,
         is_fuzzy=parameters.is_fuzzy,

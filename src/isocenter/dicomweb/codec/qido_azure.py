@@ -5,7 +5,8 @@ Texts in this module are compared by clients' tests; dicom-service 4.1 to 4.3 ha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from isocenter.dicom.dictionary import keyword_of
 from isocenter.dicomweb.codec.attribute_name import parse_attribute_name
@@ -13,10 +14,12 @@ from isocenter.dicomweb.codec.qido_attributes import MATCHABLE, AttributeMatches
 from isocenter.domain.attributes import BY_KEYWORD, MODALITIES_IN_STUDY, IndexedAttribute
 from isocenter.domain.date_time import first_instant, has_offset
 from isocenter.domain.errors import InvalidRequest
+from isocenter.domain.external_metadata import comparing_vr
 from isocenter.domain.identifiers import Level
 from isocenter.domain.moments import earliest_time, is_date
 from isocenter.domain.query import (
     Between,
+    ByExternalMetadata,
     ByQueryTag,
     Comparison,
     Match,
@@ -53,32 +56,59 @@ HINT = (
     "If the parameter is an attribute keyword, check the casing as they are case-sensitive. "
     "The conformance statement has a list of supported query parameters, attributes and the levels."
 )
+_NO_VRS: Mapping[int, str] = MappingProxyType({})
 _BAD_RANGE = "Invalid query: specified range is invalid."
 
 
 def parse_attributes(
-    attributes: list[tuple[str, str]], scope: Query, *, is_fuzzy: bool, query_tags: Sequence[QueryTag] = ()
+    attributes: list[tuple[str, str]],
+    scope: Query,
+    *,
+    is_fuzzy: bool,
+    query_tags: Sequence[QueryTag] = (),
+    external_vrs: Mapping[int, str] = _NO_VRS,
 ) -> AttributeMatches:
-    """Return what the attributes ask for at the resource of a scope; raise InvalidRequest with the service's text."""
-    by_tag = {one.entry.tag: one for one in query_tags if one.is_queryable}
+    """Return what the attributes ask for at the resource of a scope; raise InvalidRequest with the service's text.
+
+    Tags of `external_vrs` mean external metadata, whatever extended query tag there is too (dicom-service 2.7).
+    """
+    by_tag = {one.entry.tag: one for one in query_tags if one.is_queryable and one.entry.tag not in external_vrs}
     keys: dict[int, str] = {}
     matches: list[Match] = []
     for key, value in attributes:
         tag = _parse_key(key)
-        query_tag = by_tag.get(tag)
-        attribute = _searchable(key, tag, scope) if query_tag is None else _extended(key, query_tag, scope)
+        query_tag, external_vr = by_tag.get(tag), external_vrs.get(tag)
+        attribute = _attribute(key, tag, scope, query_tag=query_tag, external_vr=external_vr)
         _refuse_repeated(key, keys.get(tag))
         keys[tag] = key
         text = value.rstrip(" \0")
         if not text.strip():
             raise InvalidRequest(f"Invalid query: AttributeId {key} has empty string value that is not supported.")
-        if query_tag is None:
+        if external_vr is not None:
+            matches.append(ByExternalMetadata(external_vr, parse_value(attribute, text, is_fuzzy=is_fuzzy)))
+        elif query_tag is None:
             matches.append(parse_match(attribute, text, is_fuzzy=is_fuzzy))
         else:
             match = parse_value(attribute, text, is_fuzzy=is_fuzzy)
             matches.append(ByQueryTag(query_tag.query_tag_key, attribute.vr, attribute.level, match))
     erroneous = tuple(key for tag, key in keys.items() if tag in by_tag and by_tag[tag].error_count)
     return AttributeMatches(tuple(matches), tuple(keys), erroneous_keys=erroneous)
+
+
+def _attribute(
+    key: str, tag: int, scope: Query, *, query_tag: QueryTag | None, external_vr: str | None
+) -> IndexedAttribute:
+    if external_vr is not None:
+        return _external(key, tag, external_vr, scope)
+    return _searchable(key, tag, scope) if query_tag is None else _extended(key, query_tag, scope)
+
+
+def _external(key: str, tag: int, vr: str, scope: Query) -> IndexedAttribute:
+    """Return the attribute of external metadata, which is a study's."""
+    attribute = IndexedAttribute(f"{tag:08X}", tag, comparing_vr(vr), Level.STUDY)
+    if not _is_within(attribute, scope):
+        raise _not_queryable(key)
+    return attribute
 
 
 def _extended(key: str, query_tag: QueryTag, scope: Query) -> IndexedAttribute:

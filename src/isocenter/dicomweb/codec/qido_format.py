@@ -10,6 +10,7 @@ from isocenter.dicomweb.codec.qido import IncludeFields
 from isocenter.domain.key import EMPTY_VALUE
 from isocenter.domain.query import (
     Between,
+    ByExternalMetadata,
     ByQueryTag,
     DateAndTime,
     Empty,
@@ -94,7 +95,7 @@ def _value(match: Match) -> str:
             return "=".join(groups)
         case Empty():
             return EMPTY_VALUE
-        case DateAndTime() | InItem() | ByQueryTag():
-            raise AssertionError("the first were taken apart before, the last is an index's own")
+        case DateAndTime() | InItem() | ByQueryTag() | ByExternalMetadata():
+            raise AssertionError("the first were taken apart before, the last are an index's own")
         case _:
             assert_never(match)

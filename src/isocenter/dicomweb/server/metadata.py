@@ -10,10 +10,12 @@ from functools import partial
 from starlette.responses import Response
 
 from isocenter.archive import metadata, retrieve
+from isocenter.archive.external_metadata import merged, metadata_of_study
 from isocenter.dicomweb.codec.accept import DICOM_JSON, require_dicom_json
 from isocenter.dicomweb.codec.entity_tag import format_entity_tag, is_known
 from isocenter.dicomweb.server.service import Call
 from isocenter.dicomweb.server.streaming import Body, answer
+from isocenter.domain.external_metadata import NO_EXTERNAL_METADATA, ExternalMetadata
 from isocenter.domain.identifiers import Level, Scope
 from isocenter.ports.index import InstanceRow
 
@@ -36,6 +38,8 @@ class _Asked:
     is_kept_by_caller: bool
     rows: Sequence[InstanceRow] = ()
     """The instances, where they had to be looked at to know the tag."""
+    external: ExternalMetadata = NO_EXTERNAL_METADATA
+    """What is to be shown beside what the instances have."""
 
 
 async def retrieve_metadata(call: Call) -> Response:
@@ -59,8 +63,17 @@ def _look_up(call: Call) -> _Asked:
         entity_tag = metadata.entity_tag(rows, is_single_instance=is_instance)
     else:
         entity_tag = metadata.current_entity_tag(call.archive, call.principal, scope)
+    external = _external(call, scope)
+    if external.values:
+        entity_tag = f"{entity_tag}-m{round(external.changed_at * 1_000_000)}"
     is_kept = is_known(call.request.headers.get("if-none-match"), entity_tag, call.dialect)
-    return _Asked(scope, entity_tag, is_kept, rows)
+    return _Asked(scope, entity_tag, is_kept, rows, external)
+
+
+def _external(call: Call, scope: Scope) -> ExternalMetadata:
+    if not call.wants_external_metadata:
+        return NO_EXTERNAL_METADATA
+    return metadata_of_study(call.archive, call.principal, scope.partition_name, scope.study_instance_uid)
 
 
 def _body(call: Call, asked: _Asked) -> Body:
@@ -72,7 +85,7 @@ def _body(call: Call, asked: _Asked) -> Body:
     if kept is not None:
         return Body(DICOM_JSON, len(kept), iter((kept,)), headers, whole_max_bytes=len(kept))
     rows = asked.rows or retrieve.find_instances(call.archive, call.principal, asked.scope)
-    chunks = _chunks(call, rows)
+    chunks = _chunks(call, rows, asked.external)
     if is_gzipped:
         first = next(chunks)
         if len(first) < GZIP_SIZE_MIN_BYTES:
@@ -83,11 +96,13 @@ def _body(call: Call, asked: _Asked) -> Body:
     return Body(DICOM_JSON, None, chunks, headers, whole_max_bytes=WHOLE_MAX_BYTES)
 
 
-def _chunks(call: Call, rows: Sequence[InstanceRow]) -> Iterator[bytes]:
+def _chunks(call: Call, rows: Sequence[InstanceRow], external: ExternalMetadata) -> Iterator[bytes]:
     """Yield the array in pieces of about one size, with addresses as the caller sees them; at least one piece."""
     with_uri = not call.dialect.is_azure
     address = b'"BulkDataURI":"' + call.resource_root.encode()
     texts = metadata.iter_metadata(call.archive, call.principal, rows, with_bulk_data_uri=with_uri)
+    if external.values:
+        texts = (merged(text, external) for text in texts)
     for piece in _joined(texts):
         yield piece.replace(metadata.BULK_ROOT_IN_JSON, address) if with_uri else piece
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from starlette.responses import Response
 
 from isocenter.archive import search
+from isocenter.archive.external_metadata import attributes_of_studies, tags_in_use
 from isocenter.archive.metadata import select_attributes
+from isocenter.dicom.json import Attribute
 from isocenter.dicomweb.codec.accept import DICOM_JSON, require_dicom_json
 from isocenter.dicomweb.codec.qido import PLAIN_AZURE_SEARCH, AzureSearch, SearchRequest, parse_search
 from isocenter.dicomweb.codec.return_tags import return_tags, tags_beyond_index
@@ -18,6 +20,7 @@ from isocenter.domain.attributes import PATIENT_COUNTS
 from isocenter.domain.identifiers import Level, parse_uid
 from isocenter.domain.query import SearchRow
 
+_STUDY_INSTANCE_UID = 0x0020000D
 WARNINGS_MAX = 16
 """More in one header say nothing more, and proxies refuse long ones."""
 _MORE = "There are additional results that can be requested."
@@ -41,7 +44,7 @@ async def search_instances(call: Call) -> Response:
 
 async def _search(call: Call, level: Level) -> Response:
     require_dicom_json(call.accept, call.dialect)
-    asked = _parse(call, level)
+    asked = await call.service.run(_parse, call, level) if call.wants_external_metadata else _parse(call, level)
     found = await call.service.run(_find, call, asked)
     content = found.content
     headers = {"Vary": "Accept, Accept-Encoding"}
@@ -75,7 +78,8 @@ def _parse(call: Call, level: Level) -> SearchRequest:
 
 
 def _azure_search(call: Call) -> AzureSearch:
-    return AzureSearch(call.service.azure.refuses_all_with_others, call.archive.index.query_tags.all())
+    vrs = tags_in_use(call.archive, call.principal) if call.wants_external_metadata else {}
+    return AzureSearch(call.service.azure.refuses_all_with_others, call.archive.index.query_tags.all(), vrs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,7 @@ def _encode(call: Call, asked: SearchRequest, tags: tuple[int, ...], rows: list[
     )
     if not call.dialect.is_azure:
         return encoder.encode(rows, headers)
+    headers = _with_external(call, rows, headers, asked.external_tags & beyond)
     bare = RowEncoder(tuple(tag for tag in tags if tag not in beyond), level=asked.query.level)
     # An instance that was deleted since the search has no header: its row is as the index had it.
     members = [
@@ -125,3 +130,14 @@ def _encode(call: Call, asked: SearchRequest, tags: tuple[int, ...], rows: list[
         for row in rows
     ]
     return f"[{','.join(members)}]".encode("utf-8", "replace")
+
+
+def _with_external(
+    call: Call, rows: list[SearchRow], headers: dict[int, dict[str, Attribute]], tags: frozenset[int]
+) -> dict[int, dict[str, Attribute]]:
+    """Return the attributes of rows with what was handed in beside their studies, before what files have."""
+    if not tags:
+        return headers
+    studies = {row.newest_instance_key: row.attributes[_STUDY_INSTANCE_UID] for row in rows}
+    external = attributes_of_studies(call.archive, call.principal, call.partition_name, set(studies.values()), tags)
+    return {key: dict(sorted({**header, **external.get(studies[key], {})}.items())) for key, header in headers.items()}

@@ -134,6 +134,12 @@ class Call:
         """Tell whether the first version of updated instances is asked for (dicom-service 3.7)."""
         return self.request.headers.get("msdicom-request-original", "").strip().lower() == "true"
 
+    @property
+    def wants_external_metadata(self) -> bool:
+        """Tell whether what was handed in beside studies is asked for (dicom-service 2.7)."""
+        is_wanted = self.request.headers.get("msdicom-request-meta", "").strip().lower() == "true"
+        return is_wanted and self.dialect is Dialect.AZURE_V2
+
     def scope(self) -> Scope:
         """Return what the path names.
 

@@ -14,11 +14,13 @@ from contextlib import aclosing
 
 from starlette.responses import Response
 
+from isocenter.archive.external_metadata import note_again, register_tags
 from isocenter.archive.identify import SOP_CLASS_UID, SOP_INSTANCE_UID
 from isocenter.archive.store import Reception, begin_store
 from isocenter.archive.validate import SOURCE_V1, SOURCE_V2
 from isocenter.dicomweb.codec.accept import require_dicom_json
 from isocenter.dicomweb.codec.dialect import Dialect
+from isocenter.dicomweb.codec.external_metadata import parse_external_metadata
 from isocenter.dicomweb.codec.multipart import Event, MultipartDecoder, PartBegin, PartData, PartEnd
 from isocenter.dicomweb.codec.store_request import (
     StoreBody,
@@ -30,8 +32,9 @@ from isocenter.dicomweb.server.request_body import iter_body
 from isocenter.dicomweb.server.service import Call
 from isocenter.dicomweb.server.store_answer import Submitted, answer_broken_off, answer_store, settle
 from isocenter.domain.errors import IsocenterError, Refused, TooLarge
-from isocenter.domain.identifiers import parse_uid
-from isocenter.domain.outcome import DuplicatePolicy, StoreOutcome
+from isocenter.domain.external_metadata import ExternalValue
+from isocenter.domain.identifiers import InstanceIdentifier, parse_uid
+from isocenter.domain.outcome import Disposition, DuplicatePolicy, StoreOutcome
 
 LENGTH_DIGITS_MAX = 20
 """More bytes than there are disks for; a text of any length need not be read as a number."""
@@ -60,7 +63,10 @@ async def store_instances(call: Call) -> Response:
     study_instance_uid = None if study is None else parse_uid(study)
     body = parse_store_content_type(call.request.headers.get("content-type"), call.dialect)
     check_content_encoding(call.request.headers.get("content-encoding"))
-    receiver = _Receiver(call, study_instance_uid)
+    external = parse_external_metadata(call.request.headers.raw) if call.dialect is Dialect.AZURE_V2 else ()
+    if external:
+        await call.service.run(register_tags, call.archive, call.principal, external)
+    receiver = _Receiver(call, study_instance_uid, external)
     broken_off: Refused | None = None
     try:
         if body.boundary is None:
@@ -72,8 +78,21 @@ async def store_instances(call: Call) -> Response:
     finally:
         await receiver.abandon()
     if broken_off is not None:
-        return await answer_broken_off(call, receiver.submitted, study_instance_uid, broken_off)
-    return await answer_store(call, receiver.submitted, study_instance_uid)
+        response = await answer_broken_off(call, receiver.submitted, study_instance_uid, broken_off)
+    else:
+        response = await answer_store(call, receiver.submitted, study_instance_uid)
+    if external and call.request.method == "PUT":
+        again = [one for each in receiver.submitted if (one := _stored_before(each)) is not None]
+        await call.service.run(note_again, call.archive, call.principal, again, external)
+    return response
+
+
+def _stored_before(submitted: Submitted) -> InstanceIdentifier | None:
+    """Return the identity of an instance whose very bytes were stored already: nothing was committed with it."""
+    if submitted.error is not None or submitted.future is None:
+        return None
+    outcome = submitted.future.result()
+    return outcome.identifier if outcome.disposition is Disposition.IDENTICAL else None
 
 
 async def _receive_single(call: Call, receiver: _Receiver) -> None:
@@ -140,8 +159,9 @@ def _policy(call: Call) -> DuplicatePolicy | None:
 class _Receiver:
     """Turn the parts of one request into submitted instances, within its share of memory."""
 
-    def __init__(self, call: Call, study_instance_uid: str | None) -> None:
+    def __init__(self, call: Call, study_instance_uid: str | None, external: tuple[ExternalValue, ...]) -> None:
         self._call = call
+        self._external = external
         self._study_instance_uid = study_instance_uid
         self._reception: Reception | None = None
         self._for_disk: list[memoryview] = []
@@ -162,6 +182,7 @@ class _Receiver:
             partition_name=self._call.partition_name,
             study_instance_uid=self._study_instance_uid,
         )
+        self._reception.external_metadata = self._external
 
     async def write(self, data: memoryview) -> None:
         """Take bytes of the instance; once it is refused the rest of it is only passed over."""

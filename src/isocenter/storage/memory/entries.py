@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from isocenter.domain.attributes import BY_KEYWORD
+from isocenter.domain.external_metadata import NO_EXTERNAL_METADATA, ExternalMetadata
 from isocenter.ports.index import NewInstance
 
 _MODALITY = BY_KEYWORD["Modality"].tag
@@ -55,6 +56,7 @@ class Study:
     attributes: dict[int, str]
     series: dict[str, Series] = field(default_factory=dict)
     query_tag_values: dict[int, TagValue] = field(default_factory=dict)
+    external_metadata: ExternalMetadata = NO_EXTERNAL_METADATA
 
     @property
     def newest_key(self) -> int:

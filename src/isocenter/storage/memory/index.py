@@ -31,6 +31,7 @@ from isocenter.ports.index import (
     Totals,
 )
 from isocenter.storage.memory.entries import Instance, Series, Study, Version
+from isocenter.storage.memory.external_metadata import MemoryExternalMetadata
 from isocenter.storage.memory.operations import MemoryOperations
 from isocenter.storage.memory.query_tags import MemoryQueryTags, Resources
 from isocenter.storage.memory.revisions import MemoryRevisions
@@ -66,6 +67,7 @@ class MemoryInstanceIndex:
         self._keys = dict.fromkeys(("study", "series", "instance", "erasure", "delivery"), 0)
         self.operations = MemoryOperations()
         self.revisions = MemoryRevisions(self._lock, self)
+        self.external_metadata = MemoryExternalMetadata(self._lock, self._studies)
         self.query_tags = MemoryQueryTags(self._lock, self.operations, self._current)
 
     def close(self) -> None:
@@ -160,6 +162,8 @@ class MemoryInstanceIndex:
         instance.query_tag_values.clear()
         study = self._studies[new.identifier.partition_name, new.identifier.study_instance_uid]
         self.query_tags.index_values(new.query_tag_values, (study, series, instance))
+        place = (new.identifier.partition_name, new.identifier.study_instance_uid)
+        self.external_metadata.put(*place, new.external_metadata, now=now)
         action = ChangeAction.CREATE if stored is None else ChangeAction.UPDATE
         self._feed.append(_FeedRow(len(self._feed) + 1, new.identifier, action, now, version.key))
         for destination in new.destinations:

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from isocenter.domain.errors import Conflict
+from isocenter.domain.external_metadata import NO_EXTERNAL_METADATA, ExternalValue
 from isocenter.domain.identifiers import InstanceIdentifier, Scope
 from isocenter.ports.blobs import BlobAddress
+from isocenter.ports.external_metadata import ExternalMetadataStore
 from isocenter.ports.index import InstanceRow, NewInstance
 from isocenter.ports.revisions import StagedVersion
 from isocenter.storage.memory.entries import Version
@@ -20,6 +22,11 @@ TARGET_EXISTS = "Instances are stored already under the identifiers that are to 
 
 class RevisedIndex(Protocol):
     """What of an index revisions work on, under its lock."""
+
+    @property
+    def external_metadata(self) -> ExternalMetadataStore:
+        """Return what callers handed in beside studies."""
+        ...
 
     def instances(self, scope: Scope) -> list[InstanceRow]:
         """Return the current instances of a scope."""
@@ -161,10 +168,19 @@ class MemoryRevisions:
         for one in found:
             new = replace(one.new, membership=None, keep_previous=True)
             row = None if one.replaced_key is None else self._index.instance(one.replaced_key)
+            if row is not None and row.identifier.study_instance_uid != new.identifier.study_instance_uid:
+                new = replace(new, external_metadata=self._moved_metadata(row.identifier, new.identifier))
             if row is not None:
                 new = replace(new, destinations=self._index.waiting_destinations(row.instance_key))
             if row is not None or one.replaced_key is None:
                 yield new, row
+
+    def _moved_metadata(self, old: InstanceIdentifier, new: InstanceIdentifier) -> tuple[ExternalValue, ...]:
+        """Return what a study is given of the one that an instance comes out of: what it has none of its own for."""
+        studies = (old.study_instance_uid, new.study_instance_uid)
+        found = self._index.external_metadata.of_studies(old.partition_name, studies)
+        there, own = (found.get(study, NO_EXTERNAL_METADATA).values for study in studies)
+        return tuple(one for one in there if one.tag not in {mine.tag for mine in own})
 
     @contextmanager
     def _taken_out(

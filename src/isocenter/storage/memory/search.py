@@ -21,7 +21,7 @@ from isocenter.domain.attributes import (
     REQUEST_ITEM_TAGS,
     SOP_CLASSES_IN_STUDY,
 )
-from isocenter.domain.fitting import fits, query_tag_stand_in
+from isocenter.domain.fitting import external_stand_in, fits, query_tag_stand_in
 from isocenter.domain.identifiers import Level
 from isocenter.domain.indexed import matched_attribute, matched_level
 from isocenter.domain.query import Match, Query, SearchRow
@@ -144,7 +144,8 @@ def _study_values(study: Study) -> dict[int, str]:
         NUMBER_OF_STUDY_RELATED_INSTANCES: str(study.number_of_instances),
     }
     tags = _by_stand_in(study.query_tag_values)
-    return study.attributes | tags | counts | {tag: value for tag, value in several.items() if value}
+    external = {external_stand_in(one.tag): one.value for one in study.external_metadata.values}
+    return study.attributes | tags | external | counts | {tag: value for tag, value in several.items() if value}
 
 
 def _series_values(series: Series) -> dict[int, str]:

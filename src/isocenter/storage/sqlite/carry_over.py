@@ -18,6 +18,8 @@ CARRIED_TABLES = (
     "performed_step",
     "commitment",
     "event_cursor",
+    "external_tag",
+    "external_metadata",
     "query_tag",
     "query_tag_error",
 )

@@ -27,6 +27,7 @@ from isocenter.domain.forms import (
 from isocenter.domain.identifiers import Level
 from isocenter.domain.query import (
     Between,
+    ByExternalMetadata,
     ByQueryTag,
     Comparison,
     DateAndTime,
@@ -97,7 +98,7 @@ def condition(conditions: Conditions, match: Match, attribute: IndexedAttribute,
             return _date_and_time(conditions, attribute, alias, match)
         case Empty():
             return f"{alias}.{attribute.column} IS NULL"
-        case InItem() | ByQueryTag():
+        case InItem() | ByQueryTag() | ByExternalMetadata():
             raise InvalidRequest("A sequence within an item cannot be searched.")
         case _:
             assert_never(match)

@@ -29,6 +29,7 @@ from isocenter.ports.index import (
 from isocenter.storage.sqlite.commitments import SqliteCommitments
 from isocenter.storage.sqlite.connections import ReaderPool, Row, fetch, require_sqlite
 from isocenter.storage.sqlite.event_cursors import SqliteEventCursors
+from isocenter.storage.sqlite.external_metadata import SqliteExternalMetadata
 from isocenter.storage.sqlite.feed import FeedTimestamps, window_of
 from isocenter.storage.sqlite.operations import SqliteOperations
 from isocenter.storage.sqlite.partitions import SqlitePartitions
@@ -79,6 +80,7 @@ class SqliteInstanceIndex:
         self.commitments = SqliteCommitments(self._writer, self._readers, self._queries)
         self.operations = SqliteOperations(self._writer, self._readers, self._queries)
         self.partitions = SqlitePartitions(self._writer, self._readers, self._queries)
+        self.external_metadata = SqliteExternalMetadata(self._writer, self._readers, self._queries)
         self.event_cursors = SqliteEventCursors(self._writer, self._queries)
         self.query_tags = SqliteQueryTags(self._writer, self._readers, self._queries)
         self.workitems = SqliteWorkitems(self._writer, self._readers, self._queries)

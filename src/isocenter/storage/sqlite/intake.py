@@ -23,6 +23,7 @@ from isocenter.domain.query import person_name_words
 from isocenter.ports.index import ChangeAction, NewInstance
 from isocenter.storage.sqlite.columns import Value, values_of
 from isocenter.storage.sqlite.connections import fetch
+from isocenter.storage.sqlite.external_rows import external_rows
 from isocenter.storage.sqlite.listings import (
     refresh_modalities,
     refresh_sop_classes,
@@ -72,6 +73,7 @@ class StoreTransaction:
         self._changes: list[Row] = []
         self._deliveries: list[Row] = []
         self._invalid_paths: list[Row] = []
+        self._external: list[Row] = []
         self._pending: set[tuple[int, str]] = set()
         self._studies: dict[int, StudyEntry] = {}
         self._series: dict[int, SeriesEntry] = {}
@@ -108,6 +110,9 @@ class StoreTransaction:
         self._note_deliveries(new.destinations, key)
         if new.invalid_paths:
             self._invalid_paths.append((key, "\n".join(new.invalid_paths)))
+        if new.external_metadata:
+            study_uid = identifier.study_instance_uid
+            self._external += external_rows(study.partition_key, study_uid, new.external_metadata, now=self._now)
         if new.query_tag_values:
             place = (study.study_key, series.series_key, key)
             self._query_tag_rows.add(new.query_tag_values, partition_key=study.partition_key, place=place)
@@ -250,6 +255,7 @@ class StoreTransaction:
             classes = refresh_sop_classes(self._connection, self._queries, partition_key, study_key)
             self._studies[study_key].sop_classes = set(classes)
         self._query_tag_rows.write(self._connection, self._queries)
+        self._connection.executemany(self._queries["store_external_value"], self._external)
         self._connection.executemany(self._queries["insert_change"], self._changes)
         for partition_key, delta in self._deltas.items():
             self._connection.execute(

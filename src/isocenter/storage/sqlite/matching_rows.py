@@ -10,9 +10,20 @@ from isocenter.domain.attributes import BY_KEYWORD, MODALITIES_IN_STUDY, REQUEST
 from isocenter.domain.forms import Form, to_form
 from isocenter.domain.identifiers import Level
 from isocenter.domain.indexed import matched_attribute, matched_level, require_searchable
-from isocenter.domain.query import ByQueryTag, Comparison, Cursor, Empty, InItem, Match, OneOf, Query
+from isocenter.domain.query import (
+    ByExternalMetadata,
+    ByQueryTag,
+    Comparison,
+    Cursor,
+    Empty,
+    InItem,
+    Match,
+    OneOf,
+    Query,
+)
 from isocenter.storage.sqlite.columns import TABLES
 from isocenter.storage.sqlite.conditions import PARTITION, BoundValues, Conditions, condition
+from isocenter.storage.sqlite.external_conditions import external_condition
 from isocenter.storage.sqlite.newest import is_pinned, newest_condition, newest_source
 from isocenter.storage.sqlite.patients import IS_LATEST, LATEST_OF, SAME_PATIENT, newest_bound
 from isocenter.storage.sqlite.query_tag_conditions import query_tag_condition
@@ -223,6 +234,8 @@ def _text_of(conditions: Conditions, match: Match) -> str:
     """Return the condition that a match means among the tables of some conditions."""
     if isinstance(match, ByQueryTag):
         return query_tag_condition(conditions, match)
+    if isinstance(match, ByExternalMetadata):
+        return external_condition(conditions, match)
     if isinstance(match, InItem):
         return _in_request(conditions, match)
     if match.tag in (MODALITIES_IN_STUDY, SOP_CLASSES_IN_STUDY):

@@ -640,3 +640,49 @@ UPDATE event_cursor SET is_of_older_feed = 1;
 -- name: restart_reindexes
 -- Let reindexes of extended query tags begin anew where instances got other numbers.
 UPDATE operation SET checkpoint = CAST('null' AS BLOB) WHERE type = 'reindex' AND status IN ('notStarted', 'running');
+
+-- name: external_tags
+-- Read the tags of external metadata with their VRs.
+SELECT tag, vr FROM external_tag ORDER BY tag;
+
+-- name: insert_external_tag
+-- Make a tag of external metadata known.
+INSERT INTO external_tag (tag, vr) VALUES (?, ?);
+
+-- name: partition_of_study
+-- Find the number of a partition that has a study.
+SELECT p.partition_key FROM partition p
+JOIN study s ON s.partition_key = p.partition_key AND s.study_instance_uid = ?2
+WHERE p.partition_name = ?1;
+
+-- name: store_external_value
+-- Keep a value of a study in the place of the one before.
+INSERT INTO external_metadata (partition_key, study_instance_uid, tag, value, comparable, words, changed_at)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (partition_key, study_instance_uid, tag) DO UPDATE SET
+    value = excluded.value, comparable = excluded.comparable, words = excluded.words,
+    changed_at = max(changed_at, excluded.changed_at);
+
+-- name: external_values
+-- Read what the studies of a list (a JSON array of UIDs) have.
+SELECT m.study_instance_uid, m.tag, t.vr, m.value, m.changed_at
+FROM partition p
+CROSS JOIN json_each(:study_instance_uids) AS asked
+CROSS JOIN external_metadata m ON m.partition_key = p.partition_key AND m.study_instance_uid = asked.value
+JOIN external_tag t ON t.tag = m.tag
+WHERE p.partition_name = :partition_name
+ORDER BY m.study_instance_uid, m.tag;
+
+-- name: forget_external_values
+-- Forget the external metadata of a study that goes.
+DELETE FROM external_metadata
+WHERE (partition_key, study_instance_uid) = (SELECT partition_key, study_instance_uid FROM study WHERE study_key = ?);
+
+-- name: copy_external_values
+-- Give a study the external metadata of the one that an instance of it is moved out of, where it has none of its own.
+INSERT OR IGNORE INTO external_metadata (partition_key, study_instance_uid, tag, value, comparable, words, changed_at)
+SELECT m.partition_key, :study_instance_uid, m.tag, m.value, m.comparable, m.words, :now
+FROM instance i
+JOIN study s ON s.study_key = i.study_key
+JOIN external_metadata m ON m.partition_key = s.partition_key AND m.study_instance_uid = s.study_instance_uid
+WHERE i.instance_key = :instance_key;

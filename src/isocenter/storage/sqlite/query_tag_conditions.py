@@ -11,7 +11,16 @@ from isocenter.domain.errors import InvalidRequest
 from isocenter.domain.fitting import folded_words, name_key
 from isocenter.domain.forms import Form, is_universal, parse_pattern
 from isocenter.domain.identifiers import Level
-from isocenter.domain.query import Between, ByQueryTag, Comparison, OneOf, PersonName, Wildcard, WordPrefixes
+from isocenter.domain.query import (
+    Between,
+    ByQueryTag,
+    Comparison,
+    OneOf,
+    PersonName,
+    ValueMatch,
+    Wildcard,
+    WordPrefixes,
+)
 from isocenter.domain.query_tag import KINDS_BY_VR, ValueKind
 from isocenter.domain.query_tag_value import comparable_of
 from isocenter.storage.sqlite.columns import TABLES as RESOURCES
@@ -29,7 +38,7 @@ def query_tag_condition(conditions: Conditions, match: ByQueryTag) -> str:
         raise InvalidRequest("An extended query tag is one of a study, a series or an instance.")
     conditions.levels.add(match.level)
     own = f"{conditions.aliases[match.level]}.{RESOURCES[match.level]}_key"
-    where = _value_condition(conditions, match)
+    where = value_condition(conditions, match.vr, match.match, query_tag_key=match.query_tag_key)
     if where == _NOTHING:
         return _NOTHING
     source = f"FROM {TABLES[KINDS_BY_VR[match.vr]]} q WHERE q.query_tag_key = {match.query_tag_key}"
@@ -38,25 +47,28 @@ def query_tag_condition(conditions: Conditions, match: ByQueryTag) -> str:
     return f"{own} IN (SELECT q.resource_key {source} AND q.partition_key = {PARTITION} AND {where})"
 
 
-def _value_condition(conditions: Conditions, match: ByQueryTag) -> str:
+def value_condition(
+    conditions: Conditions, vr: str, match: ValueMatch | PersonName, *, query_tag_key: int | None
+) -> str:
+    """Return the condition on a row `q` with a value, how it compares and its words; a tag's words can be looked up."""
     # Where rows are looked at one by one the sign keeps the planner from the index by value.
     column = "+q.comparable" if conditions.is_walk else "q.comparable"
-    kind = KINDS_BY_VR[match.vr]
-    match match.match:
+    kind = KINDS_BY_VR[vr]
+    match match:
         case OneOf(_, values, comparison):
-            return _one_of(conditions, column, match.vr, values, comparison)
+            return _one_of(conditions, column, vr, values, comparison)
         case Between(_, lowest, highest):
-            return _between(conditions, column, match.vr, lowest, highest)
+            return _between(conditions, column, vr, lowest, highest)
         case Wildcard(_, pattern, comparison):
             if kind is not ValueKind.STRING and kind is not ValueKind.PERSON_NAME:
                 raise InvalidRequest("Wildcards match text only.")
             return _wildcard(conditions, column, pattern, comparison, is_name=kind is ValueKind.PERSON_NAME)
         case WordPrefixes() as words:
-            return _word_prefixes(conditions, match.query_tag_key, folded_words(words))
+            return _word_prefixes(conditions, query_tag_key, folded_words(words))
         case PersonName() as name:
             return f"fits_name(q.comparable, {conditions.bind(name_key(name))})"
         case _:
-            assert_never(match.match)
+            assert_never(match)
 
 
 def _one_of(conditions: Conditions, column: str, vr: str, values: tuple[str, ...], comparison: Comparison) -> str:
@@ -97,11 +109,11 @@ def _wildcard(conditions: Conditions, column: str, pattern: str, comparison: Com
     return " AND ".join(text for text in texts if text)
 
 
-def _word_prefixes(conditions: Conditions, query_tag_key: int, words: tuple[str, ...]) -> str:
+def _word_prefixes(conditions: Conditions, query_tag_key: int | None, words: tuple[str, ...]) -> str:
     if not words:
         return _NOTHING
     phrase = f"fits_words(q.words, {conditions.bind(' '.join(words))})"
-    if conditions.is_walk:
+    if conditions.is_walk or query_tag_key is None:
         return phrase
     found = (
         f"q.resource_key IN (SELECT w.resource_key FROM {WORD_TABLE} w WHERE w.query_tag_key = {query_tag_key} "

@@ -176,6 +176,7 @@ class RemovalTransaction:
     def _recount_study(self, partition_key: int, study_key: int) -> bool:
         counts = fetch(self._connection, self._queries["count_study"], (study_key,))[0]
         if not counts[0]:
+            self._connection.execute(self._queries["forget_external_values"], (study_key,))
             self._connection.execute(self._queries["delete_study"], (study_key,))
             self._forget_values(Level.STUDY, [study_key])
             return True

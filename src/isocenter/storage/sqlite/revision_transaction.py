@@ -148,6 +148,12 @@ class _Conclusion:
         place = Scope(one.study_instance_uid, one.series_instance_uid, one.sop_instance_uid, one.partition_name)
         if staged.replaced_key is None or _keys_in(self._writing, place):
             raise Conflict(TARGET_EXISTS)
+        bindings = {
+            "study_instance_uid": one.study_instance_uid,
+            "now": self._writing.now,
+            "instance_key": staged.replaced_key,
+        }
+        self._connection.execute(self._queries["copy_external_values"], bindings)
         return self._removal.take_out(staged.replaced_key)
 
     def _with_destinations(self, staged: _Staged) -> NewInstance:

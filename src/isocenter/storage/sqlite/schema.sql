@@ -310,6 +310,26 @@ CREATE TABLE operation (
 ) STRICT;
 CREATE INDEX operation_unfinished ON operation (operation_key) WHERE status IN ('notStarted', 'running');
 
+-- The VR of each tag of external metadata, the same in all partitions.
+CREATE TABLE external_tag (
+    tag INTEGER PRIMARY KEY,
+    vr TEXT NOT NULL
+) STRICT;
+
+-- What callers handed in beside studies. A study is named by its UID: no pack knows these values, and keys of studies
+-- are others after a rebuild. Beside a value stands the form in which it is compared, of a name its words too.
+CREATE TABLE external_metadata (
+    partition_key INTEGER NOT NULL,
+    study_instance_uid TEXT NOT NULL,
+    tag INTEGER NOT NULL,
+    value TEXT NOT NULL,
+    comparable ANY NOT NULL,
+    words TEXT,
+    changed_at REAL NOT NULL,
+    PRIMARY KEY (partition_key, study_instance_uid, tag)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX external_metadata_by_value ON external_metadata (tag, partition_key, comparable);
+
 -- How far each receiver of events has been told of the change feed.
 CREATE TABLE event_cursor (
     name TEXT PRIMARY KEY,
@@ -509,4 +529,6 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('query_tag_integer', 'query_tag_integer', '10000000 1000000 1'),
     ('query_tag_integer', 'query_tag_integer_by_value', '10000000 1000000 1000000 100 1'),
     ('query_tag_double', 'query_tag_double', '10000000 1000000 1'),
-    ('query_tag_double', 'query_tag_double_by_value', '10000000 1000000 1000000 100 1');
+    ('query_tag_double', 'query_tag_double_by_value', '10000000 1000000 1000000 100 1'),
+    ('external_metadata', 'external_metadata', '1000000 1000000 4 1'),
+    ('external_metadata', 'external_metadata_by_value', '1000000 200000 200000 20 1');

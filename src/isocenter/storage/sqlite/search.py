@@ -18,7 +18,7 @@ from isocenter.domain.attributes import (
     SOP_CLASSES_IN_STUDY,
 )
 from isocenter.domain.identifiers import Level
-from isocenter.domain.query import Between, ByQueryTag, Cursor, DateAndTime, Match, Query
+from isocenter.domain.query import Between, ByExternalMetadata, ByQueryTag, Cursor, DateAndTime, Match, Query
 from isocenter.storage.sqlite.columns import TABLES
 from isocenter.storage.sqlite.conditions import BoundValues
 from isocenter.storage.sqlite.matching_rows import ALIASES, KeySelect, count_of, keys_of, newest_keys_of
@@ -102,7 +102,9 @@ def _order_of_whole(query: Query) -> str:
 
 
 def _is_range(match: Match) -> bool:
-    return isinstance(match.match if isinstance(match, ByQueryTag) else match, Between | DateAndTime)
+    return isinstance(
+        match.match if isinstance(match, ByQueryTag | ByExternalMetadata) else match, Between | DateAndTime
+    )
 
 
 def _page(query: Query, cursor: Cursor | None, keys: KeySelect, *, order: str = "1") -> Statement:

@@ -61,5 +61,11 @@ ORIGINAL = Parameter(
     TEXT,
     "header",
 )
+EXTERNAL_METADATA = Parameter(
+    "msdicom-request-meta",
+    "`true` takes what was handed in beside studies into account; anything else leaves it out.",
+    TEXT,
+    "header",
+)
 IF_NONE_MATCH = Parameter("If-None-Match", "The `ETag` of what the caller has.", TEXT, "header")
 RANGE = Parameter("Range", "Which bytes of a video are wanted, as `bytes=first-last`.", TEXT, "header")

@@ -15,9 +15,10 @@ from isocenter.dicomweb.codec.accept import (
     WEBP,
     part_type,
 )
+from isocenter.dicomweb.codec.dialect import Dialect
 from isocenter.dicomweb.codec.openapi.answers import ATTACHED, CACHED, ENCODING, FAILURES, VARY, failures
 from isocenter.dicomweb.codec.openapi.description import Answer, Contents, Description, Header, Parameter, Place
-from isocenter.dicomweb.codec.openapi.parameters import ACCEPT, IF_NONE_MATCH, ORIGINAL, RANGE
+from isocenter.dicomweb.codec.openapi.parameters import ACCEPT, EXTERNAL_METADATA, IF_NONE_MATCH, ORIGINAL, RANGE
 from isocenter.dicomweb.codec.openapi.schemas import BINARY, DATASETS, TEXT, UID
 from isocenter.dicomweb.codec.render_request import VIEWPORT_MAX
 from isocenter.domain.identifiers import Level
@@ -63,7 +64,12 @@ def describe_metadata(place: Place) -> Description:
         summary=f"Retrieve the metadata of {_the(level)}",
         source="PS3.18 10.4.1.1.2",
         text="Values in bytes are left out." if is_azure else "Values in bytes are named by BulkDataURI.",
-        parameters=(IF_NONE_MATCH, ORIGINAL, ACCEPT),
+        parameters=(
+            IF_NONE_MATCH,
+            ORIGINAL,
+            *((EXTERNAL_METADATA,) if place.dialect is Dialect.AZURE_V2 else ()),
+            ACCEPT,
+        ),
         answers=(
             Answer(200, "A data set for each instance.", {DICOM_JSON: DATASETS}, (*headers, ENCODING)),
             Answer(304, "The caller has this version.", headers=(VARY,) if is_azure else headers),

@@ -9,7 +9,7 @@ from isocenter.dicomweb.codec.accept import DICOM_JSON
 from isocenter.dicomweb.codec.dialect import Dialect
 from isocenter.dicomweb.codec.openapi.answers import ENCODING, VARY, WARNING, failures
 from isocenter.dicomweb.codec.openapi.description import Answer, Description, Header, Parameter, Place, Schema
-from isocenter.dicomweb.codec.openapi.parameters import ACCEPT
+from isocenter.dicomweb.codec.openapi.parameters import ACCEPT, EXTERNAL_METADATA
 from isocenter.dicomweb.codec.openapi.schemas import DATASETS, FLAG, TEXT
 from isocenter.dicomweb.codec.qido_attributes import MATCHABLE
 from isocenter.domain.attributes import IndexedAttribute
@@ -43,7 +43,12 @@ def describe_search(place: Place, level: Level, *, name: str) -> Description:
         summary=f"Search for {_plural(level)}{_within(place)}",
         source="PS3.18 10.6, QIDO-RS",
         text=_AZURE_TEXT if is_azure else _STANDARD_TEXT,
-        parameters=(*scalar_parameters(place.dialect), *_attribute_parameters(place, level), ACCEPT),
+        parameters=(
+            *scalar_parameters(place.dialect),
+            *_attribute_parameters(place, level),
+            *((EXTERNAL_METADATA,) if place.dialect is Dialect.AZURE_V2 else ()),
+            ACCEPT,
+        ),
         answers=(
             Answer(200, "What matches.", {DICOM_JSON: DATASETS}, headers),
             Answer(204, "Nothing matches.", headers=headers),

@@ -22,7 +22,8 @@ def describe_store(place: Place) -> Description:
         source="PS3.18 10.5, STOW-RS" if not is_put else "Azure's upsert, dicom-service 2.1",
         text="Instances are kept bit for bit as they come, and answered for when they are durable."
         + (" Those of another study are refused." if of_a_study else "")
-        + (" What is stored under the same UIDs is replaced." if is_put else ""),
+        + (" What is stored under the same UIDs is replaced." if is_put else "")
+        + (_EXTERNAL if place.dialect is Dialect.AZURE_V2 else ""),
         body=Body(
             {DICOM: BINARY, part_type(DICOM): BINARY},
             "One instance as a DICOM file, or several as parts of `application/dicom`.",
@@ -35,6 +36,11 @@ def describe_store(place: Place) -> Description:
             *failures(406, 413, 415),
         ),
     )
+
+
+_EXTERNAL = (
+    " Headers that read `msdicom-meta-VR-ggggeeee` hold values of private attributes that are kept beside the study."
+)
 
 
 def _accepted(dialect: Dialect) -> str:
