@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from isocenter.archive.archive import Archive
@@ -28,7 +30,8 @@ from isocenter.routing.translation.answer import fits_residual
 from isocenter.routing.translation.profile import PROFILES
 from isocenter.routing.translation.search import SearchRequest, translate_search
 from tests.support.memory_archive import memory_archive, store
-from tests.support.search_questions import QUESTIONS, UID_KEYWORDS, Question, as_file, datasets
+from tests.support.reference_matcher import find
+from tests.support.search_questions import QUESTIONS, UID_KEYWORDS, Question, as_file, datasets, key_sets
 
 STORED = datasets()
 ROUTES = {"studies": Level.STUDY, "series": Level.SERIES, "instances": Level.INSTANCE}
@@ -86,14 +89,28 @@ def _query(question: Question) -> Query:
 @pytest.mark.parametrize("profile", list(WebProfile))
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
 def test_a_translated_search_finds_the_same(archive: Archive, question: Question, profile: WebProfile) -> None:
+    _ask_translated(archive, question, profile, expected=question.uids)
+
+
+@pytest.mark.parametrize("profile", list(WebProfile))
+@settings(max_examples=60, deadline=None)
+@given(keys=key_sets(), options=st.frozensets(st.sampled_from(["fuzzy", "emptyvalue"])))
+def test_any_keys_together_are_translated_so_that_they_find_what_the_standard_says(
+    archive: Archive, profile: WebProfile, keys: dict[str, str], options: frozenset[str]
+) -> None:
+    question = Question("any", keys, options=options)
+    _ask_translated(archive, question, profile, expected=find(STORED, keys, options=options))
+
+
+def _ask_translated(archive: Archive, question: Question, profile: WebProfile, *, expected: set[str]) -> None:
     query = _query(question)
     translated = translate_search(query, PROFILES[profile])
     dialect = Dialect.AZURE_V2 if profile is WebProfile.AZURE else Dialect.STANDARD
     answered = set().union(*(_asked(archive, request, dialect) for request in translated.requests))
-    assert question.uids <= answered, "the server must be asked for no less than is meant"
+    assert expected <= answered, "the server must be asked for no less than is meant"
     rows = _rows(query.level)
     fitting = {uid for uid in answered if any(fits_residual(translated.residual, row) for row in rows[uid])}
-    assert fitting == question.uids
+    assert fitting == expected
 
 
 def test_the_simulated_cloud_refuses_what_azure_refuses(archive: Archive) -> None:

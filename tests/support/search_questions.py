@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pydicom
+from hypothesis import strategies as st
 from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement
@@ -291,3 +292,25 @@ QUESTIONS = (
     _of("an instance by its UID", {"SOPInstanceUID": "1.2.3.5.2.1"}, "5.2.1", level=_INSTANCE),
     _of("instances by their number", {"InstanceNumber": "1", "PatientID": "P4"}, "5.1.1 5.2.1", level=_INSTANCE),
 )
+
+KEY_VALUES = {
+    "PatientID": ["P1", "p1", "P?", "*2", "", "P1\\P2"],
+    "PatientName": ["doe*", "*^J*", "Müller^Jürgen", "=山田*", "yamada^tarou=山田^太郎", "??????^*", "doe"],
+    "StudyDate": ["20240102", "20240102-", "-20240102", "20240101-20240331"],
+    "StudyTime": ["08", "0700-2330", "-120000", "2359-"],
+    "AccessionNumber": ["A1", "?1", "D?1", '""', "*"],
+    "StudyDescription": ["chest ct", "*ct*", "Head?MR", "head"],
+    "ModalitiesInStudy": ["CT", "MR\\SR", "C?", "ct"],
+    "StationName": ["STATION1", "*3", "station1"],
+    "PatientWeight": ["61", "61.0", "6.3e1"],
+    "OtherPatientIDs": ["X1", "ALL", "X1\\X2", "X?"],
+    "ProcedureCodeSequence.CodeValue": ["C1", "C*", "c1"],
+    "ProcedureCodeSequence.CodeMeaning": ["Chest", "Head"],
+}
+
+
+def key_sets() -> st.SearchStrategy[dict[str, str]]:
+    """Return a strategy for keys of a search of studies, asked together."""
+    return st.lists(st.sampled_from(sorted(KEY_VALUES)), max_size=3, unique=True).flatmap(
+        lambda names: st.fixed_dictionaries({name: st.sampled_from(KEY_VALUES[name]) for name in names})
+    )
