@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import orjson
@@ -28,6 +29,7 @@ from tests.support.query_tags import NUMBER_OF_FILMS, PATIENT_AGE, Values, file_
 from tests.unit.archive.test_query_tag_values import found, receive
 
 TIMEOUT_S = 30
+SENDERS, STORED_BY_EACH = 4, 30
 AGE = QueryTagEntry(PATIENT_AGE, "AS", Level.INSTANCE)
 FILMS = QueryTagEntry(NUMBER_OF_FILMS, "IS", Level.STUDY)
 
@@ -151,6 +153,23 @@ def test_instances_that_come_while_it_runs_are_found_too(archive: Archive, monke
             store(archive, file_with(identify(number), age("042Y")))
         wait(desk, operation.operation_id)
     assert found(archive, AGE, "042Y") == 60
+
+
+def test_nothing_slips_between_a_tag_and_its_reindex(archive: Archive) -> None:
+    def store_some(first: int) -> None:
+        for number in range(first, first + STORED_BY_EACH):
+            store(archive, file_with(identify(number), age("042Y")))
+
+    with query_tag_desk(archive) as desk, ThreadPoolExecutor(SENDERS) as senders:
+        running = [senders.submit(store_some, sender * 1000 + 1) for sender in range(SENDERS)]
+        operations = []
+        for entry in (AGE, QueryTagEntry(0x00080070, "LO", Level.STUDY), FILMS):
+            operation = desk.add(LOCAL_OWNER, [entry]).operation
+            operations.append(wait(desk, operation.operation_id))
+        for one in running:
+            one.result(TIMEOUT_S)
+    assert {one.status for one in operations} == {OperationStatus.SUCCEEDED}
+    assert found(archive, AGE, "042Y") == SENDERS * STORED_BY_EACH
 
 
 def test_a_damaged_instance_ends_nothing(tmp_path: Path) -> None:

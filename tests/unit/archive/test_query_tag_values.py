@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
+from structlog.testing import capture_logs
 
 from isocenter.archive.archive import Archive
+from isocenter.archive.intake import TAG_CHANGES_MAX
 from isocenter.archive.query_tag import QueryTagDesk
 from isocenter.archive.recover import new_instance_of
 from isocenter.archive.store import Reception, begin_store
 from isocenter.archive.validate import SOURCE_V1, SOURCE_V2
-from isocenter.domain.errors import InvalidDataset
+from isocenter.domain.errors import InvalidDataset, Overloaded, QueryTagsChanged
 from isocenter.domain.identifiers import InstanceIdentifier, Level
 from isocenter.domain.principal import LOCAL_OWNER
 from isocenter.domain.query import ByQueryTag, Comparison, OneOf, Query
 from isocenter.domain.query_tag import QueryTagEntry
-from isocenter.ports.blobs import BlobRecord
+from isocenter.ports.blobs import BlobPosition, BlobRecord
+from isocenter.ports.index import NewInstance
+from isocenter.storage.memory import MemoryBlobStore, MemoryInstanceIndex
 from tests.support.instances import identify
 from tests.support.memory_archive import memory_archive
 from tests.support.query_tags import NUMBER_OF_FILMS, PATIENT_AGE, Values, file_with, query_tag_desk
@@ -106,6 +110,33 @@ def test_an_instance_that_was_looked_at_before_a_tag_came_is_looked_at_again() -
         desk.add(LOCAL_OWNER, [AGE])
         archive.intake.submit(arrival).result(TIMEOUT_S)
         assert found(archive, AGE, "042Y") == 1
+
+
+class Restless(MemoryInstanceIndex):
+    """An index whose tags change before each commit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tries = 0
+
+    def commit(
+        self,
+        instances: Sequence[NewInstance],
+        *,
+        now: float,
+        erase_due_at: float,
+        positions: Sequence[BlobPosition] = (),
+    ) -> list[int]:
+        self.tries += 1
+        raise QueryTagsChanged()
+
+
+def test_tags_that_never_rest_are_no_reason_to_keep_trying() -> None:
+    index, blobs = Restless(), MemoryBlobStore()
+    with memory_archive(index=index, blobs=blobs) as archive, capture_logs(), pytest.raises(Overloaded):
+        receive(archive, identify(1), {})
+    assert index.tries == TAG_CHANGES_MAX
+    assert list(blobs.iter_records()) == [], "what was refused does not come back"
 
 
 def test_what_metadata_leaves_out_is_not_found_after_a_rebuild_either(desk: QueryTagDesk) -> None:

@@ -131,6 +131,8 @@ class Recollection:
     partitions: dict[str, int] = field(default_factory=dict)
     query_tags: tuple[QueryTag, ...] | None = None
     """All extended query tags; None where they are to be read again."""
+    has_new_query_tags: bool = False
+    """The transaction that is under way changes them."""
     studies: Remembered[tuple[int, str], StudyEntry] = field(default_factory=lambda: Remembered(STUDIES_REMEMBERED))
     series: Remembered[tuple[int, str], SeriesEntry] = field(default_factory=lambda: Remembered(SERIES_REMEMBERED))
 
@@ -139,6 +141,7 @@ class Recollection:
         self.counters = None
         self.data_version = -1
         self.query_tags = None
+        self.has_new_query_tags = False
         self.partitions.clear()
         self.forget_entries()
 
@@ -146,6 +149,11 @@ class Recollection:
         """Forget studies and series, which a removal changed."""
         self.studies.clear()
         self.series.clear()
+
+    def renew_query_tags(self) -> None:
+        """Note that the transaction which is under way changes extended query tags."""
+        self.query_tags = None
+        self.has_new_query_tags = True
 
     def all_query_tags(self, connection: apsw.Connection, queries: Mapping[str, str]) -> tuple[QueryTag, ...]:
         """Return all extended query tags, read from the database where they changed."""

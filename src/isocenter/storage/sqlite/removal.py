@@ -123,7 +123,7 @@ class RemovalTransaction:
             counts.update(key for (key,) in fetch(self._connection, self._queries["forget_query_tag_errors"], names))
         rows = [(count, key) for key, count in counts.items()]
         self._connection.executemany(self._queries["lower_query_tag_errors"], rows)
-        self._known.query_tags = None
+        self._known.renew_query_tags()
 
     def _note_changes(self, current: list[_Version]) -> None:
         first = self._counters.sequence + 1

@@ -115,10 +115,7 @@ class IndexWriter:
                 self._known.forget_entries()
             return count
 
-        removed = self._transact(write)
-        if self._known.query_tags is None:  # errors of what went were among theirs
-            self._note_query_tags()
-        return removed
+        return self._transact(write)
 
     def forget_erasures(self, erasure_keys: Sequence[int], *, shrunk: Sequence[BlobPosition] = ()) -> None:
         """Drop erasures in one transaction."""
@@ -151,17 +148,10 @@ class IndexWriter:
         """Do the same for what changes extended query tags: from the next commit on, the new ones hold."""
 
         def change(_counters: Counters) -> Result:
-            self._known.query_tags = None
+            self._known.renew_query_tags()
             return write(self._connection)
 
-        try:
-            return self._transact(change)
-        finally:
-            self._note_query_tags()
-
-    def _note_query_tags(self) -> None:
-        with self._lock:
-            self.query_tags_revision += 1
+        return self._transact(change)
 
     def _transact(self, write: Callable[[Counters], Result]) -> Result:
         with self._lock:
@@ -175,6 +165,9 @@ class IndexWriter:
                 if refusal is error:
                     raise
                 raise refusal from error
+            if self._known.has_new_query_tags:  # before anybody else commits: a store looks again for the new ones
+                self._known.has_new_query_tags = False
+                self.query_tags_revision += 1
             self._failpoints.hit("index.after_commit")
             self._known.shrink()
             self._checkpoint()
