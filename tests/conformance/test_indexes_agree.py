@@ -18,6 +18,7 @@ from isocenter.domain.attributes import (
     REQUEST_ITEM_TAGS,
     SOP_CLASSES_IN_STUDY,
 )
+from isocenter.domain.errors import Conflict
 from isocenter.domain.identifiers import DEFAULT_PARTITION, InstanceIdentifier, Level
 from isocenter.domain.query import (
     Between,
@@ -35,10 +36,10 @@ from isocenter.domain.query import (
     WordPrefixes,
 )
 from isocenter.ports.blobs import BlobPosition
-from isocenter.ports.index import InstanceIndex, NewInstance
+from isocenter.ports.index import InstanceIndex, Membership, NewInstance
 from isocenter.storage.memory import MemoryInstanceIndex
 from isocenter.storage.sqlite import SqliteInstanceIndex
-from tests.support.instances import address_of, identify, new_instance, scope_of
+from tests.support.instances import address_of, attributes_of, identify, new_instance, scope_of
 
 TEXTS = st.text("aAbBéÉeßſİı%_*?[]\\^ -ﬁ山９", max_size=6)
 NAMES = (
@@ -181,6 +182,15 @@ def _listed(index: InstanceIndex, query: Query) -> list[SearchRow]:
         cursor = page.following
 
 
+def _moved(identifier: InstanceIdentifier, target: InstanceIdentifier | None, depth: int) -> InstanceIdentifier:
+    if target is None:
+        return identifier
+    moved = replace(identifier, study_instance_uid=target.study_instance_uid)
+    if depth > 1:
+        moved = replace(moved, series_instance_uid=target.series_instance_uid)
+    return moved if depth < 3 else replace(moved, sop_instance_uid=target.sop_instance_uid)
+
+
 class IndexesAgree(RuleBasedStateMachine):
     """Drive both with the same calls."""
 
@@ -214,6 +224,48 @@ class IndexesAgree(RuleBasedStateMachine):
         scope = scope_of(identifier, depth=depth)
         counts = [index.delete(scope, now=self.now, erase_due_at=self.now + 10) for index in (self.memory, self.sqlite)]
         assert counts[0] == counts[1]
+
+    @rule(
+        identifier=IDENTIFIERS,
+        depth=st.integers(1, 3),
+        elsewhere=st.none() | IDENTIFIERS,
+        values=st.fixed_dictionaries({}, optional=VALUES_OF),
+        is_whole=st.booleans(),
+    )
+    def revise(
+        self,
+        identifier: InstanceIdentifier,
+        depth: int,
+        elsewhere: InstanceIdentifier | None,
+        values: dict[str, str],
+        is_whole: bool,
+    ) -> None:
+        """Give what is in a scope new versions, perhaps under other identifiers, and perhaps not all of it."""
+        self.now += 1
+        scope = scope_of(identifier, depth=depth)
+        rows = self.memory.instances(scope)
+        attributes = attributes_of(values)
+        versions = [
+            replace(
+                new_instance(_moved(row.identifier, elsewhere, depth), address=address_of(20_000 + row.instance_key)),
+                attributes=attributes,
+                membership=Membership("r", row.instance_key),
+                keep_previous=True,
+            )
+            for row in (rows if is_whole else rows[1:])
+        ]
+        outcomes: list[object] = []
+        for index in (self.memory, self.sqlite):
+            index.commit(versions, now=self.now, erase_due_at=self.now + 10)
+            try:
+                outcome: object = index.revisions.conclude(
+                    "r", now=self.now, erase_due_at=self.now + 10, scope=scope if is_whole else None
+                )
+            except Conflict:
+                outcome = Conflict
+            outcomes.append(outcome)
+            index.revisions.settle_revisions(keep=None, now=self.now)
+        assert outcomes[0] == outcomes[1]
 
     @rule(number=st.integers(0, 2))
     def forget(self, number: int) -> None:

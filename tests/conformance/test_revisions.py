@@ -208,12 +208,21 @@ def test_strays_are_let_go_and_what_belongs_to_an_operation_stays(instance_index
     assert instance_index.revisions.concluded("b-0") is None
 
 
-def test_what_waits_to_be_sent_is_sent_as_it_is_now(instance_index: InstanceIndex) -> None:
+@pytest.mark.parametrize("target", [identify(1), identify(9)])
+def test_what_waits_to_be_sent_is_sent_as_it_is_now(instance_index: InstanceIndex, target: InstanceIdentifier) -> None:
     (key,) = _commit(instance_index, new_instance(identify(1), destinations=("north",)))
-    _commit(instance_index, _version(key, identify(1), 11))
+    _commit(instance_index, _version(key, target, 11))
     _conclude(instance_index)
-    [row] = instance_index.instances(scope_of(identify(1)))
+    [row] = instance_index.instances(scope_of(target))
     assert [one.instance_key for one in instance_index.deliveries("north")] == [row.instance_key]
+
+
+@pytest.mark.parametrize("target", [identify(1), identify(9)])
+def test_what_is_sent_already_is_not_sent_again(instance_index: InstanceIndex, target: InstanceIdentifier) -> None:
+    (key,) = _commit(instance_index, new_instance(identify(1)))
+    _commit(instance_index, _version(key, target, 11))
+    _conclude(instance_index)
+    assert instance_index.deliveries("north") == []
 
 
 # other identifiers

@@ -116,9 +116,9 @@ class _Conclusion:
         """Make versions current, those at other places once what they are made from is out of the way."""
         for one in found:
             self._connection.execute(self._queries["forget_staged"], (one.staged_key,))
-        standing = [one for one in found if not self._has_gone(one)]
+        standing = [self._with_destinations(one) for one in found if not self._has_gone(one)]
         kept = {one.staged_key: self._take_out(one) for one in standing if self._is_moved(one)}
-        keys = {one.staged_key: self._store.add(self._with_destinations(one)) for one in standing}
+        keys = {one.staged_key: self._store.add(one.new) for one in standing}
         self._store.write()
         for staged_key, original_key in kept.items():
             places = {"current_key": keys[staged_key], "original_key": original_key}
@@ -156,12 +156,12 @@ class _Conclusion:
         self._connection.execute(self._queries["copy_external_values"], bindings)
         return self._removal.take_out(staged.replaced_key)
 
-    def _with_destinations(self, staged: _Staged) -> NewInstance:
+    def _with_destinations(self, staged: _Staged) -> _Staged:
         """Return a version with the destinations for which what it replaces still waits."""
         if staged.replaced_key is None:
-            return staged.new
+            return staged
         rows = fetch(self._connection, self._queries["waiting_destinations"], (staged.replaced_key,))
-        return replace(staged.new, destinations=tuple(destination for (destination,) in rows))
+        return replace(staged, new=replace(staged.new, destinations=tuple(destination for (destination,) in rows)))
 
     def _identifier(self, key: int) -> InstanceIdentifier | None:
         rows = fetch(self._connection, self._queries["instance"], (key,))
