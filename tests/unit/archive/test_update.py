@@ -18,7 +18,8 @@ from isocenter.archive.archive import Archive, ArchiveSettings
 from isocenter.archive.delete import erase_due
 from isocenter.archive.operations import ATTEMPTS_MAX, OperationDesk, OperationRunner, Outcome, Step
 from isocenter.archive.retrieve import find_instances, read_whole
-from isocenter.archive.update import ERRORS_MAX, MORE_ERRORS, ROUNDS_MAX, Updater, UpdateRequest
+from isocenter.archive.study_update import ERRORS_MAX, MORE_ERRORS, ROUNDS_MAX
+from isocenter.archive.update import Updater, UpdateRequest
 from isocenter.dicom.amend_text import Texts
 from isocenter.domain.audit import AuditAction, AuditRecord
 from isocenter.domain.errors import (
