@@ -66,20 +66,28 @@ def open_dataset(content: Buffer) -> tuple[OpenedFile, WalkedDataset]:
     return opened, _walk(opened.buffer, opened.dataset_offset, len(opened.buffer), opened.encoding)
 
 
-def amend_elements(opened: OpenedFile, dataset: WalkedDataset, changes: Mapping[int, bytes]) -> Iterator[Piece]:
+def amend_elements(
+    opened: OpenedFile, dataset: WalkedDataset, changes: Mapping[int, bytes], *, end: int | None = None
+) -> Iterator[Piece]:
     """Return the pieces of a file with some elements changed, each given by tag as its bytes; none take it away.
 
-    Neither SOP class and instance nor the transfer syntax may be among them, which the meta information tells too.
+    Neither SOP class and instance nor the transfer syntax may be among them, which the meta information tells too. What
+    stands behind `end` is left out.
     """
-    return _amended(opened, dataset, meta_changes=_encoded_meta(_WRITER), changes=changes)
+    return _amended(opened, dataset, meta_changes=_encoded_meta(_WRITER), changes=changes, end=end)
 
 
 def _amended(
-    opened: OpenedFile, dataset: WalkedDataset, *, meta_changes: Mapping[int, bytes], changes: Mapping[int, bytes]
+    opened: OpenedFile,
+    dataset: WalkedDataset,
+    *,
+    meta_changes: Mapping[int, bytes],
+    changes: Mapping[int, bytes],
+    end: int | None = None,
 ) -> Iterator[Piece]:
     meta = _walk(opened.buffer, META_OFFSET, opened.dataset_offset, _META_ENCODING)
     head = _pieces(meta, meta_changes, start=0, end=opened.dataset_offset)
-    pieces = _pieces(dataset, changes, start=opened.dataset_offset, end=len(opened.buffer))
+    pieces = _pieces(dataset, changes, start=opened.dataset_offset, end=len(opened.buffer) if end is None else end)
     return chain(head, _deflated(opened.buffer, pieces) if opened.encoding.is_deflated else pieces)
 
 

@@ -92,7 +92,7 @@ STEPS = (
                 field="kept_creators",
             ),
         ),
-        help="Take all private attributes away.",
+        help="Take all private attributes away; where some stand behind the pixel data, everything that stands there.",
     ),
 )
 """By the name of their first key."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,8 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 Table = dict[str, object]
 NAMED_DEPTH = 2
 """`channels`, and the name of one."""
+VERSION_LENGTH = 12
+"""Hexadecimal digits; a channel has some hundred versions in its life."""
 INLINE_KEYS_MAX = 4
 """So many fit on a line."""
 
@@ -43,6 +46,17 @@ def tables_of(configuration: Configuration) -> Table:
         "transforms": {transform.name: transform_table(transform) for transform in configuration.transforms},
     }
     return {key: table for key, table in tables.items() if table}
+
+
+def version_of(configuration: Configuration, channel: Channel) -> str:
+    """Return a short name for what a channel does: the same as long as its source, rules and transforms are.
+
+    Decisions and deliveries note it, so that it can be told which rules sent an instance.
+    """
+    named = {name for rule in channel.rules for name in rule.transforms}
+    transforms = {one.name: transform_table(one) for one in configuration.transforms if one.name in named}
+    text = write_toml({"channel": channel_table(channel), "transforms": transforms})
+    return hashlib.sha256(text.encode()).hexdigest()[:VERSION_LENGTH]
 
 
 def channel_table(channel: Channel) -> Table:

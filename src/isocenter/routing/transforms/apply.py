@@ -29,6 +29,7 @@ from isocenter.domain.errors import InvalidDataset
 from isocenter.routing.rules.evaluate import holds
 from isocenter.routing.rules.expression import PathStep
 from isocenter.routing.rules.subject import Subject
+from isocenter.routing.rules.types import name_of_step
 from isocenter.routing.transforms.check import value_objections
 from isocenter.routing.transforms.difference import ElementDifference, compare_attributes
 from isocenter.routing.transforms.draft import Draft
@@ -90,10 +91,11 @@ def transform_instance(
     for transform in transforms:
         _make(draft, transform, subject, circumstances)
     changes = draft.changes
-    if not changes:
+    differences = (*_differences(draft, changes), *_differences_behind(draft))
+    if not differences:
         return Transformed(iter([Copied(0, len(content))]), ())
-    differences = tuple(_differences(draft, changes))
-    return Transformed(amend_elements(opened, dataset, draft.encoded_changes()), differences)
+    pieces = amend_elements(opened, dataset, draft.encoded_changes(), end=draft.end)
+    return Transformed(pieces, differences)
 
 
 def _make(draft: Draft, transform: Transform, subject: Subject, circumstances: Circumstances) -> None:
@@ -114,6 +116,8 @@ def _take_step(draft: Draft, step: Step, subject: Subject) -> None:
     if isinstance(action, Recode):
         draft.recode(action.character_set)
         return
+    if isinstance(action, RemovePrivate):
+        draft.leave_out_private_behind_pixels()
     if isinstance(action, Remove) and len(action.path.steps) == 1:
         tag = _tag_in(action.path.steps[0], draft, _Place(draft.terms, draft.character_set))
         if tag is not None:
@@ -320,6 +324,12 @@ def _keep_originals(draft: Draft, transform: Transform, circumstances: Circumsta
     earlier = draft.get(ORIGINAL_ATTRIBUTES)
     items = (*(() if earlier is None else earlier.items), dict(sorted(item.items())))
     draft.change(ORIGINAL_ATTRIBUTES, Attribute("SQ", items=items))
+
+
+def _differences_behind(draft: Draft) -> Iterator[ElementDifference]:
+    """Yield what is left out behind the pixel data, by its length alone."""
+    for tag, length in draft.left_out:
+        yield ElementDifference(name_of_step(PathStep(tag)), (f"{length} bytes",), None)
 
 
 def _differences(draft: Draft, changes: Changes) -> Iterator[ElementDifference]:

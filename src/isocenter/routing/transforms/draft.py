@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from isocenter.dicom.behind_pixels import BehindPixels, look_behind_pixels
 from isocenter.dicom.charset import DEFAULT_CHARACTER_SET, CharacterSet
 from isocenter.dicom.charset_encode import with_character_set
 from isocenter.dicom.dataset import (
@@ -39,6 +40,11 @@ class Draft(Mapping[int, Attribute]):
         self._changes: dict[int, Attribute | None] = {}
         self._originals: dict[int, Attribute] = {}
         self._touched: set[int] = set()
+        self._behind: BehindPixels | None = None
+        self.end: int | None = None
+        """Where the file is cut, None where it is not."""
+        self.left_out: tuple[tuple[int, int], ...] = ()
+        """Tags and lengths of what is cut off."""
 
     def __getitem__(self, tag: int) -> Attribute:
         if tag in self._changes:
@@ -124,6 +130,23 @@ class Draft(Mapping[int, Attribute]):
         """Return what was changed or taken away since the record began as it was, in the present character set."""
         return {tag: before for tag, before in sorted(self._originals.items()) if before != self.get(tag)}
 
+    @property
+    def behind(self) -> BehindPixels:
+        """Return what stands behind the pixel data, which no step changes."""
+        if self._behind is None:
+            self._behind = look_behind_pixels(self._dataset)
+        return self._behind
+
+    def leave_out_private_behind_pixels(self) -> None:
+        """Cut the file behind its pixel data where private attributes stand there.
+
+        What else stands there is padding, and signatures that would not hold any more.
+        """
+        behind = self.behind
+        if any(is_private(element[0]) or _has_private(element) for element in behind.elements):
+            self.end = behind.start
+            self.left_out = tuple((element[0], element[3]) for element in behind.elements)
+
     def begin_record(self) -> None:
         """Begin the record of what is changed anew: each transform has one of its own."""
         self._originals.clear()
@@ -149,6 +172,8 @@ class Draft(Mapping[int, Attribute]):
         """Write all text in another character set. Raises TransformRefused where that cannot be done."""
         if terms == self.terms:
             return
+        if self.end is None and any(map(self._is_dependent, self.behind.elements)):
+            raise TransformRefused("Text stands behind the pixel data, where it is not written anew.")
         inherited = {SPECIFIC_CHARACTER_SET: text_attribute("CS", self.terms)} if self.terms else {}
         depending = {tag: self[tag] for tag in self if self._depends_on_character_set(tag)}
         recoded = with_character_set(inherited | depending, terms)

@@ -228,6 +228,29 @@ def test_private_attributes_go_in_items_too_but_for_creators_that_stay(transfer_
     assert not [element for element in found.RequestAttributesSequence[1] if element.tag.is_private]
 
 
+@pytest.mark.parametrize("transfer_syntax_uid", [*SYNTAXES, JPEG_BASELINE])
+def test_private_attributes_behind_the_pixels_go_too(transfer_syntax_uid: str) -> None:
+    source = _source()
+    if transfer_syntax_uid == JPEG_BASELINE:
+        _compressed(source)
+    source.private_block(0x7FE1, "ACME", create=True).add_new(1, "LO", "behind all")
+    content = write_file(source, transfer_syntax_uid)
+    found, transformed, _ = _made(content, _transform(RemovePrivate(("OTHER",))))
+    assert [int(element.tag) for element in found if element.tag.is_private] == [0x00090011, 0x00091101]
+    assert found.PixelData == _read(content).PixelData
+    assert ElementDifference("(7FE1,1001)", ("10 bytes",), None) in transformed.differences
+
+
+def test_text_behind_the_pixels_is_not_left_in_another_character_set() -> None:
+    source = _source()
+    source.private_block(0x7FE1, "ACME", create=True).add_new(1, "LO", "Jörg")
+    content = write_file(source, EXPLICIT)
+    with pytest.raises(TransformRefused, match="behind the pixel data"):
+        _made(content, _transform(Recode("ISO_IR 192")))
+    found, _, _ = _made(content, _transform(RemovePrivate(), Recode("ISO_IR 192")))
+    assert found.PatientName == "Müller^Jörg"
+
+
 @pytest.mark.parametrize("transfer_syntax_uid", SYNTAXES)
 def test_what_was_there_before_goes_along(transfer_syntax_uid: str) -> None:
     earlier = Dataset()
