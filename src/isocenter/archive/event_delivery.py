@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import random
 import threading
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import structlog
 
@@ -84,6 +86,8 @@ class EventDelivery:
         self._counts = counts
         self._jitter = jitter or random.Random()
         self._batch_max = subscription.batch_max
+        self._rows: list[Change] = []
+        """Rows behind the cursor that were read already: what they say of an event never changes."""
         self._interval_s = 0.0
         self._stop = threading.Event()
         self._log = _log.bind(subscriber=subscription.name)
@@ -160,10 +164,12 @@ class EventDelivery:
 
     def _tell_some(self, failures: int) -> Answer | None:
         """Tell the next batch; None where there is nothing to tell."""
-        read = self._archive.index.changes(after=self._cursor.sequence, limit=max(PAGE_ROWS, self._batch_max))
+        if not self._rows:
+            limit = max(PAGE_ROWS, self._batch_max)
+            self._rows = self._archive.index.changes(after=self._cursor.sequence, limit=limit)
         self._counts.behind = self._archive.index.latest_sequence() - self._cursor.sequence
-        rows = self._without_expired(read)
-        events = list(self._events(rows))[: self._batch_max]
+        rows = self._without_expired(self._rows)
+        events = list(islice(self._events(rows), self._batch_max))
         if not events:
             if rows:
                 self._go_on(rows[-1])
@@ -184,6 +190,8 @@ class EventDelivery:
     def _without_expired(self, rows: Sequence[Change]) -> Sequence[Change]:
         """Return rows that are still to be told; the others are passed over for good."""
         oldest = self._archive.clock.now().timestamp() - self._age_max_s
+        if not rows or rows[0].timestamp >= oldest:  # timestamps of the feed never go back
+            return rows
         fresh = [row for row in rows if row.timestamp >= oldest]
         if len(fresh) < len(rows):
             expired = rows[: len(rows) - len(fresh)]
@@ -195,6 +203,7 @@ class EventDelivery:
 
     def _go_on(self, row: Change) -> None:
         self._cursor = replace(self._cursor, sequence=row.sequence, timestamp=row.timestamp)
+        self._rows = self._rows[bisect_right(self._rows, row.sequence, key=_sequence) :]
         self._counts.behind = max(0, self._archive.index.latest_sequence() - row.sequence)
 
     def _keep_cursor(self, *, is_idle: bool) -> None:
@@ -225,3 +234,7 @@ class EventDelivery:
             if self._stop.is_set():
                 return
         self._cursor = EventCursor(self._subscription.name, after, self._cursor.timestamp)
+
+
+def _sequence(row: Change) -> int:
+    return row.sequence
