@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Install the programs of other people that the tests talk to: Orthanc, DCMTK, dicom3tools, Chromium, strace from Debian,
-# azurite and newman from npm (below work/peers). Installs only what is missing, on Debian and its relatives, as root.
-# Elsewhere it prints what to install and goes on: the tests then name what they left out. Services that come with a
-# package are not started.
+# Install the programs of other people that the tests talk to: Orthanc, DCMTK, dicom3tools, Chromium, strace, curl from
+# Debian, azurite and newman from npm (below work/peers). Installs only what is missing, on Debian and its relatives, as
+# root. Elsewhere it prints what to install and goes on: the tests then name what they left out. Services that come with
+# a package are not started.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,7 +23,7 @@ install_from_npm azurite 3.37.0 work/peers
 install_from_npm newman 6.2.2 work/peers/newman
 
 declare -A program_of=(
-  [orthanc]=Orthanc [dcmtk]=storescu [dicom3tools]=dciodvfy [chromium]=chromium [strace]=strace
+  [orthanc]=Orthanc [dcmtk]=storescu [dicom3tools]=dciodvfy [chromium]=chromium [strace]=strace [curl]=curl
 )
 missing=()
 for package in "${!program_of[@]}"; do
