@@ -331,6 +331,25 @@ def test_a_length_that_is_announced_is_no_memory(node: Node) -> None:
             connection.close()
 
 
+@pytest.mark.parametrize("difference", [-100, 100])
+def test_a_body_of_another_length_than_it_says_stores_nothing(node: Node, difference: int) -> None:
+    one = instance()
+    body = _parts(HEAD + one.content)
+    head = (
+        "POST /v2/studies HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/dicom+json\r\n"
+        f"Content-Type: {MULTIPART['Content-Type']}\r\nContent-Length: {len(body) + difference}\r\n\r\n"
+    ).encode()
+    host, port = node.base_url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(head + body)
+        connection.shutdown(socket.SHUT_WR)
+        with suppress(ConnectionError):
+            answer = connection.recv(65536)
+            assert not answer or answer.startswith(b"HTTP/1.1 4"), answer
+    assert get(f"{node.base_url}/v2/{one.path}/metadata", JSON).status_code == httpx.codes.NOT_FOUND
+    assert store(f"{node.base_url}/v2", one.content).status_code == httpx.codes.OK
+
+
 @pytest.mark.parametrize(
     "head",
     [
