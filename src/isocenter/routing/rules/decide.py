@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from isocenter.routing.rules.evaluate import Finding, explain, holds
+from isocenter.routing.rules.evaluate import Finding, compile_expression, explain
 from isocenter.routing.rules.expression import Expression, tags_of
 from isocenter.routing.rules.subject import Subject
 
@@ -37,6 +37,7 @@ class Rule:
     """One rule of a channel."""
 
     name: str
+    """Each once among the rules that are asked together."""
     when: Expression | None = None
     """None matches everything."""
     is_otherwise: bool = False
@@ -91,8 +92,19 @@ class Decision:
 
 def decide(rules: Sequence[Rule], subject: Subject) -> Decision:
     """Return where an instance goes."""
-    matched = _matching(rules, lambda rule: rule.when is None or holds(rule.when, subject))
-    return Decision(_deliveries(matched), tuple(rule.name for rule in matched))
+    return compile_rules(rules)(subject)
+
+
+def compile_rules(rules: Sequence[Rule]) -> Callable[[Subject], Decision]:
+    """Return rules ready to decide on many instances."""
+    tests = {rule.name: compile_expression(rule.when) for rule in rules if rule.when is not None}
+
+    def decide_on(subject: Subject) -> Decision:
+        reader = subject.attributes
+        matched = _matching(rules, lambda rule: rule.when is None or tests[rule.name](reader, subject))
+        return Decision(_deliveries(matched), tuple(rule.name for rule in matched))
+
+    return decide_on
 
 
 def decide_and_explain(rules: Sequence[Rule], subject: Subject) -> Decision:

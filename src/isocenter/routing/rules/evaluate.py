@@ -7,9 +7,9 @@ beyond `MATCHED_LENGTH_MAX` are not looked at.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from itertools import islice
@@ -74,23 +74,63 @@ class Finding:
     """Of a compound; of `has`, one for each item."""
 
 
+Test = Callable[[AttributeReader, Subject], bool]
+"""Tells of a data set or item, of an instance that came so, whether a condition holds."""
+
+
 def holds(expression: Expression, subject: Subject) -> bool:
     """Tell whether a condition holds; what cannot change the outcome is not looked at."""
-    return _holds(expression, subject.attributes, subject)
+    return compile_expression(expression)(subject.attributes, subject)
 
 
-def _holds(expression: Expression, reader: AttributeReader, subject: Subject) -> bool:
+def compile_expression(expression: Expression) -> Test:
+    """Return a condition ready to be held against many instances."""
     match expression:
         case And(parts):
-            return all(_holds(part, reader, subject) for part in parts)
+            tests = [compile_expression(part) for part in parts]
+            return lambda reader, subject: all(test(reader, subject) for test in tests)
         case Or(parts):
-            return any(_holds(part, reader, subject) for part in parts)
+            tests = [compile_expression(part) for part in parts]
+            return lambda reader, subject: any(test(reader, subject) for test in tests)
         case Not(part):
-            return not _holds(part, reader, subject)
+            inner = compile_expression(part)
+            return lambda reader, subject: not inner(reader, subject)
         case Has(path, condition):
-            return any(_holds(condition, item, subject) for item in _items_at(path, reader))
+            of_item = compile_expression(condition)
+            return lambda reader, subject: any(of_item(item, subject) for item in _items_at(path, reader))
+        case Present(operand):
+            return lambda reader, subject: _is_present(operand, reader, subject)
         case _:
-            return _test(expression, reader, subject).is_true
+            return _compile_leaf(expression)
+
+
+def _compile_leaf(leaf: Leaf) -> Test:
+    texts_of = _texts_getter(leaf.operand)
+    to_comparable = _CONVERSIONS.get(_type_for(leaf), str)
+    fixed = None if _depends_on_today(leaf) else _fits(leaf, date.min)
+
+    def test(reader: AttributeReader, subject: Subject) -> bool:
+        fits = fixed or _fits(leaf, subject.received_at.date())
+        for text in texts_of(reader, subject):
+            value = to_comparable(text)
+            if value is not None and fits(value):
+                return True
+        return False
+
+    return test
+
+
+def _depends_on_today(leaf: Leaf) -> bool:
+    return any(literal.kind is LiteralKind.DAYS_FROM_TODAY for literal in _literals_of(leaf))
+
+
+def _texts_getter(operand: Operand) -> Callable[[AttributeReader, Subject], Iterable[str]]:
+    """Return what reads the values of an operand; the plain attribute, which most rules ask for, in one step."""
+    if isinstance(operand, Path) and len(operand.steps) == 1:
+        (step,) = operand.steps
+        if step.creator is None and step.number is None:
+            return lambda reader, subject: reader.values_of(step.tag)[:VALUES_MAX]
+    return lambda reader, subject: _texts_of(operand, reader, subject)
 
 
 def explain(expression: Expression, subject: Subject) -> Finding:
@@ -122,9 +162,9 @@ def _test(leaf: Leaf, reader: AttributeReader, subject: Subject) -> Finding:
         is_present = _is_present(leaf.operand, reader, subject)
         return Finding(leaf, is_present, has_value=is_present)
     texts = tuple(_texts_of(leaf.operand, reader, subject))
-    compared = [_comparable(text, _type_for(leaf)) for text in texts]
+    compared = list(map(_CONVERSIONS.get(_type_for(leaf), str), texts))
     values = [value for value in compared if value is not None]
-    is_true = any(map(_fits(leaf, subject), values))
+    is_true = any(map(_fits(leaf, subject.received_at.date()), values))
     return Finding(leaf, is_true, texts, has_value=bool(texts), has_unfit_value=None in compared)
 
 
@@ -149,7 +189,7 @@ def _literals_of(leaf: Leaf) -> tuple[Literal, ...]:
             return ()
 
 
-def _fits(leaf: Leaf, subject: Subject) -> Callable[[Comparable], bool]:
+def _fits(leaf: Leaf, today: date) -> Callable[[Comparable], bool]:
     """Return what tells of one value whether it fits."""
     if isinstance(leaf, Like):
         pattern = _pattern(leaf.pattern)
@@ -161,7 +201,7 @@ def _fits(leaf: Leaf, subject: Subject) -> Callable[[Comparable], bool]:
     if value_type is ValueType.ADDRESS:
         networks = [str(literal.value) for literal in _literals_of(leaf)]
         return lambda value: any(_is_within(str(value), network) for network in networks)
-    ends = [_meant(literal, subject) for literal in _literals_of(leaf)]
+    ends = [_meant(literal, today) for literal in _literals_of(leaf)]
     if isinstance(leaf, Comparison):
         return _relation(leaf.operator, ends[0])
     if isinstance(leaf, Between):
@@ -196,11 +236,11 @@ def _range(lowest: Comparable, highest: Comparable, *, is_cyclic: bool) -> Calla
     return lambda value: _order(lowest, value) <= 0 and _order(value, highest) <= 0
 
 
-def _meant(literal: Literal, subject: Subject) -> Comparable:
+def _meant(literal: Literal, today: date) -> Comparable:
     """Return what a literal is compared as."""
     match literal.kind:
         case LiteralKind.DAYS_FROM_TODAY:
-            return _day_from(subject, int(literal.value))
+            return _day_from(today, int(literal.value))
         case LiteralKind.SIZE | LiteralKind.TIME:
             return Decimal(literal.value)
         case LiteralKind.WEEKDAY:
@@ -211,29 +251,16 @@ def _meant(literal: Literal, subject: Subject) -> Comparable:
             return literal.value if isinstance(literal.value, Decimal) else str(literal.value)
 
 
-def _day_from(subject: Subject, days: int) -> str:
+def _day_from(today: date, days: int) -> str:
     try:
-        return f"{subject.received_at.date() + timedelta(days=days):%Y%m%d}"
+        return f"{today + timedelta(days=days):%Y%m%d}"
     except OverflowError:
         return "00000000" if days < 0 else "99999999"
 
 
-def _comparable(text: str, value_type: ValueType) -> Comparable | None:
-    """Return a value as what it is compared as, None where it is none of its type."""
-    match value_type:
-        case ValueType.NUMBER | ValueType.SIZE:
-            return _number(text)
-        case ValueType.DATE:
-            day = text[:8]
-            return day if len(day) == 8 and day.isascii() and day.isdecimal() else None
-        case ValueType.TIME:
-            return _seconds(text)
-        case ValueType.AGE:
-            return _age_days(text)
-        case ValueType.WEEKDAY:
-            return Decimal(text)
-        case _:
-            return text
+def _day(text: str) -> str | None:
+    day = text[:8]
+    return day if len(day) == 8 and day.isascii() and day.isdecimal() else None
 
 
 def _number(text: str) -> Decimal | None:
@@ -258,6 +285,17 @@ def _age_days(text: str) -> Decimal | None:
     if len(bare) != 4 or not bare[:3].isdecimal() or not bare.isascii() or bare[3] not in _AGE_DAYS:
         return None
     return int(bare[:3]) * _AGE_DAYS[bare[3]]
+
+
+_CONVERSIONS: Mapping[ValueType, Callable[[str], Comparable | None]] = {
+    ValueType.NUMBER: _number,
+    ValueType.SIZE: _number,
+    ValueType.DATE: _day,
+    ValueType.TIME: _seconds,
+    ValueType.AGE: _age_days,
+    ValueType.WEEKDAY: Decimal,
+}
+"""From a value to what it is compared as, None where it is none of its type; text is compared as it is."""
 
 
 @lru_cache(maxsize=_PATTERNS_REMEMBERED)
