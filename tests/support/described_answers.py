@@ -8,6 +8,8 @@ from isocenter.dicomweb.codec.media_type import parse_media_type
 from isocenter.dicomweb.codec.openapi.document import DescribedRoute
 from isocenter.dicomweb.server.routes import ROOTS, described_under, routes_under
 
+OF_OURS = "referrer-policy"
+"""A header that every answer of ours has, and none of the archives that tests talk to beside."""
 PARTITION_DEPTH = 2
 
 

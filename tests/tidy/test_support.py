@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import BeyondLoopbackError
 from tests.support import peers
+from tests.support.described_answers import check_described
 from tests.support.processes import is_listening, running
 from tests.support.shared_data import REPOSITORY, VARIABLE, find_shared_data
 
@@ -85,3 +86,28 @@ def test_stage_that_looks_at_nothing_fails() -> None:
         [sys.executable, "-c", script], cwd=REPOSITORY / "scripts", check=True, capture_output=True, text=True
     )
     assert done.stdout.strip() == "False"
+
+
+def _check(status: int, content_type: str, *, method: str = "GET", path: str = "/v2/studies/1.2/metadata") -> None:
+    check_described(method, path, status=status, headers={"content-type": content_type}, has_content=True)
+
+
+def test_an_answer_that_its_route_is_described_to_give_is_let_through() -> None:
+    _check(200, "application/dicom+json")
+    _check(404, "text/plain; charset=utf-8")
+    _check(404, "text/plain", path="/v2/partitions/north/studies/1.2/metadata")
+
+
+def test_an_answer_that_its_route_is_not_described_to_give_fails() -> None:
+    with pytest.raises(AssertionError, match="answered 418"):
+        _check(418, "text/plain")
+    with pytest.raises(AssertionError, match="text/html"):
+        _check(200, "text/html")
+    with pytest.raises(AssertionError, match="answered 201"):
+        _check(201, "", method="DELETE", path="/DICOM-WEB/studies/1.2")
+
+
+def test_answers_beside_the_described_routes_are_passed_over() -> None:
+    _check(418, "text/plain", path="/health/live")
+    _check(405, "text/plain", method="PATCH")
+    _check(404, "text/plain", path="/v2/nothing")
