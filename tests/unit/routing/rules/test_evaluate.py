@@ -5,10 +5,12 @@ import time
 import pytest
 from hypothesis import given, settings
 
-from isocenter.routing.rules.evaluate import MATCHED_LENGTH_MAX, VALUES_MAX, explain, holds
+from isocenter.routing.rules.comparison import MATCHED_LENGTH_MAX
+from isocenter.routing.rules.evaluate import explain, holds
 from isocenter.routing.rules.expression import PATTERN_LENGTH_MAX, And, Expression, Not, Or
 from isocenter.routing.rules.parse import parse_expression
 from isocenter.routing.rules.subject import Subject
+from isocenter.routing.rules.values import VALUES_MAX
 from tests.support.rule_expressions import (
     ACQUISITION,
     CODE_VALUE,
