@@ -83,6 +83,7 @@ def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
         f"{title}@127.0.0.1?subject={form.format(fingerprint=fingerprint).replace(' ', '%20')}"
         for title, form in FORMS.items()
     ]
+    remotes.append("VOUCHED@127.0.0.1?subject=cn:ct-1&user=require")
     settings = {
         "dicom.tls_listen": f"{AE_TITLE}@127.0.0.1:{port}",
         "dicom.tls_certificate": str(own.certificate),
@@ -121,3 +122,17 @@ def test_a_peer_that_we_call_is_held_against_its_certificate_too(listening: List
     refused = commands.run("echo", f"{peer}dns:elsewhere.example", *keys)
     assert refused.code == 1
     assert "did not show a certificate for 'dns:elsewhere.example'" in refused.err
+
+
+def test_a_certificate_vouches_for_the_name_of_a_user(listening: Listening, tmp_path: Path) -> None:
+    ours, commands = listening.ours, CommandLine(tmp_path / "state")
+    commands.must(
+        *("user", "add", "jane", "--password-file", "-", "--data-dir", listening.node.data_dir),
+        answer="correct horse battery\n",
+    )
+    keys = ("--ca", listening.authority.certificate, "--cert", ours.certificate, "--key", ours.key)
+    peer = f"{AE_TITLE}@127.0.0.1:{listening.port}"
+    assert "jane confirmed" in commands.must("echo", peer, "--as", "VOUCHED", "--user", "jane", *keys)
+    for user in ((), ("--user", "joe")):
+        refused = commands.run("echo", peer, "--as", "VOUCHED", *user, *keys)
+        assert (refused.code, "rejected the association" in refused.err) == (1, True)
