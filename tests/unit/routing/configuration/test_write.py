@@ -11,13 +11,13 @@ from tests.support.routing_configurations import configurations
 from tests.unit.routing.configuration.test_read import HOSPITAL
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(configurations())
 def test_what_is_written_is_read_again_as_the_same(configuration: Configuration) -> None:
     assert read_configuration(write_configuration(configuration), file="x.toml").configuration == configuration
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(configurations())
 def test_the_text_says_what_the_tables_say(configuration: Configuration) -> None:
     assert tomllib.loads(write_configuration(configuration)) == tables_of(configuration)

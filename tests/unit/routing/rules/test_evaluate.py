@@ -161,13 +161,13 @@ def test_hours_pass_midnight(at: str, is_open: bool) -> None:
     assert _holds("time between 22:00 and 06:00", subject(CT, at=at)) is is_open
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(expression=expressions(), of=subjects())
 def test_the_explanation_comes_to_what_the_evaluation_does(expression: Expression, of: Subject) -> None:
     assert explain(expression, of).is_true is holds(expression, of)
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(first=expressions(), second=expressions(), of=subjects())
 def test_the_laws_of_logic_hold(first: Expression, second: Expression, of: Subject) -> None:
     assert holds(Not(first), of) is not holds(first, of)

@@ -55,7 +55,7 @@ def test_values_are_told_only_where_they_are_asked_for() -> None:
     assert f"(it is '{SECRET}')" in "\n".join(_lines(text, with_values=True))
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(expressions())
 def test_no_value_of_the_instance_is_in_the_lines_of_any_condition(expression: Expression) -> None:
     marked = Item({tag: ["\u2620 secret"] for tag in (MODALITY, STUDY_DESCRIPTION, ROWS, CODE_VALUE)})

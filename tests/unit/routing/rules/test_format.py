@@ -9,7 +9,7 @@ from isocenter.routing.rules.parse import parse_expression
 from tests.support.rule_expressions import expressions
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(expressions())
 def test_what_is_written_is_read_again_as_the_same(expression: Expression) -> None:
     assert parse_expression(format_expression(expression)) == expression

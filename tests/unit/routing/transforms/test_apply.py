@@ -335,7 +335,7 @@ _actions: st.SearchStrategy[Action] = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(source=datasets(), actions=st.lists(_actions, max_size=4), syntax=st.sampled_from(SYNTAXES), keeps=st.booleans())
 def test_whatever_the_steps_the_instance_is_refused_or_reads_as_the_preview_says(
     source: Dataset, actions: Items[Action], syntax: str, keeps: bool
