@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator
 from io import BytesIO
@@ -24,6 +25,7 @@ from tests.support.small_instances import make_instance
 from tests.support.stow import store
 
 REACH_TIMEOUT_S = 40.0
+RANDOM_KILLS = 25
 POLL_S = 0.01
 KILLED = -9
 TAG = "00100010"
@@ -229,4 +231,37 @@ def test_an_index_that_is_lost_with_the_kill_comes_back_with_whole_studies(
         again = _wait(node, _update(node, "Third^Name"), {expected, "Third^Name"})
         assert again["status"] == "succeeded"
         _check_versions(node)
+        node.stop()
+
+
+@pytest.mark.long
+def test_kills_at_any_moment_between_stores_leave_studies_whole(nursery: Nursery, archive: Archive) -> None:
+    """Update and store to another study at once, kill, look, again: what was asked for last is there in the end."""
+    _prepare(nursery, archive)
+    moments = random.Random(20261121)
+    allowed, asked, kept = {"Second^Name"}, "", 0
+    for number in range(RANDOM_KILLS):
+        name = f"Name^{number}"
+        with nursery.serving(archive) as node:
+            assert _names(node) <= allowed
+            if asked:
+                assert _wait(node, asked, allowed)["results"]["instanceUpdated"] == len(INSTANCES)
+            allowed = {*_names(node), name}
+            asked = _update(node, name)
+            deadline = time.monotonic() + moments.uniform(0, 0.4)
+            while time.monotonic() < deadline:
+                kept += 1
+                store(f"{node.base_url}/dicom-web", [make_instance(identify(2, 1, kept)).content])
+            node.child.kill()
+    with nursery.serving(archive) as node:
+        assert _wait(node, asked, allowed)["status"] == "succeeded"
+        assert _names(node) == {f"Name^{RANDOM_KILLS - 1}"}
+        assert len(_get(node, f"studies/{identify(2).study_instance_uid}/metadata").json()) == kept
+        _wait_for_erasure(archive, node)
+        node.stop()
+    assert nursery.run(archive, "reindex") == 0, archive.log()
+    with nursery.serving(archive) as node:
+        assert _names(node) == {f"Name^{RANDOM_KILLS - 1}"}
+        first = dict(_contents(node, **{"msdicom-request-original": "true"}))
+        assert set(first.values()) == {one.content for one in INSTANCES}
         node.stop()
