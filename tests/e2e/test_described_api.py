@@ -56,7 +56,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-REQUESTS, REQUESTS_LONG = 10, 300
+REQUESTS, REQUESTS_LONG = 8, 300
 """Of each kind for each route: about a minute in all, and about half an hour."""
 ROOTS = ("/v1", "/v2", "/dicom-web")
 MODES = {"right": GenerationMode.POSITIVE, "wrong": GenerationMode.NEGATIVE}
