@@ -24,7 +24,7 @@ def running_events(archive: Archive, settings: Settings) -> Iterator[EventCounts
     counts = EventCounts()
     chosen = settings.events
     secrets = SecretFolder(chosen.secrets_dir)
-    origin = EventOrigin(chosen.source, chosen.service_host or _host(settings))
+    origin = origin_of(settings)
     with ExitStack() as stack:
         for subscription in chosen.subscribers:
             if subscription.secret_name:
@@ -35,6 +35,11 @@ def running_events(archive: Archive, settings: Settings) -> Iterator[EventCounts
             stack.callback(delivery.close)
             delivery.start()
         yield counts
+
+
+def origin_of(settings: Settings) -> EventOrigin:
+    """Return who tells of events."""
+    return EventOrigin(settings.events.source, settings.events.service_host or _host(settings))
 
 
 def _host(settings: Settings) -> str:

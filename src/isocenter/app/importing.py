@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
-from isocenter.app.settings import BulkImportSettings, Settings
+from isocenter.app.settings import Settings
 from isocenter.archive.archive import Archive
 from isocenter.archive.bulk_import import IMPORTER, BulkImporter, ImportCounts, ImportOptions
 from isocenter.archive.partition import begin_partition
@@ -39,7 +38,7 @@ def running_imports(
 def _sources(archive: Archive, settings: Settings) -> Iterator[ImportSource]:
     chosen = settings.bulk_import
     if chosen.dir is not None:
-        _require_apart(chosen.dir, chosen.errors_dir, settings.data_dir)
+        require_apart(settings)
         folder = FolderSource(
             chosen.dir, chosen.errors_dir, settle_s=chosen.settle_s, monotonic_s=archive.clock.monotonic_s
         )
@@ -48,20 +47,31 @@ def _sources(archive: Archive, settings: Settings) -> Iterator[ImportSource]:
         except InvalidRequest as error:
             raise InvalidSetting(error.message) from error
         yield folder
-    if chosen.container_url or chosen.error_container_url or chosen.connection_string:
-        yield _container(chosen)
+    if has_container(settings):
+        yield open_container(settings)
 
 
-def _require_apart(folder: Path, errors: Path, data_dir: Path) -> None:
-    """Refuse folders in which files would be imported again, or the node's own taken for some."""
-    watched = folder.resolve()
-    if errors.resolve().is_relative_to(watched):
+def require_apart(settings: Settings) -> None:
+    """Raise InvalidSetting for folders in which files would be imported again, or the node's own taken for some."""
+    chosen = settings.bulk_import
+    if chosen.dir is None:
+        return
+    watched = chosen.dir.resolve()
+    if chosen.errors_dir.resolve().is_relative_to(watched):
         raise InvalidSetting("bulk_import.errors_dir lies in bulk_import.dir; name a folder outside of it.")
-    if data_dir.resolve().is_relative_to(watched):
+    if settings.data_dir.resolve().is_relative_to(watched):
         raise InvalidSetting("data_dir lies in bulk_import.dir; name a folder that holds nothing but files to import.")
 
 
-def _container(chosen: BulkImportSettings) -> ImportSource:
+def has_container(settings: Settings) -> bool:
+    """Tell whether a container is to be imported from."""
+    chosen = settings.bulk_import
+    return bool(chosen.container_url or chosen.error_container_url or chosen.connection_string)
+
+
+def open_container(settings: Settings) -> ImportSource:
+    """Return the container to import from; raises InvalidSetting where the settings name none."""
+    chosen = settings.bulk_import
     # Only who imports from there pays for the library.
     from isocenter.storage.azure_container import open_connection_string, open_container_url
     from isocenter.storage.sources.azure_blob import AzureBlobSource

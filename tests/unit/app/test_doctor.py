@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from isocenter.app import doctor_machine, doctor_storage
+from isocenter.app import doctor_exchange, doctor_machine, doctor_storage
 from isocenter.app.doctor import Answer, Check, Finding, State, all_checks, examine, ok, worst
 from isocenter.app.settings import Settings, load_settings
-from isocenter.domain.errors import StorageFailed
+from isocenter.domain.errors import InvalidSetting, StorageFailed
+from tests.support.webhook_receiver import receiving
 
 
 def _settings(folder: Path, **flags: str) -> Settings:
@@ -119,3 +120,35 @@ def test_a_sqlite_that_can_corrupt_its_database_fails(
 ) -> None:
     monkeypatch.setattr("apsw.sqlite_lib_version", lambda: sqlite)
     assert doctor_machine.check_libraries(_settings(tmp_path)).state is state
+
+
+def test_refused_imports_are_told_until_somebody_looks(tmp_path: Path) -> None:
+    settings = _settings(tmp_path / "data", bulk_import__dir=str(tmp_path / "in"))
+    assert doctor_exchange.check_import_folder(settings).state is State.OK
+    errors = tmp_path / "data" / "import-errors" / "study"
+    errors.mkdir(parents=True)
+    (errors / "a.dcm.error.json").touch()
+    found = doctor_exchange.check_import_folder(settings)
+    assert (found.state, "1 refused" in found.finding) == (State.WARN, True)
+
+
+def test_an_import_folder_that_holds_the_nodes_own_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting):
+        doctor_exchange.check_import_folder(_settings(tmp_path / "data", bulk_import__dir=str(tmp_path)))
+
+
+def test_receivers_of_events_are_asked(tmp_path: Path) -> None:
+    with receiving() as receiver:
+        settings = _settings(tmp_path, events__subscribers=f"a {receiver.url};b {receiver.url} schema=eventgrid")
+        assert doctor_exchange.check_event_receivers(settings).state is State.OK
+        receiver.allowed_origin = None
+        found = doctor_exchange.check_event_receivers(settings)
+        assert (found.state, found.finding.partition(":")[0]) == (State.WARN, "a")
+        assert len(receiver.handshakes) == 4
+    assert doctor_exchange.check_event_receivers(settings).state is State.WARN
+
+
+def test_a_secret_that_is_not_there_is_a_finding(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, events__subscribers="a https://a.example secret=a")
+    answers = examine(settings, doctor_exchange.CHECKS)
+    assert [answer.state for answer in answers] == [State.OK, State.OK, State.FAIL]
