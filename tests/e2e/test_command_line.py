@@ -56,6 +56,7 @@ def test_overview_names_every_command_under_its_heading_with_two_examples(comman
         "Run",
         "Move images",
         "Plan work",
+        "Route images",
         "Say who may call",
         "Look after the archive",
         "Examples",
