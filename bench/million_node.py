@@ -46,6 +46,7 @@ def prepared_node(folder: Path, *, studies: int = STUDIES) -> Path:
         return data_dir
     shutil.rmtree(data_dir, ignore_errors=True)
     data_dir.mkdir(parents=True)
+    print(f"filling a node with {studies:,} studies: some minutes, 3 GB below {data_dir}", flush=True)
     began = time.perf_counter()
     _add_query_tags(data_dir)
     count = fill(data_dir, studies)
