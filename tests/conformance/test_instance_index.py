@@ -83,6 +83,15 @@ def test_a_stored_instance_is_found_as_it_was_committed(instance_index: Instance
     assert instance_index.frame_table(key + 1) == b""
 
 
+def test_instances_are_found_by_their_keys_at_one_look(instance_index: InstanceIndex) -> None:
+    first, second, third = _commit(instance_index, *(new_instance(identify(number)) for number in (1, 2, 3)))
+    (fourth,) = _commit(instance_index, new_instance(identify(3), keep_previous=True))
+    instance_index.delete(scope_of(identify(2)), now=NOW, erase_due_at=DUE)
+    found = instance_index.instances_of_keys([fourth, third, second, first, first, fourth + 1])
+    assert found == {key: instance_index.instance(key) for key in (first, fourth)}
+    assert instance_index.instances_of_keys([]) == {}
+
+
 def test_only_stored_identifiers_are_found(instance_index: InstanceIndex) -> None:
     _commit(instance_index, new_instance(identify(1)), new_instance(identify(2)))
     elsewhere = replace(identify(1), partition_name="other")

@@ -44,5 +44,4 @@ def metadata_of(archive: Archive, principal: Principal, changes: Sequence[Change
     One that was deleted since, or cannot be read, is left out: the feed goes on over it.
     """
     keys = {change.instance_key for change in changes if change.instance_key is not None}
-    rows = [row for key in keys if (row := archive.index.instance(key)) is not None]
-    return readable_metadata(archive, principal, rows)
+    return readable_metadata(archive, principal, archive.index.instances_of_keys(sorted(keys)).values())

@@ -114,11 +114,9 @@ def select_attributes(
     principal.require(DataAction.READ)
     invalid = archive.index.invalid_paths(instance_keys) if only_valid else {}
     found: dict[int, dict[str, Attribute]] = {}
-    for key in instance_keys:
-        row = archive.index.instance(key)
-        if row is not None:
-            selected = select_json(read_header(archive, row), tags)
-            found[key] = without_paths(selected, invalid[key]) if key in invalid else selected
+    for key, row in archive.index.instances_of_keys(instance_keys).items():
+        selected = select_json(read_header(archive, row), tags)
+        found[key] = without_paths(selected, invalid[key]) if key in invalid else selected
     return found
 
 

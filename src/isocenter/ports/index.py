@@ -202,6 +202,10 @@ class InstanceIndex(Protocol):
         """Return one current instance by key."""
         ...
 
+    def instances_of_keys(self, instance_keys: Sequence[int]) -> dict[int, InstanceRow]:
+        """Return those of some instances that are there now, by key, by one look."""
+        ...
+
     def frame_table(self, instance_key: int) -> bytes:
         """Return the encoded frame table of an instance; empty if it has none."""
         ...

@@ -264,6 +264,11 @@ class MemoryInstanceIndex:
         with self._lock:
             return next((_row(one) for _, _, one in self._everything() if one.current.key == instance_key), None)
 
+    def instances_of_keys(self, instance_keys: Sequence[int]) -> dict[int, InstanceRow]:
+        """Return those of some instances that are there now, by key."""
+        found = ((key, self.instance(key)) for key in instance_keys)
+        return {key: row for key, row in found if row is not None}
+
     def frame_table(self, instance_key: int) -> bytes:
         """Return the encoded frame table of an instance; empty if it has none."""
         return next((one.new.frame_table for one in self._versions() if one.key == instance_key), b"")

@@ -192,6 +192,13 @@ class SqliteInstanceIndex:
             rows = fetch(connection, self._queries["instance"], (instance_key,))
         return _instance_row(rows[0]) if rows else None
 
+    def instances_of_keys(self, instance_keys: Sequence[int]) -> dict[int, InstanceRow]:
+        """Return those of some instances that are there now, by key, by one look."""
+        bindings = {"instance_keys": json.dumps(list(instance_keys))}
+        with self._readers.connection() as connection:
+            rows = fetch(connection, self._queries["instances_of_keys"], bindings)
+        return {row[1]: _instance_row(row) for row in rows}
+
     def frame_table(self, instance_key: int) -> bytes:
         """Return the encoded frame table of an instance; empty if it has none."""
         with self._readers.connection() as connection:

@@ -366,6 +366,17 @@ JOIN study s ON s.study_key = i.study_key
 JOIN partition p ON p.partition_key = i.partition_key
 WHERE i.instance_key = ? AND i.is_original = 0;
 
+-- name: instances_of_keys
+-- Read those of a list of instances (a JSON array) that are current.
+SELECT i.series_key, i.instance_key, s.study_instance_uid, e.series_instance_uid, i.sop_instance_uid, p.partition_name,
+    i.sop_class_uid, i.transfer_syntax_uid, i.instance_number, i.number_of_frames, i.container, i.offset, i.length,
+    i.block_digests, i.header_length, i.received_at, i.has_original, i.source
+FROM json_each(:instance_keys) AS asked
+CROSS JOIN instance i ON i.instance_key = asked.value AND i.is_original = 0
+CROSS JOIN series e ON e.series_key = i.series_key
+CROSS JOIN study s ON s.study_key = i.study_key
+CROSS JOIN partition p ON p.partition_key = i.partition_key;
+
 -- name: instances_of_study
 -- Read the current or the original instances of a study.
 SELECT i.series_key, i.instance_key, s.study_instance_uid, e.series_instance_uid, i.sop_instance_uid, p.partition_name,
