@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from isocenter.app.allocator import keep_freed_memory
+from isocenter.app.allocator import exempt_from_collection, keep_freed_memory
 from isocenter.app.audit_log import AuditLog
 from isocenter.app.dicom import DicomNode, bound_endpoints
 from isocenter.app.edge_guard import guarded
@@ -210,6 +210,7 @@ def run(settings: Settings) -> None:
                 long_work=long_work,
             )
             application = guarded(application, settings.http, has_own_certificate=tls is None or tls.is_own)
+            exempt_from_collection()
             with _Eraser(archive):
                 serve_http(application, listeners, dicom, tls=tls, data_dir=settings.data_dir)
 
