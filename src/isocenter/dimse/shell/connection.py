@@ -53,8 +53,9 @@ T = TypeVar("T")
 
 UNSENT_MAX_BYTES = 1024**2
 """What may wait for the peer before senders wait; two of the largest common instances."""
-IN_HAND_MAX_BYTES = 16 * 1024**2
-"""Received and not yet durable or answered: as much as one batch of the group commit."""
+IN_HAND_MAX_BYTES = 12 * 1024**2
+"""Received and not yet durable or answered: half as much again as what is kept in memory of one instance, so that four
+associations with large ones take 48 MiB."""
 REQUESTS_MAX = 64
 """Outstanding requests of a peer, whatever it negotiated; reading pauses there."""
 CLOSE_TIMEOUT_S = 5.0
