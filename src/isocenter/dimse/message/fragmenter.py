@@ -23,9 +23,6 @@ def iter_pdvs(
     """
     size = fragment_length_max(pdu_length_max)
     command = encode_command(message, has_dataset=dataset is not None)
-    if dataset is None and len(command) <= size:
-        yield Pdv(context_id, True, True, command)
-        return
     yield from _iter_fragments(context_id, (command,), size, is_command=True)
     if dataset is not None:
         yield from _iter_fragments(context_id, dataset, size, is_command=False)

@@ -414,6 +414,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came (asyncio)."""
+        if self._socket is not None:
+            self._socket.acknowledge_at_once()
         now_s = self._last_received_s = self._runtime.loop.time()
         self._record.bytes_received += len(data)
         self._is_receiving = True
@@ -422,8 +424,6 @@ class Connection(asyncio.Protocol):
         finally:
             self._is_receiving = False
         self._write()
-        if self._socket is not None and not self._dispatcher.is_about_to_answer:
-            self._socket.acknowledge_at_once()
 
     def eof_received(self) -> bool:
         """Take the end of what comes (asyncio); there is nothing to say to a peer that has hung up."""

@@ -110,11 +110,6 @@ class Dispatcher:
         return self._is_in_dataset
 
     @property
-    def is_about_to_answer(self) -> bool:
-        """Tell whether a whole request is in hand: its response will acknowledge what came."""
-        return bool(self._exchanges) and not self._is_in_dataset
-
-    @property
     def is_idle(self) -> bool:
         """Tell whether nothing is in hand in either direction."""
         return not self._exchanges and not self._is_in_dataset and not self._invocations

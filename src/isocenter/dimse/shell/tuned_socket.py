@@ -2,7 +2,7 @@
 
 Acknowledge what comes at once: some peers leave Nagle's algorithm on (DCMTK's clients do). Such a peer sends a command,
 and its data set only when the command is acknowledged; a kernel that delays acknowledgements makes it wait 40 ms for
-each instance. Linux forgets the option after a while, so it is set after each read that no response is to follow.
+each instance. Linux forgets the option after a while, so it is set after each read.
 
 Drop a connection whose other end takes nothing for a long time: what was sent to it would stay in memory.
 """
