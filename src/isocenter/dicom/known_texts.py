@@ -13,10 +13,11 @@ from isocenter.dicom.dictionary import AMBIGUOUS_VRS, dictionary_vr
 from isocenter.dicom.text import (
     CHARSET_DELIMITERS,
     NUMBER_STRING_VRS,
-    PADDING,
     PLAIN_TEXT_VRS,
     SINGLE_VALUED_VRS,
     TEXT_LENGTH_MAX,
+    unpadded,
+    unpadded_numbers,
 )
 from isocenter.dicom.walk import Buffer, Element
 
@@ -52,27 +53,18 @@ class KnownTexts:
         for tag, start, end, kind, element in self.texts:
             text = whole[start:end]
             if kind == _PLAIN or (kind == _ANY_REPERTOIRE and text.isascii() and "\x1b" not in text):
-                text = text.rstrip(PADDING)
+                text = unpadded(text)
             elif kind == _UNSIGNED_SHORT:
                 attributes[tag] = str(ord(text[0]) | ord(text[1]) << 8)
                 continue
             elif kind == _NUMBER:
-                text = text.strip(PADDING)
+                text = unpadded_numbers(text)
             else:
                 unread.append(element)
                 continue
-            if "\\" in text:
-                text = _each_bare(text, kind)
             if text:
                 attributes[tag] = text
         return attributes, [*self.context, *unread] if unread else []
-
-
-def _each_bare(text: str, kind: int) -> str:
-    values = text.split("\\")
-    if kind == _NUMBER:
-        return "\\".join([value.strip(PADDING) for value in values])
-    return "\\".join([value.rstrip(PADDING) for value in values])
 
 
 def known_texts_of(

@@ -58,8 +58,19 @@ def decode_tags(value: Value, *, is_little_endian: bool) -> list[str]:
 
 def decode_plain_text(value: Value) -> str:
     """Return a value of a VR in the default repertoire, several values joined by backslash, each unpadded."""
-    text = str(value, "latin-1").rstrip(PADDING)
-    return "\\".join(part.rstrip(PADDING) for part in text.split("\\")) if "\\" in text else text
+    return unpadded(str(value, "latin-1"))
+
+
+def unpadded(text: str) -> str:
+    """Return the values of a text without the padding behind each."""
+    text = text.rstrip(PADDING)
+    return "\\".join([part.rstrip(PADDING) for part in text.split("\\")]) if "\\" in text else text
+
+
+def unpadded_numbers(text: str) -> str:
+    """Return the values of a number string without the blanks around each."""
+    text = text.strip(PADDING)
+    return "\\".join([part.strip(PADDING) for part in text.split("\\")]) if "\\" in text else text
 
 
 def decode_text(value: Value, vr: str, *, character_set: CharacterSet, is_little_endian: bool) -> str:
@@ -68,13 +79,9 @@ def decode_text(value: Value, vr: str, *, character_set: CharacterSet, is_little
         text = str(value, "latin-1")
         if not text.isascii() or "\x1b" in text:
             text = character_set.decode(bytes(value), delimiters=CHARSET_DELIMITERS[vr])
-        text = text.rstrip(PADDING)
-        if "\\" in text and vr not in SINGLE_VALUED_VRS:
-            return "\\".join(part.rstrip(PADDING) for part in text.split("\\"))
-        return text
+        return text.rstrip(PADDING) if vr in SINGLE_VALUED_VRS else unpadded(text)
     if vr in NUMBER_STRING_VRS:
-        text = str(value, "latin-1").strip(PADDING)
-        return "\\".join(part.strip(PADDING) for part in text.split("\\")) if "\\" in text else text
+        return unpadded_numbers(str(value, "latin-1"))
     if vr in NUMBER_FORMATS:
         return "\\".join(map(str, decode_numbers(value, vr, is_little_endian=is_little_endian)))
     if vr == "AT":
