@@ -14,7 +14,7 @@ from isocenter.dicom.charset import DEFAULT_CHARACTER_SET, CharacterSet, parse_c
 from isocenter.dicom.dictionary import AMBIGUOUS_VRS, dictionary_vr, resolve_vr
 from isocenter.dicom.model import UNDEFINED_LENGTH, PixelElement, ScannedInstance
 from isocenter.dicom.part10 import OpenedFile, open_file
-from isocenter.dicom.shapes import HeaderShapes, Shape
+from isocenter.dicom.shapes import NOTHING, HeaderShapes, Shape
 from isocenter.dicom.text import PLAIN_TEXT_VRS, TEXT_LENGTH_MAX, decode_plain_text, decode_text
 from isocenter.dicom.validation_plan import Plan
 from isocenter.dicom.walk import Buffer, Element, Items, Walked, walk_dataset
@@ -37,7 +37,6 @@ ITEMS_MAX = 64
 """Items of a sequence that are told of; a series answers a handful of requests."""
 _WANTED_SETS_MAX = 16
 """The index wants one set of tags, and another for each set of extended query tags."""
-_NOTHING: frozenset[int] = frozenset()
 
 
 def scan_instance(buffer: Buffer, *, wanted: frozenset[int], shapes: HeaderShapes | None = None) -> ScannedInstance:
@@ -82,21 +81,21 @@ def scan_header(
     wanted: frozenset[int],
     shapes: HeaderShapes,
     takes_all: bool,
-    located: frozenset[int] = _NOTHING,
+    located: frozenset[int] = NOTHING,
 ) -> ScannedHeader:
     """Do as `scan_instance` and return where the elements lie too: with `takes_all`, every one of them.
 
     Elements of `located` are taken without being read.
     """
-    taken = _union(wanted, located)
-    shape = shapes.recall(buffer, taken, has_plan=takes_all)
+    shape = shapes.recall(buffer, wanted, located=located, has_plan=takes_all)
     if shape is not None:
         return _scanned_header(OpenedFile(buffer, shape.encoding, shape.dataset_offset, len(buffer)), shape, wanted)
     opened = open_file(buffer)
+    taken = _union(wanted, located)
     walked = _walk(opened, None if takes_all else taken)
     kept = _only(walked, _with_context(taken)) if takes_all else walked
     scanned = _scanned(opened, kept, wanted)
-    shapes.learn(opened, kept, taken, has_plan=takes_all)
+    shapes.learn(opened, kept, wanted, located=located, has_plan=takes_all)
     everything = walked.elements if takes_all else ()
     return ScannedHeader(scanned, opened.buffer, walked.end, kept.elements, everything, None)
 
@@ -108,11 +107,10 @@ def scan_known_header(
     wanted: frozenset[int],
     shapes: HeaderShapes,
     takes_all: bool,
-    located: frozenset[int] = _NOTHING,
+    located: frozenset[int] = NOTHING,
 ) -> ScannedHeader | None:
     """Do the same by the first bytes of a file; None where they and the shapes known do not suffice for it."""
-    taken = _union(wanted, located)
-    shape = shapes.recall(beginning, taken, size_bytes=size_bytes, has_plan=takes_all)
+    shape = shapes.recall(beginning, wanted, located=located, size_bytes=size_bytes, has_plan=takes_all)
     if shape is None or not _has_defined_pixels(shape):
         return None
     return _scanned_header(OpenedFile(beginning, shape.encoding, shape.dataset_offset, size_bytes), shape, wanted)

@@ -28,6 +28,8 @@ SEEN_MAX = 64
 HEADER_LENGTH_MAX = 64 * 1024
 """A longer header is rare, and its comparison no longer cheap."""
 
+NOTHING: frozenset[int] = frozenset()
+
 _TAIL_LENGTH = 8
 _UNDEFINED = b"\xff\xff\xff\xff"
 _TRANSFER_SYNTAX = 0x0010
@@ -50,6 +52,8 @@ class Shape:
     dataset_offset: int
     walked: Walked
     wanted: frozenset[int]
+    located: frozenset[int]
+    """Elements that were taken besides, without being read."""
     texts: KnownTexts
     """How the wanted values are read."""
     plan: Plan | None
@@ -64,7 +68,13 @@ class HeaderShapes:
         self._seen: deque[tuple[int, int]] = deque(maxlen=SEEN_MAX)
 
     def recall(
-        self, buffer: Buffer, wanted: frozenset[int], *, size_bytes: int | None = None, has_plan: bool = False
+        self,
+        buffer: Buffer,
+        wanted: frozenset[int],
+        *,
+        located: frozenset[int] = NOTHING,
+        size_bytes: int | None = None,
+        has_plan: bool = False,
     ) -> Shape | None:
         """Return the shape that a header has, if it is one of those remembered; with `has_plan`, one that has a plan.
 
@@ -77,13 +87,22 @@ class HeaderShapes:
                 bytes(buffer[start : shape.length]) == shape.tail
                 and length >= shape.size_min
                 and (shape.wanted is wanted or shape.wanted == wanted)
+                and shape.located == located
                 and (shape.plan is not None or not has_plan)
                 and int.from_bytes(buffer[: shape.length], "little") & shape.mask == shape.structure
             ):
                 return shape
         return None
 
-    def learn(self, opened: OpenedFile, walked: Walked, wanted: frozenset[int], *, has_plan: bool = False) -> None:
+    def learn(
+        self,
+        opened: OpenedFile,
+        walked: Walked,
+        wanted: frozenset[int],
+        *,
+        located: frozenset[int] = NOTHING,
+        has_plan: bool = False,
+    ) -> None:
         """Remember the shape of a header that was walked, once another with its pixel data at that place was seen.
 
         With `has_plan`, where each of its values lies is remembered too.
@@ -95,11 +114,19 @@ class HeaderShapes:
         if sign not in self._seen:
             self._seen.append(sign)
             return
-        shape = _shape_of(opened, walked, wanted, pixels.value_offset, has_plan=has_plan)
+        shape = _shape_of(opened, walked, wanted, pixels.value_offset, located=located, has_plan=has_plan)
         self._shapes = (shape, *self._shapes[: SHAPES_MAX - 1])
 
 
-def _shape_of(opened: OpenedFile, walked: Walked, wanted: frozenset[int], length: int, *, has_plan: bool) -> Shape:
+def _shape_of(
+    opened: OpenedFile,
+    walked: Walked,
+    wanted: frozenset[int],
+    length: int,
+    *,
+    located: frozenset[int],
+    has_plan: bool,
+) -> Shape:
     buffer, encoding = opened.buffer, opened.encoding
     mask = bytearray(b"\xff" * length)
     mask[:128] = bytes(128)
@@ -119,6 +146,7 @@ def _shape_of(opened: OpenedFile, walked: Walked, wanted: frozenset[int], length
         dataset_offset=opened.dataset_offset,
         walked=walked,
         wanted=wanted,
+        located=located,
         texts=known_texts_of(walked.elements, wanted, length=length, is_little_endian=encoding.is_little_endian),
         plan=plan_of(whole.elements) if has_plan else None,
     )

@@ -19,6 +19,7 @@ from tests.support.shared_data import ManifestRow, manifest_params, read_bytes
 
 WANTED = frozenset(BY_TAG)
 MUTATIONS = 60
+MANUFACTURER, PATIENT_AGE = 0x00080070, 0x00101010
 
 
 def _scan(content: bytes, shapes: HeaderShapes | None) -> ScannedInstance | str:
@@ -93,6 +94,17 @@ def test_a_header_is_scanned_the_same_whoever_looks_at_its_values(series: list[b
         header = scan_header(content, wanted=WANTED, shapes=shapes, takes_all=takes_all)
         assert header.scanned == scan_instance(content, wanted=WANTED)
         assert (header.plan is not None) is (takes_all and content not in series[:2])
+
+
+@pytest.mark.parametrize("takes_all", [False, True])
+def test_what_is_only_located_is_not_read_though_the_header_is_known(series: list[bytes], takes_all: bool) -> None:
+    shapes = HeaderShapes()
+    located = frozenset({MANUFACTURER, PATIENT_AGE})
+    for content in series:
+        header = scan_header(content, wanted=WANTED, shapes=shapes, takes_all=takes_all, located=located)
+        assert header.scanned.attributes == scan_instance(content, wanted=WANTED).attributes
+        assert located <= {element[0] for element in header.elements}
+    assert shapes.recall(series[0], WANTED) is None
 
 
 def test_an_invalid_value_is_found_though_the_header_is_known(series: list[bytes]) -> None:
