@@ -39,7 +39,7 @@ PROFILES: Mapping[str, Profile] = {
     "rfc9325": Profile(f"{_ECDSA}:{_GCM}:ECDHE+CHACHA20"),
     "non-downgrading": Profile(f"{_GCM}:{_ECDSA}"),
     "extended": Profile(f"{_GCM}:{_ECDSA}", ssl.TLSVersion.TLSv1_2),
-    "bcp195": Profile(f"{_GCM}:{_ECDSA}:ECDHE+CHACHA20:ECDHE+AES:DHE+AES:AES128-SHA:!aNULL:!MD5"),
+    "bcp195": Profile(f"{_GCM}:{_ECDSA}:ECDHE+CHACHA20:ECDHE+AES:DHE+AES:-SHA1:AES128-SHA:!aNULL:!MD5"),
 }
 DEFAULT_PROFILE = "rfc9325"
 

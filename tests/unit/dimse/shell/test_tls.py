@@ -29,6 +29,13 @@ def test_no_profile_goes_below_tls_1_2_or_does_without_encryption(settings: TlsS
         assert not any(weak in name for name in names for weak in ("NULL", "RC4", "3DES", "EXP", "ADH", "MD5"))
 
 
+@pytest.mark.parametrize("profile", PROFILES)
+def test_only_the_aes_profile_is_spoken_with_sha_1(settings: TlsSettings, profile: str) -> None:
+    ciphers = server_context(replace(settings, profile=profile)).get_ciphers()
+    weak = [cipher["name"] for cipher in ciphers if cipher["name"].endswith("-SHA")]
+    assert weak == (["AES128-SHA"] if profile == "bcp195" else [])
+
+
 def test_the_extended_profile_stays_at_tls_1_2(settings: TlsSettings) -> None:
     assert server_context(replace(settings, profile="extended")).maximum_version is ssl.TLSVersion.TLSv1_2
 
