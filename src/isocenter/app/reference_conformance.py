@@ -212,7 +212,7 @@ def _security() -> str:
         [
             f"`{name}`" + (" (default)" if name == DEFAULT_PROFILE else ""),
             "1.2" if profile.version_max.name == "TLSv1_2" else "1.2, 1.3",
-            "<br>".join(f"`{cipher}`" for cipher in profile.ciphers.split(":") if not cipher.startswith("!")),
+            "<br>".join(f"`{cipher}`" for cipher in profile.ciphers.split(":") if not cipher.startswith(("!", "-"))),
         ]
         for name, profile in PROFILES.items()
     ]
