@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from isocenter.domain.application_entity import AeAddress, AeService, RemoteAe
+from isocenter.domain.delivery import Priority
 from isocenter.routing.calendar import DAY_S, Window
 from isocenter.routing.configuration.channel import (
     Acknowledgement,
@@ -35,7 +36,7 @@ from isocenter.routing.configuration.destination import (
 )
 from isocenter.routing.deliveries.breaker import BreakerPolicy
 from isocenter.routing.deliveries.retry import RetryPolicy
-from isocenter.routing.rules.decide import After, Priority, Rule
+from isocenter.routing.rules.decide import After, Rule
 from isocenter.routing.rules.expression import Path, PathStep
 from isocenter.routing.rules.parse import parse_expression
 from isocenter.routing.transforms.step import (

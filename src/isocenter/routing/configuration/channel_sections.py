@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from isocenter.domain.delivery import Priority
 from isocenter.routing.configuration import kinds
 from isocenter.routing.configuration.channel import (
     Acknowledgement,
@@ -14,7 +15,7 @@ from isocenter.routing.configuration.channel import (
     StowSource,
 )
 from isocenter.routing.configuration.section import Key, Section
-from isocenter.routing.rules.decide import After, Priority, Rule
+from isocenter.routing.rules.decide import After, Rule
 
 _ACKNOWLEDGE = Key(
     "acknowledge",

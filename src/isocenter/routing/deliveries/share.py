@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from isocenter.routing.rules.decide import Priority
+from isocenter.domain.delivery import Priority
 
 WEIGHTS: Mapping[Priority, int] = {
     Priority.STAT: 64,

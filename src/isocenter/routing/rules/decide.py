@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from isocenter.domain.delivery import Priority
 from isocenter.routing.rules.evaluate import Finding, compile_expression, explain
 from isocenter.routing.rules.expression import Expression, tags_of
 from isocenter.routing.rules.subject import Subject
@@ -21,15 +22,6 @@ class After(StrEnum):
 
     CONTINUE = "continue"
     STOP = "stop"
-
-
-class Priority(StrEnum):
-    """Classes of traffic, the most urgent first."""
-
-    STAT = "stat"
-    ROUTINE = "routine"
-    PRIOR = "prior"
-    MIGRATION = "migration"
 
 
 @dataclass(frozen=True, slots=True)

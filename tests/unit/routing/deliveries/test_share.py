@@ -5,8 +5,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from isocenter.domain.delivery import Priority
 from isocenter.routing.deliveries.share import WEIGHTS, Shares, choose
-from isocenter.routing.rules.decide import Priority
 
 EVERY = frozenset(Priority)
 

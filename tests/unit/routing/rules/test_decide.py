@@ -3,9 +3,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from isocenter.domain.delivery import Priority
 from isocenter.routing.rules.decide import (
     After,
-    Priority,
     Rule,
     RuleOutcome,
     decide,

@@ -10,20 +10,28 @@
 
 Who sends holds a lease with a number. Only the latest number can settle a delivery; whoever held an earlier one has
 been given up and changes nothing. A person's wish during an attempt waits for its end, because nobody can tell before
-whether the instance arrived.
+whether the instance arrived. What an attempt came to is judged in `routing/deliveries`, which settles by these values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from isocenter.routing.deliveries.retry import RetryPolicy, next_attempt_at
-from isocenter.routing.deliveries.verdict import SUSPENDING, Judgement, Verdict
-
 NOTE_LENGTH_MAX = 64
 """A code of the catalogue, such as `http:503`."""
+NOWHERE = ""
+"""The destination of an instance that no rule sends anywhere: its delivery is cancelled from the start, and counted."""
+
+
+class Priority(StrEnum):
+    """Classes of traffic, the most urgent first."""
+
+    STAT = "stat"
+    ROUTINE = "routine"
+    PRIOR = "prior"
+    MIGRATION = "migration"
 
 
 class DeliveryState(StrEnum):
@@ -78,6 +86,24 @@ class Delivery:
     """Code of the catalogue for what the last attempt came to."""
 
 
+@dataclass(frozen=True, slots=True)
+class DeliveryPlan:
+    """Where an instance goes, and as what: what the rules of a channel said of it."""
+
+    destination: str
+    """Name of a destination; `NOWHERE` where no rule names one."""
+    channel: str = ""
+    """By which it came; empty where somebody sent it by hand."""
+    rule: str = ""
+    configuration_version: int = 0
+    """Of the configuration that the rule stands in; 0 for none."""
+    transforms: tuple[str, ...] = ()
+    """Names, in the order in which they are applied."""
+    priority: Priority = Priority.ROUTINE
+    calling_ae_title: str = ""
+    """Of whoever sent the instance here, where it came by DIMSE."""
+
+
 def queue(now: float) -> Delivery:
     """Return the delivery of an instance that was just received."""
     return Delivery(DeliveryState.QUEUED, received_at=now, due_at=now)
@@ -92,48 +118,27 @@ def lease(delivery: Delivery, *, now: float, until: float) -> Delivery | None:
 
 def renew(delivery: Delivery, lease_number: int, *, now: float, until: float) -> Delivery | None:
     """Return the delivery with its lease lengthened, None where the sender does not hold it any more."""
-    if not _holds(delivery, lease_number) or delivery.leased_until is None or now >= delivery.leased_until:
+    if not holds(delivery, lease_number) or delivery.leased_until is None or now >= delivery.leased_until:
         return None
     return replace(delivery, leased_until=max(until, delivery.leased_until))
 
 
-def expire(delivery: Delivery, *, now: float, policy: RetryPolicy) -> Delivery | None:
-    """Return the delivery after its sender was not heard of in time, None where its lease still runs."""
-    if delivery.state is not DeliveryState.SENDING or delivery.leased_until is None or now < delivery.leased_until:
+def give_up(delivery: Delivery, *, now: float) -> Delivery | None:
+    """Return the delivery of a sender that ended with its process: it is due at once, and no failure is counted."""
+    if delivery.state is not DeliveryState.SENDING:
         return None
-    return _wait(delivery, now, policy=policy, note="delivery:lease-over")
-
-
-def settle(
-    delivery: Delivery,
-    lease_number: int,
-    judgement: Judgement,
-    *,
-    now: float,
-    policy: RetryPolicy,
-    draw: Callable[[], float],
-    note: str = "",
-) -> Delivery | None:
-    """Return the delivery after an attempt, None where the sender does not hold it any more.
-
-    A duplicate is settled by what its comparison came to; where it
-    could not be compared, a person does. `draw` gives numbers from 0 up to 1.
-    """
-    if not _holds(delivery, lease_number):
-        return None
-    note = note[:NOTE_LENGTH_MAX]
-    verdict = judgement.verdict
-    if verdict is Verdict.DELIVERED:
-        return _ended(delivery, DeliveryState.DELIVERED, note)
-    if verdict is Verdict.NOTED:
-        return _ended(delivery, DeliveryState.DELIVERED_WITH_NOTE, note)
-    if verdict is Verdict.TRANSIENT:
-        return _wait(delivery, now, policy=policy, note=note, draw=draw, retry_after_s=judgement.retry_after_s)
-    if verdict in SUSPENDING:
-        return _suspended(delivery, now, policy=policy, note=note)
     if delivery.wish is Wish.CANCEL:
-        return _ended(delivery, DeliveryState.CANCELLED, note)
-    return _ended(delivery, DeliveryState.NEEDS_HUMAN, note)
+        return ended(delivery, DeliveryState.CANCELLED, delivery.note)
+    state = DeliveryState.HELD if delivery.wish is Wish.HOLD else DeliveryState.QUEUED
+    return replace(delivery, state=state, due_at=now, leased_until=None, wish=Wish.NONE)
+
+
+def begin(plan: DeliveryPlan, now: float) -> Delivery:
+    """Return the delivery that a plan begins with."""
+    delivery = queue(now)
+    if plan.destination == NOWHERE:
+        return ended(delivery, DeliveryState.CANCELLED, "delivery:nowhere")
+    return delivery
 
 
 def hold(delivery: Delivery) -> Delivery | None:
@@ -159,7 +164,7 @@ def cancel(delivery: Delivery) -> Delivery | None:
     if delivery.state is DeliveryState.SENDING:
         return replace(delivery, wish=Wish.CANCEL)
     if delivery.state in (DeliveryState.QUEUED, DeliveryState.HELD, DeliveryState.NEEDS_HUMAN):
-        return _ended(delivery, DeliveryState.CANCELLED, delivery.note)
+        return ended(delivery, DeliveryState.CANCELLED, delivery.note)
     return None
 
 
@@ -172,41 +177,11 @@ def send_again(delivery: Delivery, *, now: float) -> Delivery | None:
     )
 
 
-def _holds(delivery: Delivery, lease_number: int) -> bool:
+def holds(delivery: Delivery, lease_number: int) -> bool:
+    """Tell whether the sender with this lease may still settle the delivery."""
     return delivery.state is DeliveryState.SENDING and delivery.lease_number == lease_number
 
 
-def _ended(delivery: Delivery, state: DeliveryState, note: str) -> Delivery:
+def ended(delivery: Delivery, state: DeliveryState, note: str) -> Delivery:
+    """Return the delivery in a state that no lease and no wish goes with."""
     return replace(delivery, state=state, leased_until=None, wish=Wish.NONE, note=note)
-
-
-def _wait(
-    delivery: Delivery,
-    now: float,
-    *,
-    policy: RetryPolicy,
-    note: str,
-    draw: Callable[[], float] = lambda: 0.0,
-    retry_after_s: float | None = None,
-) -> Delivery:
-    """Return the delivery after an attempt that came to nothing: as was wished meanwhile, else to be tried again."""
-    failures = delivery.failures + 1
-    due_at = next_attempt_at(
-        policy, now=now, received_at=delivery.received_at, failures=failures, draw=draw, retry_after_s=retry_after_s
-    )
-    return _waiting(replace(delivery, failures=failures), due_at, note)
-
-
-def _suspended(delivery: Delivery, now: float, *, policy: RetryPolicy, note: str) -> Delivery:
-    """Return the delivery after an attempt that was not its own fault: it is due as soon as its destination is."""
-    is_too_old = now >= delivery.received_at + policy.age_max_s
-    return _waiting(delivery, None if is_too_old else now, note)
-
-
-def _waiting(delivery: Delivery, due_at: float | None, note: str) -> Delivery:
-    if delivery.wish is Wish.CANCEL:
-        return _ended(delivery, DeliveryState.CANCELLED, note)
-    if due_at is None:
-        return _ended(delivery, DeliveryState.NEEDS_HUMAN, note)
-    state = DeliveryState.HELD if delivery.wish is Wish.HOLD else DeliveryState.QUEUED
-    return replace(delivery, state=state, due_at=due_at, leased_until=None, wish=Wish.NONE, note=note)

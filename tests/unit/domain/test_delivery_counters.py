@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isocenter.routing.deliveries.counters import COUNTER_OF, Counters, count
-from isocenter.routing.deliveries.delivery import DeliveryState
+from isocenter.domain.delivery import DeliveryState
+from isocenter.domain.delivery_counters import COUNTER_OF, Counters, count
 
 states = st.sampled_from(DeliveryState)
 

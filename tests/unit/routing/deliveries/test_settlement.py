@@ -7,23 +7,22 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from isocenter.routing.deliveries.counters import COUNTER_OF, Counter, Counters, count
-from isocenter.routing.deliveries.delivery import (
+from isocenter.domain.delivery import (
     NEXT_STATES,
     Delivery,
     DeliveryState,
     Wish,
     cancel,
-    expire,
     hold,
     lease,
     queue,
     release,
     renew,
     send_again,
-    settle,
 )
+from isocenter.domain.delivery_counters import COUNTER_OF, Counter, Counters, count
 from isocenter.routing.deliveries.retry import RetryPolicy
+from isocenter.routing.deliveries.settlement import expire, settle
 from isocenter.routing.deliveries.verdict import Judgement, Verdict
 
 POLICY = RetryPolicy()

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from isocenter.routing.deliveries.delivery import DeliveryState
+from isocenter.domain.delivery import DeliveryState
 
 
 class Counter(StrEnum):

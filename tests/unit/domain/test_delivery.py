@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import pytest
+
+from isocenter.domain.delivery import (
+    NOWHERE,
+    Delivery,
+    DeliveryPlan,
+    DeliveryState,
+    begin,
+    cancel,
+    give_up,
+    hold,
+    lease,
+    queue,
+    release,
+    renew,
+    send_again,
+)
+
+S = DeliveryState
+
+
+def _sending() -> Delivery:
+    leased = lease(queue(0.0), now=0.0, until=60.0)
+    assert leased is not None
+    return leased
+
+
+def _after_wish(delivery: Delivery, wish: str) -> Delivery:
+    wished = {"hold": hold, "cancel": cancel}[wish](delivery)
+    assert wished is not None
+    return wished
+
+
+def test_before_it_is_due_nobody_gets_it() -> None:
+    later = Delivery(S.QUEUED, received_at=0.0, due_at=10.0)
+    assert lease(later, now=9.9, until=60.0) is None
+    assert lease(later, now=10.0, until=60.0) is not None
+
+
+def test_a_lease_is_lengthened_only_by_its_holder_and_in_time() -> None:
+    sending = _sending()
+    renewed = renew(sending, 1, now=59.0, until=120.0)
+    assert renewed is not None
+    assert renewed.leased_until == 120.0
+    assert renew(sending, 2, now=1.0, until=120.0) is None
+    assert renew(sending, 1, now=60.0, until=120.0) is None
+
+
+def test_what_no_rule_sends_anywhere_is_cancelled_and_says_so() -> None:
+    begun = begin(DeliveryPlan(NOWHERE, "ct"), 1.0)
+    assert (begun.state, begun.note) == (S.CANCELLED, "delivery:nowhere")
+    assert begin(DeliveryPlan("pacs"), 1.0).state is S.QUEUED
+
+
+@pytest.mark.parametrize(("wish", "state"), [("", S.QUEUED), ("hold", S.HELD), ("cancel", S.CANCELLED)])
+def test_what_a_process_that_ended_was_sending_is_due_at_once_as_was_wished(wish: str, state: DeliveryState) -> None:
+    sending = _sending()
+    back = give_up(_after_wish(sending, wish) if wish else sending, now=5.0)
+    assert back is not None
+    assert (back.state, back.failures, back.leased_until) == (state, 0, None)
+
+
+def test_only_what_is_being_sent_is_given_up() -> None:
+    assert give_up(queue(0.0), now=1.0) is None
+
+
+def test_a_wish_is_taken_back_while_it_is_sent() -> None:
+    held = hold(_sending())
+    assert held is not None
+    assert release(held, now=1.0) == _sending()
+
+
+def test_what_waits_is_held_and_let_go() -> None:
+    held = hold(queue(0.0))
+    assert held is not None
+    assert held.state is S.HELD
+    assert hold(held) is None
+    freed = release(held, now=7.0)
+    assert freed is not None
+    assert (freed.state, freed.due_at) == (S.QUEUED, 7.0)
+
+
+def test_what_has_ended_is_neither_held_nor_let_go_nor_cancelled() -> None:
+    over = Delivery(S.DELIVERED, received_at=0.0, due_at=0.0)
+    assert hold(over) is release(over, now=1.0) is cancel(over) is None
+
+
+def test_what_is_sent_again_has_its_time_anew() -> None:
+    shelved = Delivery(S.NEEDS_HUMAN, received_at=0.0, due_at=0.0, lease_number=3, failures=2, note="http:400")
+    again = send_again(shelved, now=9.0)
+    assert again == Delivery(S.QUEUED, received_at=9.0, due_at=9.0, lease_number=3)
+    assert send_again(queue(0.0), now=9.0) is None
