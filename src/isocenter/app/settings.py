@@ -23,6 +23,7 @@ from isocenter.app.settings_table import (
     BY_VARIABLE,
     ENVIRONMENT_PREFIX,
     OTHER_VARIABLES,
+    SECRET_PREFIX,
     SETTINGS,
     Setting,
 )
@@ -185,6 +186,13 @@ class DicomSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RoutingSettings:
+    """Channels and destinations."""
+
+    configuration: Path | None
+
+
+@dataclass(frozen=True, slots=True)
 class ViewerSettings:
     """The viewer in the browser."""
 
@@ -214,6 +222,7 @@ class Settings:
     bulk_import: BulkImportSettings
     events: EventSettings
     dicom: DicomSettings
+    routing: RoutingSettings
     viewer: ViewerSettings
     log: LogSettings
     origins: Mapping[str, str]
@@ -309,7 +318,8 @@ def _from_flags(flags: Mapping[str, str]) -> dict[str, _Found]:
 def _from_environment(environment: Mapping[str, str]) -> dict[str, _Found]:
     found: dict[str, _Found] = {}
     for variable, text in environment.items():
-        if not variable.startswith(ENVIRONMENT_PREFIX) or variable in OTHER_VARIABLES:
+        is_other = variable in OTHER_VARIABLES or variable.startswith(SECRET_PREFIX)
+        if not variable.startswith(ENVIRONMENT_PREFIX) or is_other:
             continue
         if variable not in BY_VARIABLE:
             raise InvalidSetting(_unknown("environment variable", variable, [*BY_VARIABLE, *OTHER_VARIABLES]))
@@ -389,6 +399,7 @@ def _build(values: Mapping[str, Any], *, origins: Mapping[str, str], config_file
         bulk_import=BulkImportSettings(**section("bulk_import")),
         events=EventSettings(**section("events")),
         dicom=DicomSettings(**section("dicom")),
+        routing=RoutingSettings(**section("routing")),
         viewer=ViewerSettings(**section("viewer")),
         log=LogSettings(**section("log")),
         origins=origins,

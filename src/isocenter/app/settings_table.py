@@ -35,6 +35,8 @@ OTHER_VARIABLES = {
     "ISOCENTER_URL": "the archive that `store`, `find`, `get` and `delete` talk to where no address is given",
 }
 """Variables that begin like a setting's and are none."""
+SECRET_PREFIX = "ISOCENTER_SECRET_"  # noqa: S105 - how the variables begin that hold one
+"""So are those that hold a secret by its name (`secrets_by_name.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -544,6 +546,13 @@ SETTINGS = (
         choice_of("required", "optional", "ignored"),
         "required",
         "Whether callers over TLS must show a certificate that `dicom.tls_authorities` vouches for.",
+    ),
+    Setting(
+        "routing.configuration",
+        FILE,
+        "",
+        "The TOML file of channels, rules, destinations and transforms that the node routes by; nothing: it routes "
+        "nothing. Secrets that it names are variables `ISOCENTER_SECRET_NAME` or files in `secrets` of `data_dir`.",
     ),
     Setting(
         "viewer.investigational_use_dialog",

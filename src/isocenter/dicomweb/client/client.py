@@ -39,6 +39,10 @@ from isocenter.domain.identifiers import Level, Scope
 
 TIMEOUT_S = 120.0
 """Without a byte from the service: a large store is answered only when all of it is durable."""
+CONNECTIONS_MAX = 32
+"""At once; beyond it requests wait for one. Services limit their callers, and nobody here asks for so many."""
+KEEP_ALIVE_S = 25.0
+"""How long an idle connection is kept for the next request; most services close it after half a minute or more."""
 JSON_SIZE_MAX_BYTES = 512 * 1024 * 1024
 """The metadata of a study of some ten thousand instances."""
 
@@ -87,6 +91,7 @@ class DicomwebClient:
             auth=auth,
             verify=True if tls is None else tls,
             timeout=timeout_s,
+            limits=httpx.Limits(max_connections=CONNECTIONS_MAX, keepalive_expiry=KEEP_ALIVE_S),
             transport=transport,
             follow_redirects=False,
         )
@@ -134,13 +139,14 @@ class DicomwebClient:
         with self._answer("POST", "/studies", headers, content=body, also=frozenset({400, 409})) as response:
             if _is_json(response) and response.status_code != 400:
                 return match_answer(batch, self._read_object(response))
-            refusal = error_of(response.status_code, self.service, _reason(response))
+            refusal = error_of(response.status_code, self.service, _reason(response), headers=response.headers)
         if response.status_code == 409:
             raise refusal
         if response.status_code != 400:
             raise not_dicomweb(self.service)
         if len(batch) == 1:
-            return [StoreResult(batch[0], is_known=False, error_comments=(refusal.message,))]
+            alone = StoreResult(batch[0], is_known=False, error_comments=(refusal.message,), http_status=400)
+            return [alone]
         sent.take_back()
         middle = len(batch) // 2
         return self._store_batch(batch[:middle], on_sent) + self._store_batch(batch[middle:], on_sent)
@@ -214,10 +220,11 @@ class DicomwebClient:
         with domain_errors(self.service):
             response = self._http.send(request, stream=True)
             try:
-                if response.is_redirect or (response.status_code == 404 and path in _ROOT_PATHS):
-                    raise not_dicomweb(self.service)
-                if not response.is_success and response.status_code not in also:
-                    raise error_of(response.status_code, self.service, _reason(response))
+                status = response.status_code
+                if response.is_redirect or (status == 404 and path in _ROOT_PATHS):
+                    raise not_dicomweb(self.service, status=status)
+                if not response.is_success and status not in also:
+                    raise error_of(status, self.service, _reason(response), headers=response.headers)
                 yield response
             finally:
                 response.close()

@@ -40,6 +40,34 @@ class ClientSecret:
     secret: str = field(repr=False)
     authority: str | None = None
     """Where tokens come from: an authority as Entra's (https://HOST/TENANT), or the address of a token endpoint."""
+    token_url: str = ""
+    """The token endpoint itself, whatever its address looks like, in the place of an authority."""
+    scope: str = ""
+    """What the token is for; where neither this nor `resource` is set, what the service's 401 says."""
+    resource: str = ""
+    """The same in Azure's first version; it stands in the form in the place of a scope."""
+
+
+class TokenFailure(Exception):
+    """The token endpoint refused; the cause of the error of the tree, for those who must know the code."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+        """As RFC 6749 5.2 names it; empty where the endpoint did not."""
+
+
+class HeaderKey(httpx.Auth):
+    """Send requests with a key in a header."""
+
+    def __init__(self, header: str, key: str) -> None:
+        self._header = header
+        self._key = key
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the key to a request (httpx)."""
+        request.headers[self._header] = self._key
+        yield request
 
 
 class ClientCredentials(httpx.Auth):
@@ -58,7 +86,9 @@ class ClientCredentials(httpx.Auth):
         self._transport = transport
         self._monotonic_s = monotonic_s
         self._lock = threading.Lock()
-        self._endpoint = None if client.authority is None else token_endpoint(client.authority)
+        self._endpoint = _checked(client.token_url) if client.token_url else None
+        if self._endpoint is None and client.authority is not None:
+            self._endpoint = token_endpoint(client.authority)
         self._resource = DEFAULT_RESOURCE
         self._token = ""
         self._renew_at = float("-inf")
@@ -106,7 +136,7 @@ class ClientCredentials(httpx.Auth):
             "grant_type": "client_credentials",
             "client_id": self._client.client_id,
             "client_secret": self._client.secret,
-            "scope": f"{self._resource}/.default",
+            **self._purpose(),
         }
         began_at, headers = self._monotonic_s(), {"Accept": "application/json"}
         with (
@@ -120,17 +150,28 @@ class ClientCredentials(httpx.Auth):
             raise _refusal(response, document)
         self._token, self._renew_at = token, began_at + RENEWED_AT * _lifetime_s(document)
 
+    def _purpose(self) -> dict[str, str]:
+        """Return what says in the form what the token is for: `scope`, or `resource` in Azure's first version."""
+        if self._client.resource:
+            return {"resource": self._client.resource}
+        return {"scope": self._client.scope or f"{self._resource}/.default"}
+
 
 def token_endpoint(authority: str) -> str:
     """Return the token endpoint of an authority, or the endpoint itself where one is given; raises InvalidRequest."""
+    bare = _checked(authority).rstrip("/").removesuffix("/v2.0")
+    return bare if bare.endswith("/token") else f"{bare}/oauth2/v2.0/token"
+
+
+def _checked(address: str) -> str:
+    """Return an address to which a secret may be sent; raises InvalidRequest."""
     try:
-        url = httpx.URL(authority)
+        url = httpx.URL(address)
     except httpx.InvalidURL as error:
         raise InvalidRequest("The address of the authority cannot be read.") from error
     if not url.host or (url.scheme != "https" and not (url.scheme == "http" and url.host in _LOOPBACK)):
         raise InvalidRequest("The authority must be an https address: a secret is sent to it.")
-    bare = str(url).rstrip("/").removesuffix("/v2.0")
-    return bare if bare.endswith("/token") else f"{bare}/oauth2/v2.0/token"
+    return str(url)
 
 
 def _read(response: httpx.Response) -> Mapping[str, object]:
@@ -158,4 +199,8 @@ def _refusal(response: httpx.Response, document: Mapping[str, object]) -> Unauth
     said = document.get("error_description") or document.get("error") or ""
     words = " ".join(str(said).split())[:REASON_LENGTH_MAX]
     kind = Unauthenticated if response.status_code < 500 and response.status_code != 429 else Unavailable
-    return kind(f"{response.request.url.host} gave no token ({response.status_code}): {words or 'it did not say why.'}")
+    host = response.request.url.host
+    error = kind(f"{host} gave no token ({response.status_code}): {words or 'it did not say why.'}")
+    code = document.get("error")
+    error.__cause__ = TokenFailure(code if isinstance(code, str) else "")
+    return error

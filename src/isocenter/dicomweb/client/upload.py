@@ -46,6 +46,8 @@ class StoreResult:
     retrieve_url: str | None = None
     is_known: bool = True
     """False where the answer does not mention the instance."""
+    http_status: int | None = None
+    """With which the service refused the instance alone."""
 
     @property
     def is_stored(self) -> bool:
