@@ -14,7 +14,7 @@ from isocenter.archive.archive import Archive
 from isocenter.archive.bulk_import import ImportCounts
 from isocenter.archive.event_delivery import EventCounts
 from isocenter.archive.export import Exporter
-from isocenter.archive.operations import OperationDesk, OperationRunner
+from isocenter.archive.operations import OperationDesk, OperationRunner, WorkCounts
 from isocenter.archive.query_tag import QueryTagDesk, QueryTagRemover
 from isocenter.archive.query_tag_reindex import QueryTagReindexer
 from isocenter.archive.update import Updater
@@ -37,6 +37,7 @@ class LongWork:
     query_tags: QueryTagDesk
     imports: ImportCounts = field(default_factory=ImportCounts)
     events: EventCounts = field(default_factory=EventCounts)
+    exported: WorkCounts = field(default_factory=WorkCounts)
 
 
 @contextmanager
@@ -57,4 +58,12 @@ def running_long_work(
     ):
         desk = OperationDesk(archive.operations, runner, archive.clock, is_open=settings.azure.operations == "on")
         query_tags = QueryTagDesk(archive, desk, remover, count_max=settings.azure.extended_query_tags_max)
-        yield LongWork(desk, exporter if settings.azure.export == "on" else None, updater, query_tags, imports, events)
+        yield LongWork(
+            desk,
+            exporter if settings.azure.export == "on" else None,
+            updater,
+            query_tags,
+            imports=imports,
+            events=events,
+            exported=exporter.counts,
+        )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from starlette.applications import Starlette
@@ -31,9 +32,10 @@ from isocenter.app.node_identity import KeyFetcher, NodeIdentity, open_identity,
 from isocenter.app.settings import Settings
 from isocenter.app.wiring import SystemClock, azure_options, open_archive
 from isocenter.archive.archive import Archive
-from isocenter.archive.delete import ERASE_BATCH_MAX, erase_due
+from isocenter.archive.delete import ERASE_BATCH_MAX, erase_due, oldest_erasure_age_s
 from isocenter.archive.partition import require_switch
 from isocenter.archive.search import count, search
+from isocenter.dicomweb.server.counts import TransactionCounts
 from isocenter.dicomweb.server.dispatch import DicomwebApplication
 from isocenter.dicomweb.server.routes import ROOTS
 from isocenter.dicomweb.server.service import Service
@@ -147,16 +149,29 @@ def build_application(
         *api_reference_routes(service),
         *console_routes(directory, authenticate=admit_page, login_path=identity.login_path),
         *association_routes(register, authenticate=admit_reader),
-        *metrics_routes(
-            Observed(register, long_work.imports, long_work.events, service.counts)
-            if long_work
-            else Observed(register, transactions=service.counts),
-            authenticate=admit_reader,
-        ),
+        *metrics_routes(_observed(archive, register, service.counts, long_work), authenticate=admit_reader),
         *identity.routes,
     ]
     services = {root: DicomwebApplication(service, root_path=root) for root in ROOTS}
     return _Node(services, Starlette(routes=routes), identity.prepare)
+
+
+def _observed(
+    archive: Archive, register: AssociationRegister, counts: TransactionCounts, long_work: LongWork | None
+) -> Observed:
+    """Return those who know what is counted."""
+    erasure_age_s = partial(oldest_erasure_age_s, archive)
+    if long_work is None:
+        return Observed(register, transactions=counts, erasure_age_s=erasure_age_s)
+    return Observed(
+        register,
+        imports=long_work.imports,
+        events=long_work.events,
+        transactions=counts,
+        exports=long_work.exported,
+        updates=long_work.updater.counts,
+        erasure_age_s=erasure_age_s,
+    )
 
 
 @dataclass(frozen=True, slots=True)

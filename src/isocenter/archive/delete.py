@@ -44,6 +44,13 @@ def erase_due(archive: Archive) -> int:
     return len(due)
 
 
+def oldest_erasure_age_s(archive: Archive) -> float:
+    """Return how long ago that was deleted or replaced whose bytes wait longest to be erased; 0 where none wait."""
+    oldest = archive.index.due_erasures(now=float("inf"), limit=1)
+    now = archive.clock.now().timestamp()
+    return max(0.0, now - oldest[0].due_at + archive.settings.erase_after_s) if oldest else 0.0
+
+
 def _shrunk(archive: Archive, erasure: Erasure) -> BlobPosition | None:
     """Return how far a container is filled where it no longer reaches to the end of what was erased in it."""
     address = erasure.address

@@ -15,7 +15,7 @@ import orjson
 import structlog
 
 from isocenter.archive.archive import Archive
-from isocenter.archive.operations import OperationDesk, Outcome, Started, Step
+from isocenter.archive.operations import OperationDesk, Outcome, Started, Step, WorkCounts
 from isocenter.domain.errors import Broken, InvalidRequest, IsocenterError, NotFound, Unavailable
 from isocenter.domain.identifiers import Scope
 from isocenter.domain.operation import Operation, OperationStatus, OperationType
@@ -68,6 +68,7 @@ class Exporter:
         self._archive = archive
         self._open_sink = open_sink
         self._secrets = secrets
+        self.counts = WorkCounts()
 
     def start(self, desk: OperationDesk, principal: Principal, request: ExportRequest) -> Started:
         """Begin an export once its destination was found to take files.
@@ -94,7 +95,7 @@ class Exporter:
         progress = _Progress(**(orjson.loads(operation.checkpoint) or {}))
         instructions: dict[str, Any] = orjson.loads(operation.instructions)
         names, partition_name = instructions["identifiers"], instructions["partition_name"]
-        job = _Job(self._archive, sink, operation.operation_id, partition_name, progress)
+        job = _Job(self._archive, sink, operation.operation_id, partition_name, progress, self.counts)
         try:
             yield from job.export_everything() if names is None else job.export_named(names)
             outcome = job.finish()
@@ -115,6 +116,7 @@ class _Job:
     operation_id: str
     partition_name: str
     progress: _Progress
+    counts: WorkCounts
 
     def export_named(self, names: Sequence[str]) -> Iterator[Step]:
         for number in range(self.progress.next, len(names)):
@@ -147,6 +149,7 @@ class _Job:
             chunks = self.archive.blobs.iter_chunks(row.address, chunk_size_bytes=CHUNK_BYTES)
             self.sink.put(f"{self.operation_id}/results/{'/'.join(parts)}.dcm", chunks)
             self.progress.exported += 1
+            self.counts.exported += 1
         except Broken as error:  # the others are exported all the same
             _log.error("export.unreadable", sop_instance_uid=identifier.sop_instance_uid, reason=error.message)
             self._skip("/".join(parts), error)

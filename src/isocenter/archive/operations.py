@@ -51,6 +51,14 @@ class Outcome:
     results: bytes = b"null"
 
 
+@dataclass(slots=True)
+class WorkCounts:
+    """What operations did to instances since the start of the process."""
+
+    updated: int = 0
+    exported: int = 0
+
+
 class OperationKind(Protocol):
     """What carries out the operations of one type."""
 

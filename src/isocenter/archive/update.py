@@ -17,7 +17,15 @@ from typing import Any
 import orjson
 
 from isocenter.archive.archive import Archive
-from isocenter.archive.operations import ATTEMPTS_MAX, QUEUE_LOOK_MAX, OperationDesk, Outcome, Started, Step
+from isocenter.archive.operations import (
+    ATTEMPTS_MAX,
+    QUEUE_LOOK_MAX,
+    OperationDesk,
+    Outcome,
+    Started,
+    Step,
+    WorkCounts,
+)
 from isocenter.archive.study_update import StudyFailed, StudyUpdate
 from isocenter.dicom.amend_text import Texts
 from isocenter.dicom.change_set import SERIES_INSTANCE_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, UID_TAGS
@@ -105,6 +113,7 @@ class Updater:
         self._secrets = secrets
         self._failpoints = failpoints or Failpoints()
         self._audit = audit
+        self.counts = WorkCounts()
 
     def start(self, desk: OperationDesk, principal: Principal, request: UpdateRequest) -> Started:
         """Begin an update. Raises Forbidden, and Conflict where another one is under way."""
@@ -149,7 +158,8 @@ class Updater:
         try:
             self.discard_strays()
             trail = _Trail(self._audit, operation)
-            with closing(_Job(self._archive, self._failpoints, trail, request, progress).update_all()) as steps:
+            job = _Job(self._archive, self._failpoints, trail, request, progress, self.counts)
+            with closing(job.update_all()) as steps:
                 for step in steps:
                     yield step
                     attempts = 0
@@ -222,6 +232,7 @@ class _Job:
     trail: _Trail
     request: UpdateRequest
     progress: _Progress
+    counts: WorkCounts
 
     def update_all(self) -> Generator[Step, None, None]:
         studies = self.request.study_instance_uids
@@ -258,3 +269,4 @@ class _Job:
         if study.updated:
             self.progress.updated += 1
             self.progress.instances += study.updated
+            self.counts.updated += study.updated

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from isocenter.archive.archive import ArchiveSettings
-from isocenter.archive.delete import delete, erase_due
+from isocenter.archive.delete import delete, erase_due, oldest_erasure_age_s
 from isocenter.domain.errors import Forbidden, NotFound
 from isocenter.domain.outcome import Disposition, DuplicatePolicy
 from isocenter.domain.principal import LOCAL_OWNER, READER_ACTIONS, Principal
@@ -82,3 +82,16 @@ def test_what_was_deleted_can_be_stored_again_before_its_bytes_are_gone() -> Non
         erase_due(archive)
         [row] = archive.index.instances(scope_of(identify(1)))
         assert archive.blobs.read(row.address) == content
+
+
+def test_what_waits_longest_to_be_erased_tells_its_age() -> None:
+    clock = FakeClock()
+    with memory_archive(GRACE, clock=clock) as archive:
+        assert oldest_erasure_age_s(archive) == 0
+        for number in (1, 2):
+            store(archive, make_instance(identify(number)).content)
+            delete(archive, LOCAL_OWNER, scope_of(identify(number)))
+            clock.advance(7)
+        assert oldest_erasure_age_s(archive) == pytest.approx(14)
+        assert erase_due(archive) == 1
+        assert oldest_erasure_age_s(archive) == pytest.approx(7)

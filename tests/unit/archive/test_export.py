@@ -59,8 +59,8 @@ class Desk:
         finally:
             runner.close()
 
-    def export(self, *scopes: Scope, everything: bool = False) -> Operation:
-        exporter = self.exporter()
+    def export(self, *scopes: Scope, everything: bool = False, exporter: Exporter | None = None) -> Operation:
+        exporter = exporter or self.exporter()
         with self.running(exporter) as desk:
             request = ExportRequest(None if everything else scopes, HERE, DEFAULT_PARTITION)
             started = exporter.start(desk, LOCAL_OWNER, request)
@@ -122,6 +122,12 @@ def test_without_names_everything_is_exported(desk: Desk) -> None:
     files = desk.exported(desk.export(everything=True))
     assert files.pop("errors.log") == b""
     assert files == {_path(identifier): content for identifier, content in desk.contents.items()}
+
+
+def test_instances_that_were_written_are_counted(desk: Desk) -> None:
+    exporter = desk.exporter()
+    desk.export(Scope("1.2.3"), everything=True, exporter=exporter)
+    assert exporter.counts.exported == len(desk.contents)
 
 
 def test_an_instance_is_named_alone(desk: Desk) -> None:

@@ -202,6 +202,14 @@ def test_a_second_update_leaves_the_first_version_and_the_latest(desk: Desk) -> 
     assert len(desk.archive.index.addresses()) == 6
 
 
+def test_new_versions_are_counted(desk: Desk) -> None:
+    updater = desk.updater()
+    with desk.running(updater) as operations:
+        started = updater.start(operations, LOCAL_OWNER, desk.request(STUDY.study_instance_uid, "1.2.3"))
+        desk.wait(started.operation.operation_id)
+    assert updater.counts.updated == len(desk.archive.index.instances(STUDY))
+
+
 def test_an_unknown_study_is_processed_and_changes_nothing(desk: Desk) -> None:
     ended = desk.update("1.2.999")
     assert ended.status is OperationStatus.SUCCEEDED

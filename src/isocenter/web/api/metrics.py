@@ -1,4 +1,5 @@
-"""What a node counts, in the text form of Prometheus: associations, requests, instances, imports, events, the process.
+"""What a node counts, in the text form of Prometheus: associations, requests, instances, imports, events,
+operations, erasures, the process.
 
 Nothing is counted here: values are read from those who do the work when somebody asks.
 """
@@ -19,6 +20,7 @@ from starlette.routing import BaseRoute, Route
 
 from isocenter.archive.bulk_import import ImportCounts
 from isocenter.archive.event_delivery import EventCounts
+from isocenter.archive.operations import WorkCounts
 from isocenter.dicomweb.server.counts import LENGTHS_BYTES, TransactionCounts
 from isocenter.dimse.shell.record import AssociationRegister, Side
 from isocenter.domain.errors import IsocenterError
@@ -38,6 +40,10 @@ class Observed:
     imports: ImportCounts = field(default_factory=ImportCounts)
     events: EventCounts = field(default_factory=EventCounts)
     transactions: TransactionCounts = field(default_factory=TransactionCounts)
+    exports: WorkCounts = field(default_factory=WorkCounts)
+    updates: WorkCounts = field(default_factory=WorkCounts)
+    erasure_age_s: Callable[[], float] = lambda: 0.0
+    """How long ago what waits longest to be erased was deleted or replaced; 0 where nothing waits."""
 
 
 class Kind(Enum):
@@ -142,6 +148,25 @@ FAMILIES = (
         "Instances that were asked for whole, by form: stored or transcoded.",
         ("form",),
         lambda observed: {(form,): count for form, count in sorted(observed.transactions.retrieved.copy().items())},
+    ),
+    Family(
+        "isocenter_updated_instances_total",
+        "Instances of which bulk updates made a new version.",
+        (),
+        lambda observed: {(): observed.updates.updated},
+    ),
+    Family(
+        "isocenter_exported_instances_total",
+        "Instances that exports wrote.",
+        (),
+        lambda observed: {(): observed.exports.exported},
+    ),
+    Family(
+        "isocenter_erasure_oldest_age_seconds",
+        "How long ago that was deleted or replaced whose bytes wait longest to be erased; 0 where none wait.",
+        (),
+        lambda observed: {(): observed.erasure_age_s()},
+        kind=Kind.GAUGE,
     ),
     Family(
         "isocenter_associations_live",

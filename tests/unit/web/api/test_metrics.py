@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from isocenter.archive.bulk_import import ImportCounts, ImportResult
 from isocenter.archive.event_delivery import DeliveryCounts, EventCounts
+from isocenter.archive.operations import WorkCounts
 from isocenter.dicomweb.server.counts import Form, TransactionCounts
 from isocenter.dimse.message.messages import CFindRsp
 from isocenter.dimse.shell.record import AssociationRegister, ContextRecord, End, Side
@@ -36,9 +37,12 @@ def _samples(
     events: EventCounts | None = None,
     transactions: TransactionCounts | None = None,
 ) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    observed = Observed(
-        register, imports or ImportCounts(), events or EventCounts(), transactions or TransactionCounts()
+    return _counted(
+        Observed(register, imports or ImportCounts(), events or EventCounts(), transactions or TransactionCounts())
     )
+
+
+def _counted(observed: Observed) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     answer = AsgiClient(Starlette(routes=metrics_routes(observed, authenticate=_owner))).get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     return {
@@ -133,3 +137,17 @@ def test_transactions_are_counted_by_operation_and_instances_by_what_became_of_t
     assert found[_key(f"{lengths}_sum")] == 100 + 2 * 16 * 1024 + 1 + 2**31
     assert found[_key("isocenter_dicomweb_store_objections_total", tag="(0008,0020)", result="kept")] == 1
     assert found[_key("isocenter_dicomweb_retrieved_instances_total", form="transcoded")] == 1
+
+
+def test_operations_and_erasures_are_told() -> None:
+    found = _counted(
+        Observed(
+            AssociationRegister(),
+            exports=WorkCounts(exported=4),
+            updates=WorkCounts(updated=3),
+            erasure_age_s=lambda: 12.5,
+        )
+    )
+    assert found[_key("isocenter_updated_instances_total")] == 3
+    assert found[_key("isocenter_exported_instances_total")] == 4
+    assert found[_key("isocenter_erasure_oldest_age_seconds")] == 12.5
