@@ -34,6 +34,7 @@ from isocenter.routing.configuration.destination import (
     WebProfile,
     WebTarget,
 )
+from isocenter.routing.configuration.translator import Translator
 from isocenter.routing.deliveries.breaker import BreakerPolicy
 from isocenter.routing.deliveries.retry import RetryPolicy
 from isocenter.routing.rules.decide import After, Rule
@@ -210,6 +211,7 @@ def configurations(draw: st.DrawFn) -> Configuration:
     """Return a sound configuration."""
     destination_names = draw(st.lists(names, unique=True, max_size=2))
     transform_names = draw(st.lists(names, unique=True, max_size=2))
+    targets = [draw(destinations(name)) for name in destination_names]
     channels = [
         Channel(
             name,
@@ -222,9 +224,29 @@ def configurations(draw: st.DrawFn) -> Configuration:
     ]
     return Configuration(
         tuple(channels),
-        tuple(draw(destinations(name)) for name in destination_names),
+        tuple(targets),
         tuple(draw(transforms(name)) for name in transform_names),
+        tuple(draw(_translators([one.name for one in targets if isinstance(one.target, WebTarget)]))),
     )
+
+
+@st.composite
+def _translators(draw: st.DrawFn, upstream_names: list[str]) -> list[Translator]:
+    if not upstream_names:
+        return []
+    return [
+        Translator(
+            name,
+            AeAddress(draw(_titles), "127.0.0.1", 0),
+            draw(st.sampled_from(upstream_names)),
+            callers=tuple(draw(st.lists(_titles, max_size=2))),
+            matches_max=draw(st.integers(1, 1000)),
+            answers_duplicates=draw(st.booleans()),
+            is_started=draw(st.booleans()),
+            description=draw(_texts),
+        )
+        for name in draw(st.lists(names, unique=True, max_size=2))
+    ]
 
 
 @st.composite

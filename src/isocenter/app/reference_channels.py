@@ -16,6 +16,7 @@ from isocenter.routing.configuration.destination_sections import (
 )
 from isocenter.routing.configuration.section import Key, Section, defaults_of
 from isocenter.routing.configuration.step_sections import STEPS, TRANSFORM, WHEN
+from isocenter.routing.configuration.translator_section import TRANSLATOR
 from isocenter.routing.configuration.write import write_value
 from isocenter.routing.rules.expression import Fact
 from isocenter.routing.rules.types import EXAMPLES, ValueType, type_of
@@ -118,7 +119,8 @@ def render_channels(note: str) -> str:
         "```",
         "",
     ]
-    return "\n".join([*lines, *_channels(), *_destinations(), *_transforms(), ""]) + _CONDITIONS + "\n".join(_facts())
+    lines += [*_channels(), *_destinations(), *_transforms(), *_translators(), ""]
+    return "\n".join(lines) + _CONDITIONS + "\n".join(_facts())
 
 
 def _channels() -> Iterator[str]:
@@ -148,6 +150,10 @@ def _transforms() -> Iterator[str]:
     yield from _table([WHEN], Section(Step, ()))
     for step in STEPS:
         yield from _section(f"#### `{step.keys[0].name}`", step)
+
+
+def _translators() -> Iterator[str]:
+    yield from _section("## Translators: `[translators.NAME]`", TRANSLATOR)
 
 
 def _section(heading: str, section: Section, text: str = "") -> Iterator[str]:

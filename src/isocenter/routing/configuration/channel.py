@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from isocenter.domain.application_entity import AeAddress
 from isocenter.routing.configuration.destination import Destination
+from isocenter.routing.configuration.translator import Translator
 from isocenter.routing.rules.decide import Rule
 from isocenter.routing.transforms.step import Transform
 
@@ -98,6 +99,7 @@ class Configuration:
     channels: tuple[Channel, ...] = ()
     destinations: tuple[Destination, ...] = ()
     transforms: tuple[Transform, ...] = field(default=())
+    translators: tuple[Translator, ...] = ()
 
     def channel(self, name: str) -> Channel | None:
         """Return the channel of a name."""

@@ -20,6 +20,7 @@ from isocenter.routing.configuration.write import (
     destination_table,
     step_table,
     transform_table,
+    translator_table,
     write_value,
 )
 from isocenter.routing.rules.decide import Rule
@@ -42,6 +43,7 @@ class Thing(StrEnum):
     RULE = "rule"
     DESTINATION = "destination"
     TRANSFORM = "transform"
+    TRANSLATOR = "translator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,12 @@ class Difference:
 
 
 def compare_configurations(before: Configuration, after: Configuration) -> tuple[Difference, ...]:
-    """Return what changes, in the order channels, destinations, transforms; nothing where both say the same."""
+    """Return what changes, in the order of the file; nothing where both say the same."""
     return (
         *_channels(before, after),
         *_destinations(before, after),
         *_transforms(before, after),
+        *_translators(before, after),
     )
 
 
@@ -165,6 +168,18 @@ def _transforms(before: Configuration, after: Configuration) -> Iterator[Differe
         details += _step_changes(was, now)
         if details:
             yield Difference(Change.CHANGED, Thing.TRANSFORM, name, details, used_by)
+
+
+def _translators(before: Configuration, after: Configuration) -> Iterator[Difference]:
+    old, new = ({one.name: translator_table(one) for one in each.translators} for each in (before, after))
+    for name in _names(old, new):
+        was, now = old.get(name), new.get(name)
+        if was is None or now is None:
+            told = now or was or {}
+            details = (f"it listens as {told['listen']}", f"it asks {told['upstream']}")
+            yield Difference(Change.ADDED if was is None else Change.REMOVED, Thing.TRANSLATOR, name, details)
+        elif changes := _changes(was, now):
+            yield Difference(Change.CHANGED, Thing.TRANSLATOR, name, changes)
 
 
 def _step_changes(before: Transform, after: Transform) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from isocenter.domain.application_entity import AeAddress
 from isocenter.routing.configuration.channel import (
     AfterReading,
     Channel,
@@ -38,6 +39,8 @@ from isocenter.routing.configuration.section import (
     refuse_unknown,
 )
 from isocenter.routing.configuration.step_sections import STEPS, TRANSFORM, WHEN
+from isocenter.routing.configuration.translator import Translator
+from isocenter.routing.configuration.translator_section import TRANSLATOR
 from isocenter.routing.rules.decide import After, Rule
 from isocenter.routing.transforms.check import objections_to
 from isocenter.routing.transforms.step import Step, Transform
@@ -46,7 +49,7 @@ TEXT_LENGTH_MAX = 4 * 1024 * 1024
 """A thousand channels have some hundred kilobytes."""
 ENTRIES_MAX = 1024
 """Channels, destinations, transforms, and rules or steps of one of them."""
-_TABLES = ("channels", "destinations", "transforms")
+_TABLES = ("channels", "destinations", "transforms", "translators")
 _T = TypeVar("_T")
 
 
@@ -70,9 +73,10 @@ def read_configuration(text: str, *, file: str) -> ReadConfiguration:
         channels=_named(tables, "channels", report, _channel),
         destinations=_named(tables, "destinations", report, _destination),
         transforms=_named(tables, "transforms", report, _transform),
+        translators=_named(tables, "translators", report, _translator),
     )
     _check_references(configuration, report)
-    _check_listeners(configuration.channels, report)
+    _check_listeners(configuration, report)
     report.raise_if_refused()
     _warn_of_unused(configuration, report)
     return ReadConfiguration(configuration, tuple(report.warnings))
@@ -270,6 +274,14 @@ def _condition(table: Mapping[str, object], path: KeyPath, report: Report) -> di
     return read_keys(_WHEN_SECTION, only, path, report)
 
 
+# Translators
+
+
+def _translator(name: str, table: Mapping[str, object], path: KeyPath, report: Report) -> Translator | None:
+    values = read_keys(TRANSLATOR, table, path, report)
+    return None if values is None else Translator(name=name, **_any(values))
+
+
 # What one part says of another
 
 
@@ -281,6 +293,13 @@ def _check_references(configuration: Configuration, report: Report) -> None:
             path = ("channels", channel.name, "rules", number)
             _check_names(rule.to, destinations, "destination", (*path, "to"), report)
             _check_names(rule.transforms, transforms, "transform", (*path, "transforms"), report)
+    for translator in configuration.translators:
+        at = ("translators", translator.name, "upstream")
+        destination = configuration.destination(translator.upstream)
+        if destination is None:
+            _check_names([translator.upstream], destinations, "destination", at, report)
+        elif not isinstance(destination.target, WebTarget):
+            report.refuse(at, f"{translator.upstream} is not of kind dicomweb; a translator asks a DICOMweb service.")
 
 
 def _check_names(names: Sequence[str], known: Sequence[str], what: str, path: KeyPath, report: Report) -> None:
@@ -293,25 +312,30 @@ def _check_names(names: Sequence[str], known: Sequence[str], what: str, path: Ke
             report.refuse((*path, number), f"The {what} {name} is named twice.")
 
 
-def _check_listeners(channels: Sequence[Channel], report: Report) -> None:
+def _check_listeners(configuration: Configuration, report: Report) -> None:
     taken: dict[int, tuple[str, str]] = {}
-    for channel in channels:
-        if not isinstance(channel.source, DimseSource):
-            continue
-        listen = channel.source.listen
+    for owner, path, listen in _listeners(configuration):
         other = taken.get(listen.port)
         if other is not None and listen.port and (other[1] == listen.host or {other[1], listen.host} & _EVERYWHERE):
-            report.refuse(
-                ("channels", channel.name, "source", "listen"),
-                f"Port {listen.port} is taken by channel {other[0]}; each listener has a port of its own.",
-            )
-        taken.setdefault(listen.port, (channel.name, listen.host))
+            report.refuse(path, f"Port {listen.port} is taken by {other[0]}; each listener has a port of its own.")
+        taken.setdefault(listen.port, (owner, listen.host))
+
+
+def _listeners(configuration: Configuration) -> Iterator[tuple[str, KeyPath, AeAddress]]:
+    for channel in configuration.channels:
+        if isinstance(channel.source, DimseSource):
+            yield f"channel {channel.name}", ("channels", channel.name, "source", "listen"), channel.source.listen
+    for translator in configuration.translators:
+        yield f"translator {translator.name}", ("translators", translator.name, "listen"), translator.listen
 
 
 def _warn_of_unused(configuration: Configuration, report: Report) -> None:
     rules = [rule for channel in configuration.channels for rule in channel.rules]
     used = {
-        "destinations": {name for rule in rules for name in rule.to},
+        "destinations": {
+            *(name for rule in rules for name in rule.to),
+            *(translator.upstream for translator in configuration.translators),
+        },
         "transforms": {name for rule in rules for name in rule.transforms},
     }
     for key, entries in (("destinations", configuration.destinations), ("transforms", configuration.transforms)):

@@ -21,6 +21,8 @@ from isocenter.routing.configuration.destination_sections import (
 )
 from isocenter.routing.configuration.section import Section, defaults_of, write_section
 from isocenter.routing.configuration.step_sections import STEPS, TRANSFORM, WHEN
+from isocenter.routing.configuration.translator import Translator
+from isocenter.routing.configuration.translator_section import TRANSLATOR
 from isocenter.routing.transforms.step import Step, Transform
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -44,6 +46,7 @@ def tables_of(configuration: Configuration) -> Table:
         "channels": {channel.name: channel_table(channel) for channel in configuration.channels},
         "destinations": {one.name: destination_table(one) for one in configuration.destinations},
         "transforms": {transform.name: transform_table(transform) for transform in configuration.transforms},
+        "translators": {one.name: translator_table(one) for one in configuration.translators},
     }
     return {key: table for key, table in tables.items() if table}
 
@@ -87,6 +90,11 @@ def transform_table(transform: Transform) -> Table:
     """Return the table of a transform."""
     steps = [step_table(step) for step in transform.steps]
     return write_section(TRANSFORM, transform) | ({"steps": steps} if steps else {})
+
+
+def translator_table(translator: Translator) -> Table:
+    """Return the table of a translator."""
+    return write_section(TRANSLATOR, translator)
 
 
 def step_table(step: Step) -> Table:

@@ -8,7 +8,7 @@ from isocenter.routing.configuration.difference import Change, compare_configura
 from isocenter.routing.configuration.read import read_configuration
 from isocenter.routing.configuration.write import tables_of
 from tests.support.routing_configurations import configurations
-from tests.unit.routing.configuration.test_read import HOSPITAL
+from tests.unit.routing.configuration.test_read import HOSPITAL, TRANSLATOR
 
 
 def _told(before: str, after: str) -> list[str]:
@@ -105,3 +105,14 @@ def test_nothing_differs_only_where_both_say_the_same(before: Configuration, aft
     mirrored = compare_configurations(after, before)
     added = {(one.thing, one.name, one.channels) for one in differences if one.change is Change.ADDED}
     assert added == {(one.thing, one.name, one.channels) for one in mirrored if one.change is Change.REMOVED}
+
+
+def test_a_translator_that_comes_changes_or_goes_is_told() -> None:
+    other = TRANSLATOR.replace("4006", "4016")
+    assert _told(HOSPITAL, HOSPITAL + TRANSLATOR) == [
+        "translator cloud-as-pacs is added: it listens as QIETOAZURE@0.0.0.0:4006; it asks cloud"
+    ]
+    assert _told(HOSPITAL + TRANSLATOR, HOSPITAL + other) == [
+        'translator cloud-as-pacs is changed: listen was "QIETOAZURE@0.0.0.0:4006" and is "QIETOAZURE@0.0.0.0:4016"'
+    ]
+    assert _told(HOSPITAL + TRANSLATOR, HOSPITAL)[0].startswith("translator cloud-as-pacs is removed")

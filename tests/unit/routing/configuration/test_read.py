@@ -165,6 +165,39 @@ def test_two_listeners_cannot_have_one_port() -> None:
     assert "taken by channel router" in problem.message
 
 
+TRANSLATOR = """
+[translators.cloud-as-pacs]
+listen = "QIETOAZURE@0.0.0.0:4006"
+upstream = "cloud"
+callers = ["ORTHANC"]
+"""
+
+
+def test_a_translator_stands_beside_the_channels() -> None:
+    read = read_configuration(HOSPITAL + TRANSLATOR, file="channels.toml")
+    (translator,) = read.configuration.translators
+    assert (translator.name, translator.upstream, translator.callers) == ("cloud-as-pacs", "cloud", ("ORTHANC",))
+    assert str(translator.listen) == "QIETOAZURE@0.0.0.0:4006"
+    assert translator.is_started
+
+
+@pytest.mark.parametrize(
+    ("sound", "wrong", "key", "says"),
+    [
+        ('upstream = "cloud"', 'upstream = "clout"', "translators.cloud-as-pacs.upstream", "did you mean cloud?"),
+        ('upstream = "cloud"', 'upstream = "pacs"', "translators.cloud-as-pacs.upstream", "not of kind dicomweb"),
+        ("4006", "4007", "translators.cloud-as-pacs.listen", "Port 4007 is taken by channel router"),
+        ('upstream = "cloud"', "", "translators.cloud-as-pacs", "upstream is missing"),
+    ],
+)
+def test_a_translator_needs_an_upstream_of_its_kind_and_a_port_of_its_own(
+    sound: str, wrong: str, key: str, says: str
+) -> None:
+    (problem,) = _problems(HOSPITAL + TRANSLATOR.replace(sound, wrong))
+    assert problem.key == key
+    assert says in problem.message
+
+
 def test_files_that_are_moved_need_a_place() -> None:
     (problem,) = _problems('[channels.in.source]\nkind = "folder"\npath = "in"\n')
     assert "moved_to" in problem.message
