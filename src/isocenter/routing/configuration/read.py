@@ -297,19 +297,23 @@ def _check_references(configuration: Configuration, report: Report) -> None:
         at = ("translators", translator.name, "upstream")
         destination = configuration.destination(translator.upstream)
         if destination is None:
-            _check_names([translator.upstream], destinations, "destination", at, report)
+            _check_name(translator.upstream, destinations, "destination", at, report)
         elif not isinstance(destination.target, WebTarget):
             report.refuse(at, f"{translator.upstream} is not of kind dicomweb; a translator asks a DICOMweb service.")
 
 
 def _check_names(names: Sequence[str], known: Sequence[str], what: str, path: KeyPath, report: Report) -> None:
     for number, name in enumerate(names):
-        if name not in known and not any(problem.key.startswith(f"{what}s.{name}") for problem in report.problems):
-            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"did you mean {nearest[0]}?" if nearest else f"add it below [{what}s.{name}]."
-            report.refuse((*path, number), f"There is no {what} {name}; {hint}")
-        elif name in names[:number]:
+        if name in known and name in names[:number]:
             report.refuse((*path, number), f"The {what} {name} is named twice.")
+        _check_name(name, known, what, (*path, number), report)
+
+
+def _check_name(name: str, known: Sequence[str], what: str, path: KeyPath, report: Report) -> None:
+    if name not in known and not any(problem.key.startswith(f"{what}s.{name}") for problem in report.problems):
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"add it below [{what}s.{name}]."
+        report.refuse(path, f"There is no {what} {name}; {hint}")
 
 
 def _check_listeners(configuration: Configuration, report: Report) -> None:
