@@ -21,6 +21,11 @@ from isocenter.domain.errors import Refused, Unavailable
 class AssociationRefused(Refused):
     """The other AE rejected the association."""
 
+    def __init__(self, message: str | None = None, *, rejection: AssociateRj | None = None) -> None:
+        super().__init__(message)
+        self.rejection = rejection
+        """What it answered; None where it was we who did not want it."""
+
 
 class ContextRefused(Refused):
     """The other AE accepted no presentation context for the request."""
@@ -36,6 +41,10 @@ class RequestFailed(Refused):
 
 class PeerBusy(Unavailable):
     """The other AE rejected the association for the time being."""
+
+    def __init__(self, message: str | None = None, *, rejection: AssociateRj | None = None) -> None:
+        super().__init__(message)
+        self.rejection = rejection
 
 
 _REASONS = {
@@ -68,7 +77,7 @@ def rejection_error(
         calling=repr(calling_ae_title), called=repr(peer.ae_title)
     )
     kind = PeerBusy if answer.result == RejectResult.TRANSIENT else AssociationRefused
-    return kind(message + ".")
+    return kind(message + ".", rejection=answer)
 
 
 _TLS_REASONS = {
