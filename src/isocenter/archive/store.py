@@ -22,6 +22,7 @@ from isocenter.archive.identify import (
     number_of_frames,
 )
 from isocenter.archive.intake import Arrival
+from isocenter.archive.planning import Planner
 from isocenter.archive.query_tag_values import NO_QUERY_TAGS, look_for
 from isocenter.archive.validate import Findings, validate, validation_of
 from isocenter.dicom.frames import build_frame_table
@@ -30,6 +31,7 @@ from isocenter.dicom.part10 import PREAMBLE_LENGTH
 from isocenter.dicom.query_tag_values import tags_to_locate
 from isocenter.dicom.scan import ScannedHeader, scan_beginning, scan_header, scan_instance, scan_known_header
 from isocenter.dicom.shapes import HEADER_LENGTH_MAX
+from isocenter.domain.delivery import DeliveryPlan
 from isocenter.domain.errors import StudyMismatch, TooLarge, UnexpectedInstance
 from isocenter.domain.external_metadata import ExternalValue
 from isocenter.domain.identifiers import DEFAULT_PARTITION
@@ -75,6 +77,8 @@ class Reception:
         self._query_tags: tuple[QueryTag, ...] = ()
         self.external_metadata: tuple[ExternalValue, ...] = ()
         """What comes beside it for its study, of tags that are registered; set before it is finished."""
+        self.planner: Planner | None = None
+        """Says where it goes, so that its deliveries commit with it; set before it is finished."""
         self.scanned: ScannedInstance | None = None
         self.findings: Findings | None = None
         """What validation found, where one was asked for and the instance can be kept."""
@@ -152,8 +156,8 @@ class Reception:
 
     def _scan_beginning(self, beginning: Buffer) -> ScannedInstance | ScannedHeader | None:
         size_bytes, shapes, validation = self._size_bytes, self._archive.header_shapes, self._validation
-        query_tags = self._query_tags = self._archive.index.query_tags.active()
-        if validation is None and not query_tags:
+        self._query_tags = self._archive.index.query_tags.active()
+        if self._needs_no_values:
             return scan_beginning(beginning, size_bytes=size_bytes, wanted=WANTED_TAGS, shapes=shapes)
         return scan_known_header(
             beginning,
@@ -161,8 +165,19 @@ class Reception:
             wanted=WANTED_TAGS,
             shapes=shapes,
             takes_all=validation is not None and validation.looks_at_all,
-            located=tags_to_locate(query_tags),
+            located=self._located,
         )
+
+    @property
+    def _needs_no_values(self) -> bool:
+        """Tell whether nobody looks at values but the index."""
+        return self._validation is None and not self._query_tags and self.planner is None
+
+    @property
+    def _located(self) -> frozenset[int]:
+        """Return what others than the index look at."""
+        located = tags_to_locate(self._query_tags)
+        return located if self.planner is None else located | self.planner.tags
 
     def _submit(self, make_arrival: Callable[[], Arrival]) -> Future[StoreOutcome]:
         try:
@@ -200,15 +215,15 @@ class Reception:
 
     def _scan(self, buffer: Buffer, content: Buffer | None) -> Arrival:
         shapes, validation = self._archive.header_shapes, self._validation
-        query_tags = self._query_tags = self._archive.index.query_tags.active()
-        if validation is None and not query_tags:
+        self._query_tags = self._archive.index.query_tags.active()
+        if self._needs_no_values:
             return self._arrival(scan_instance(buffer, wanted=WANTED_TAGS, shapes=shapes), content, buffer)
         header = scan_header(
             buffer,
             wanted=WANTED_TAGS,
             shapes=shapes,
             takes_all=validation is not None and validation.looks_at_all,
-            located=tags_to_locate(query_tags),
+            located=self._located,
         )
         return self._arrival(header, content, buffer)
 
@@ -244,6 +259,11 @@ class Reception:
             query_tags=looked_up,
             external_metadata=self.external_metadata,
         )
+
+    def _plan(self, found: ScannedInstance | ScannedHeader) -> tuple[DeliveryPlan, ...]:
+        if self.planner is None or not isinstance(found, ScannedHeader):
+            return ()
+        return self.planner.plan(found, size_bytes=self._size_bytes)
 
 
 def _require_announced(announced: Announcement, sop_instance_uid: str, sop_class_uid: str) -> None:

@@ -11,7 +11,7 @@ import asyncio
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from weakref import WeakSet
 
@@ -63,6 +63,14 @@ class Endpoint:
     tls: ssl.SSLContext | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Why nobody is let in for the time being, and what an operator does about it."""
+
+    reason: str
+    advice: str
+
+
 class _Dropped(asyncio.Protocol):
     """A connection too many."""
 
@@ -82,14 +90,16 @@ class Listener:
         *,
         limits: ListenerLimits,
         users: Users | None = None,
+        objection: Callable[[], Busy | None] = lambda: None,
     ) -> None:
-        """`users` verifies those whom the table wants verified."""
+        """`users` verifies those whom the table wants verified; `objection` tells why nobody is let in for now."""
         self._runtime = runtime
         self._register = register
         self._table = table
         self._services = services
         self._limits = limits
         self._users = users
+        self._objection = objection
         self._addresses = Addresses(runtime.loop)
         self._servers: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
@@ -174,6 +184,9 @@ class Listener:
         limits = self._limits
         if self._is_stopping:
             return REJECT_TEMPORARY_CONGESTION, "the node stops", "Call again when it has started."
+        busy = self._objection()
+        if busy is not None:
+            return REJECT_TEMPORARY_CONGESTION, busy.reason, busy.advice
         if len(self._accepted) >= limits.associations_max:
             return (
                 REJECT_TEMPORARY_CONGESTION,

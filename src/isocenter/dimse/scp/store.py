@@ -9,16 +9,19 @@ answered, and the association goes on.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from dataclasses import dataclass
 
 from isocenter.archive.archive import Archive
+from isocenter.archive.planning import Planner
 from isocenter.archive.store import Announcement, Reception, begin_store
 from isocenter.dicom.file_meta import write_file_head
 from isocenter.dimse.message.messages import CStoreRq, CStoreRsp
 from isocenter.dimse.message.statuses import INVALID_SOP_INSTANCE, SOP_CLASS_NOT_SUPPORTED, SUCCESS
 from isocenter.dimse.scp.storage_classes import is_storage_class
 from isocenter.dimse.shell.dispatch import comment_of
-from isocenter.dimse.shell.exchange import Exchange
+from isocenter.dimse.shell.exchange import Exchange, Peer
 from isocenter.dimse.shell.service import DatasetSink, Service
 from isocenter.dimse.ul.negotiation import AcceptorRole
 from isocenter.dimse.ul.pdu import Buffer
@@ -26,6 +29,7 @@ from isocenter.domain.application_entity import AeService
 from isocenter.domain.errors import Broken, InstanceExists, IsocenterError
 from isocenter.domain.identifiers import is_uid
 from isocenter.domain.outcome import StoreOutcome
+from isocenter.domain.principal import Principal
 from isocenter.domain.statuses import statuses_of
 
 SCAN_INLINE_MAX_BYTES = 128 * 1024
@@ -39,11 +43,33 @@ LARGER_BYTES = 256 * 1024
 SOURCE = "c-store"
 
 
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """What becomes of instances that are taken in for others."""
+
+    planner: Callable[[Peer], Planner]
+    """Gives what plans for an instance of a peer; raises Unavailable while nothing is taken in."""
+    note_refusal: Callable[[Peer, CStoreRq, int, str], None]
+    """Called with status and reason of each instance that is refused."""
+    wait_delivered: Callable[[StoreOutcome], Coroutine[None, None, tuple[int, str]]] | None = None
+    """Waits until an instance is where it goes and returns status and comment; None: durable here is enough."""
+
+
 class Storage:
     """The storage service of a node, over its archive."""
 
-    def __init__(self, archive: Archive, *, accepts_private_classes: bool = True) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        *,
+        accepts_private_classes: bool = True,
+        principal: Principal | None = None,
+        onward: Onward | None = None,
+    ) -> None:
+        """Without a principal, what comes is stored as by the peer that sends it; with `onward`, for others."""
         self.archive = archive
+        self.onward = onward
+        self.principal = principal
         self.held_bytes = 0
         """In memory for all instances that are on their way."""
         self._accepts_private_classes = accepts_private_classes
@@ -99,10 +125,16 @@ class _Incoming:
         )
         self._reception = begin_store(
             self._storage.archive,
-            self._exchange.peer.principal,
+            self._storage.principal or self._exchange.peer.principal,
             source=SOURCE,
             announced=Announcement(request.affected_sop_class_uid, request.affected_sop_instance_uid, head),
         )
+        onward = self._storage.onward
+        if onward is not None:
+            try:
+                self._reception.planner = onward.planner(self._exchange.peer)
+            except IsocenterError as error:
+                self._refuse_by(error)
 
     # ---- what the association brings
 
@@ -225,12 +257,20 @@ class _Incoming:
 
     def _settled(self, future: Future[StoreOutcome]) -> None:
         error = future.exception()
+        onward = self._storage.onward
         if error is None:
             self._let_go()
-            self._respond(SUCCESS, None)
+            if onward is None or onward.wait_delivered is None:
+                self._respond(SUCCESS, None)
+            else:
+                self._exchange.connection.spawn(self._respond_delivered(onward.wait_delivered(future.result())))
         else:
             self._refuse_by(error if isinstance(error, IsocenterError) else Broken())
             self._respond_refusal()
+
+    async def _respond_delivered(self, delivered: Coroutine[None, None, tuple[int, str]]) -> None:
+        status, comment = await delivered
+        self._respond(status, comment)
 
     def _refuse_by(self, error: IsocenterError) -> None:
         message = "Another instance with this UID is stored." if isinstance(error, InstanceExists) else error.message
@@ -247,6 +287,8 @@ class _Incoming:
 
     def _respond_refusal(self) -> None:
         status, comment = self._refusal or (statuses_of(Broken()).dimse_status, "")
+        if self._storage.onward is not None:
+            self._storage.onward.note_refusal(self._exchange.peer, self._request, status, comment)
         self._respond(status, comment)
 
     def _respond(self, status: int, comment: str | None) -> None:
