@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -12,7 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from isocenter.dicomweb.server.partitions import PartitionGate
 from isocenter.dicomweb.server.public_path import public_origin, public_prefix
-from isocenter.dicomweb.server.routes import ROOTS, Route, described_under, routes_under
+from isocenter.dicomweb.server.routes import Offer, Route, offer_under
 from isocenter.dicomweb.server.service import Call, Service
 from isocenter.dicomweb.server.trail import CORRELATION_HEADER, Trail, custom_properties, open_trail
 from isocenter.domain.errors import Broken, InvalidRequest, IsocenterError, NotFound, Unauthenticated
@@ -38,12 +37,14 @@ _VERSIONS = {"api-supported-versions": "1.0-prerelease, 1, 2"}
 class DicomwebApplication:
     """Serve DICOMweb below one root."""
 
-    def __init__(self, service: Service, *, root_path: str) -> None:
+    def __init__(self, service: Service, *, root_path: str, offer: Offer | None = None) -> None:
+        """Prepare to serve what is offered under a root of the archive, or something else under a path of its own."""
+        offer = offer or offer_under(root_path)
         self._service = service
         self._root_path = root_path
-        self._dialect = ROOTS[root_path]
-        self._routes = routes_under(root_path)
-        self._offered = partial(described_under, root_path)
+        self._dialect = offer.dialect
+        self._routes = offer.routes
+        self._offered = offer.described
         self._gate = PartitionGate()
         self._headers = {**_ALWAYS, **_VERSIONS} if self._dialect.is_azure else _ALWAYS
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 
 from isocenter.dicomweb.codec.dialect import Dialect
 from isocenter.dicomweb.codec.openapi.description import Place
@@ -38,6 +38,7 @@ ROOTS: Mapping[str, Dialect] = {
     "/v2": Dialect.AZURE_V2,
 }
 """Under which paths the service is offered, and by whose rules (dicom-service 0.1)."""
+STANDARD_ROOT = "/dicom-web"
 EVERY_ROOT = frozenset(ROOTS)
 SINCE_V1 = EVERY_ROOT - {"/v1.0-prerelease"}
 SINCE_V2 = SINCE_V1 - {"/v1"}
@@ -171,6 +172,32 @@ BULK_PATH_DEPTH_MAX = 33
 ALL_ROUTES = tuple(_routes())
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What is offered under one root."""
+
+    dialect: Dialect
+    routes: Mapping[int, Sequence[Route]]
+    """By the number of segments of their paths."""
+    described: Callable[[], tuple[DescribedRoute, ...]]
+
+
+def offer_under(root: str) -> Offer:
+    """Return what a root of the archive offers."""
+    return Offer(ROOTS[root], routes_under(root), partial(described_under, root))
+
+
+def offer_in_front(handlers: Mapping[Handler, Handler]) -> Offer:
+    """Return what is offered in front of another archive: routes of the standard's root, as far as handlers are named.
+
+    `handlers` has, by the handler of the archive, the one that takes its place.
+    """
+    routes = [route for route in ALL_ROUTES if STANDARD_ROOT in route.roots and route.handler in handlers]
+    described = tuple(_described(route, Dialect.STANDARD) for route in routes if "{path1}" not in route.pattern)
+    replaced = [replace(route, handler=handlers[route.handler]) for route in routes]
+    return Offer(Dialect.STANDARD, _by_length(replaced), lambda: described)
+
+
 @lru_cache
 def described_under(root: str) -> tuple[DescribedRoute, ...]:
     """Return what a root offers, for those who ask what that is; paths of bulk data as one."""
@@ -187,8 +214,11 @@ def _described(route: Route, dialect: Dialect) -> DescribedRoute:
 
 def routes_under(root: str) -> Mapping[int, Sequence[Route]]:
     """Return the routes that a root offers, by the number of segments of their paths."""
+    return _by_length([route for route in ALL_ROUTES if root in route.roots])
+
+
+def _by_length(routes: Iterable[Route]) -> Mapping[int, Sequence[Route]]:
     lengths: dict[int, list[Route]] = {}
-    for route in ALL_ROUTES:
-        if root in route.roots:
-            lengths.setdefault(len(route.segments), []).append(route)
+    for route in routes:
+        lengths.setdefault(len(route.segments), []).append(route)
     return lengths

@@ -44,8 +44,12 @@ async def search_instances(call: Call) -> Response:
 
 async def _search(call: Call, level: Level) -> Response:
     require_dicom_json(call.accept, call.dialect)
-    asked = await call.service.run(_parse, call, level) if call.wants_external_metadata else _parse(call, level)
-    found = await call.service.run(_find, call, asked)
+    asked = await call.service.run(parse, call, level) if call.wants_external_metadata else parse(call, level)
+    return respond(call, asked, await call.service.run(_find, call, asked))
+
+
+def respond(call: Call, asked: SearchRequest, found: FoundRows) -> Response:
+    """Return the answer to a search."""
     content = found.content
     headers = {"Vary": "Accept, Accept-Encoding"}
     if found.total is not None:
@@ -63,7 +67,8 @@ async def _search(call: Call, level: Level) -> Response:
     return Response(content, media_type=DICOM_JSON, headers=headers)
 
 
-def _parse(call: Call, level: Level) -> SearchRequest:
+def parse(call: Call, level: Level) -> SearchRequest:
+    """Return the search that a request asks for at a level; raises InvalidRequest with the sentence for the client."""
     study = call.parameters.get("study")
     series = call.parameters.get("series")
     return parse_search(
@@ -83,14 +88,17 @@ def _azure_search(call: Call) -> AzureSearch:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class FoundRows:
+    """What a search found."""
+
     content: bytes | None
+    """The rows as a JSON array; None where there are none."""
     has_more: bool
     total: int | None
     """How many there are, where that was asked for."""
 
 
-def _find(call: Call, asked: SearchRequest) -> _Found:
+def _find(call: Call, asked: SearchRequest) -> FoundRows:
     """Return the answer and whether there is more behind its last row, which one row too many tells."""
     tags = return_tags(asked, call.dialect)
     query = replace(asked.query, with_patient_counts=not PATIENT_COUNTS.isdisjoint(tags))
@@ -103,7 +111,7 @@ def _find(call: Call, asked: SearchRequest) -> _Found:
     if asked.wants_total:
         is_known = rows and not has_more
         total = query.offset + len(rows) if is_known else search.count(call.archive, call.principal, query)
-    return _Found(_encode(call, asked, tags, rows) if rows else None, has_more, total)
+    return FoundRows(_encode(call, asked, tags, rows) if rows else None, has_more, total)
 
 
 def _encode(call: Call, asked: SearchRequest, tags: tuple[int, ...], rows: list[SearchRow]) -> bytes:
