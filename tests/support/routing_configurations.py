@@ -37,6 +37,7 @@ from isocenter.routing.configuration.destination import (
 from isocenter.routing.configuration.translator import Translator
 from isocenter.routing.deliveries.breaker import BreakerPolicy
 from isocenter.routing.deliveries.retry import RetryPolicy
+from isocenter.routing.prefetch.rule import PrefetchRule, TriggerKind
 from isocenter.routing.rules.decide import After, Rule
 from isocenter.routing.rules.expression import Path, PathStep
 from isocenter.routing.rules.parse import parse_expression
@@ -227,7 +228,32 @@ def configurations(draw: st.DrawFn) -> Configuration:
         tuple(targets),
         tuple(draw(transforms(name)) for name in transform_names),
         tuple(draw(_translators([one.name for one in targets if isinstance(one.target, WebTarget)]))),
+        tuple(draw(_prefetch([one.name for one in targets if isinstance(one.target, DimseTarget | WebTarget)]))),
     )
+
+
+@st.composite
+def _prefetch(draw: st.DrawFn, sources: list[str]) -> list[PrefetchRule]:
+    if not sources:
+        return []
+    return [
+        PrefetchRule(
+            name,
+            tuple(draw(st.lists(st.sampled_from(sources), min_size=1, unique=True))),
+            on=tuple(draw(st.lists(st.sampled_from(TriggerKind), unique=True))),
+            modalities=tuple(draw(st.lists(st.sampled_from(["CT", "MR"]), unique=True))),
+            age_max_s=float(draw(st.integers(0, 10**6))),
+            score_min=draw(st.sampled_from([0.0, 0.25, 1.0])),
+            synonyms=tuple(
+                draw(
+                    st.dictionaries(st.sampled_from(["RAD0815", "THX"]), st.sampled_from(["head", "leg"]), max_size=2)
+                ).items()
+            ),
+            is_enabled=draw(st.booleans()),
+            description=draw(_texts),
+        )
+        for name in draw(st.lists(names, unique=True, max_size=2))
+    ]
 
 
 @st.composite

@@ -8,6 +8,7 @@ from enum import StrEnum
 from isocenter.domain.application_entity import AeAddress
 from isocenter.routing.configuration.destination import Destination
 from isocenter.routing.configuration.translator import Translator
+from isocenter.routing.prefetch.rule import PrefetchRule
 from isocenter.routing.rules.decide import Rule
 from isocenter.routing.transforms.step import Transform
 
@@ -100,6 +101,7 @@ class Configuration:
     destinations: tuple[Destination, ...] = ()
     transforms: tuple[Transform, ...] = field(default=())
     translators: tuple[Translator, ...] = ()
+    prefetch: tuple[PrefetchRule, ...] = ()
 
     def channel(self, name: str) -> Channel | None:
         """Return the channel of a name."""

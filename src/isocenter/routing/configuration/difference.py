@@ -18,6 +18,7 @@ from isocenter.routing.configuration.write import (
     Table,
     channel_table,
     destination_table,
+    prefetch_table,
     step_table,
     transform_table,
     translator_table,
@@ -44,6 +45,7 @@ class Thing(StrEnum):
     DESTINATION = "destination"
     TRANSFORM = "transform"
     TRANSLATOR = "translator"
+    PREFETCH = "rule for prefetching"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ def compare_configurations(before: Configuration, after: Configuration) -> tuple
         *_destinations(before, after),
         *_transforms(before, after),
         *_translators(before, after),
+        *_prefetch(before, after),
     )
 
 
@@ -193,6 +196,17 @@ def _step_changes(before: Transform, after: Transform) -> tuple[str, ...]:
         elif was != now:
             told.append(f"step {number} was {write_value(was)} and is {write_value(now)}")
     return tuple(told)
+
+
+def _prefetch(before: Configuration, after: Configuration) -> Iterator[Difference]:
+    old, new = ({rule.name: prefetch_table(rule) for rule in each.prefetch} for each in (before, after))
+    for name in _names(old, new):
+        was, now = old.get(name), new.get(name)
+        if was is None or now is None:
+            details = (f"it searches {write_value((now or was or {})['sources'])}",)
+            yield Difference(Change.ADDED if was is None else Change.REMOVED, Thing.PREFETCH, name, details)
+        elif changes := _changes(was, now):
+            yield Difference(Change.CHANGED, Thing.PREFETCH, name, changes)
 
 
 def _users(before: Configuration, after: Configuration, field: str) -> Mapping[str, tuple[str, ...]]:

@@ -18,7 +18,13 @@ from isocenter.routing.configuration.channel import (
     Source,
 )
 from isocenter.routing.configuration.channel_sections import CHANNEL, RULE, SOURCES
-from isocenter.routing.configuration.destination import Destination, OAuthAuthentication, RateLimit, WebTarget
+from isocenter.routing.configuration.destination import (
+    Destination,
+    DimseTarget,
+    OAuthAuthentication,
+    RateLimit,
+    WebTarget,
+)
 from isocenter.routing.configuration.destination_sections import (
     AUTHENTICATIONS,
     BREAKER,
@@ -29,6 +35,7 @@ from isocenter.routing.configuration.destination_sections import (
 )
 from isocenter.routing.configuration.kinds import NAME_EXPECTED, NAME_PATTERN
 from isocenter.routing.configuration.lines import KeyPath, Lines, locate_keys
+from isocenter.routing.configuration.prefetch_section import PREFETCH
 from isocenter.routing.configuration.problem import InvalidConfiguration, Problem, Report
 from isocenter.routing.configuration.section import (
     Section,
@@ -41,6 +48,7 @@ from isocenter.routing.configuration.section import (
 from isocenter.routing.configuration.step_sections import STEPS, TRANSFORM, WHEN
 from isocenter.routing.configuration.translator import Translator
 from isocenter.routing.configuration.translator_section import TRANSLATOR
+from isocenter.routing.prefetch.rule import PrefetchRule
 from isocenter.routing.rules.decide import After, Rule
 from isocenter.routing.transforms.check import objections_to
 from isocenter.routing.transforms.step import Step, Transform
@@ -49,7 +57,7 @@ TEXT_LENGTH_MAX = 4 * 1024 * 1024
 """A thousand channels have some hundred kilobytes."""
 ENTRIES_MAX = 1024
 """Channels, destinations, transforms, and rules or steps of one of them."""
-_TABLES = ("channels", "destinations", "transforms", "translators")
+_TABLES = ("channels", "destinations", "transforms", "translators", "prefetch")
 _T = TypeVar("_T")
 
 
@@ -74,6 +82,7 @@ def read_configuration(text: str, *, file: str) -> ReadConfiguration:
         destinations=_named(tables, "destinations", report, _destination),
         transforms=_named(tables, "transforms", report, _transform),
         translators=_named(tables, "translators", report, _translator),
+        prefetch=_named(tables, "prefetch", report, _prefetch),
     )
     _check_references(configuration, report)
     _check_listeners(configuration, report)
@@ -282,6 +291,14 @@ def _translator(name: str, table: Mapping[str, object], path: KeyPath, report: R
     return None if values is None else Translator(name=name, **_any(values))
 
 
+# Prefetch
+
+
+def _prefetch(name: str, table: Mapping[str, object], path: KeyPath, report: Report) -> PrefetchRule | None:
+    values = read_keys(PREFETCH, table, path, report)
+    return None if values is None else PrefetchRule(name=name, **_any(values))
+
+
 # What one part says of another
 
 
@@ -300,6 +317,19 @@ def _check_references(configuration: Configuration, report: Report) -> None:
             _check_name(translator.upstream, destinations, "destination", at, report)
         elif not isinstance(destination.target, WebTarget):
             report.refuse(at, f"{translator.upstream} is not of kind dicomweb; a translator asks a DICOMweb service.")
+    _check_sources(configuration, destinations, report)
+
+
+def _check_sources(configuration: Configuration, destinations: Sequence[str], report: Report) -> None:
+    for rule in configuration.prefetch:
+        at = ("prefetch", rule.name, "sources")
+        _check_names(rule.sources, destinations, "destination", at, report)
+        if not rule.sources:
+            report.refuse(at, "A rule for prefetching searches at least one destination.")
+        for number, name in enumerate(rule.sources):
+            destination = configuration.destination(name)
+            if destination is not None and not isinstance(destination.target, DimseTarget | WebTarget):
+                report.refuse((*at, number), f"{name} cannot be searched; only kinds dimse and dicomweb can.")
 
 
 def _check_names(names: Sequence[str], known: Sequence[str], what: str, path: KeyPath, report: Report) -> None:
@@ -339,6 +369,7 @@ def _warn_of_unused(configuration: Configuration, report: Report) -> None:
         "destinations": {
             *(name for rule in rules for name in rule.to),
             *(translator.upstream for translator in configuration.translators),
+            *(name for rule in configuration.prefetch for name in rule.sources),
         },
         "transforms": {name for rule in rules for name in rule.transforms},
     }

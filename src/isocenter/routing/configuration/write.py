@@ -19,10 +19,12 @@ from isocenter.routing.configuration.destination_sections import (
     RETRY,
     TARGETS,
 )
+from isocenter.routing.configuration.prefetch_section import PREFETCH
 from isocenter.routing.configuration.section import Section, defaults_of, write_section
 from isocenter.routing.configuration.step_sections import STEPS, TRANSFORM, WHEN
 from isocenter.routing.configuration.translator import Translator
 from isocenter.routing.configuration.translator_section import TRANSLATOR
+from isocenter.routing.prefetch.rule import PrefetchRule
 from isocenter.routing.transforms.step import Step, Transform
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -47,6 +49,7 @@ def tables_of(configuration: Configuration) -> Table:
         "destinations": {one.name: destination_table(one) for one in configuration.destinations},
         "transforms": {transform.name: transform_table(transform) for transform in configuration.transforms},
         "translators": {one.name: translator_table(one) for one in configuration.translators},
+        "prefetch": {rule.name: prefetch_table(rule) for rule in configuration.prefetch},
     }
     return {key: table for key, table in tables.items() if table}
 
@@ -90,6 +93,11 @@ def transform_table(transform: Transform) -> Table:
     """Return the table of a transform."""
     steps = [step_table(step) for step in transform.steps]
     return write_section(TRANSFORM, transform) | ({"steps": steps} if steps else {})
+
+
+def prefetch_table(rule: PrefetchRule) -> Table:
+    """Return the table of a rule for prefetching."""
+    return write_section(PREFETCH, rule)
 
 
 def translator_table(translator: Translator) -> Table:
