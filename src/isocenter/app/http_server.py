@@ -9,12 +9,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from isocenter.app.dicom import DicomNode
 from isocenter.app.http_listeners import HttpListener
 from isocenter.app.http_protocol import BoundedProtocol
 from isocenter.app.http_tls import HttpTls
@@ -33,8 +33,29 @@ RENEWAL_INTERVAL_S = 12 * 3600.0
 """How often to look whether the certificate is about to expire; there are weeks for it."""
 
 
+class Edge(Protocol):
+    """What serves others in the event loop of the web server, beside it: associations, translators, gateways."""
+
+    def listen(self) -> None:
+        """Let connections come in; they wait until `start`. Raises Unavailable where a port is taken."""
+        ...
+
+    async def start(self) -> None:
+        """Begin to serve, in the running event loop."""
+        ...
+
+    async def stop(self) -> None:
+        """End in peace, within some seconds."""
+        ...
+
+
 def serve_http(
-    application: ASGIApp, listeners: Sequence[HttpListener], dicom: DicomNode, *, tls: HttpTls | None, data_dir: Path
+    application: ASGIApp,
+    listeners: Sequence[HttpListener],
+    edges: Sequence[Edge],
+    *,
+    tls: HttpTls | None,
+    data_dir: Path,
 ) -> None:
     """Serve until SIGTERM or SIGINT."""
     config = uvicorn.Config(
@@ -51,8 +72,9 @@ def serve_http(
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
         proxy_headers=False,  # the application is behind what believes proxies, and something before that
     )
-    server = _Server(config, dicom, [listener for listener in listeners if listener.uses_tls], tls)
-    dicom.listen()
+    server = _Server(config, edges, [listener for listener in listeners if listener.uses_tls], tls)
+    for edge in edges:
+        edge.listen()
     for listener in listeners:
         listener.listen(config.backlog)  # two that were bound before either listened: the second learns of it here
         _log.info("node.listening", address=listener.url, data_dir=str(data_dir))
@@ -64,17 +86,18 @@ class _Server(uvicorn.Server):
     """uvicorn, with associations beside it, ended by the first signal in peace: the stores are closed after it."""
 
     def __init__(
-        self, config: uvicorn.Config, dicom: DicomNode, tls_listeners: Sequence[HttpListener], tls: HttpTls | None
+        self, config: uvicorn.Config, edges: Sequence[Edge], tls_listeners: Sequence[HttpListener], tls: HttpTls | None
     ) -> None:
         super().__init__(config)
-        self._dicom = dicom
+        self._edges = edges
         self._tls_listeners = tls_listeners
         self._tls = tls
         self._renewal: asyncio.TimerHandle | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to take requests and associations."""
-        await self._dicom.start()
+        for edge in self._edges:
+            await edge.start()
         await super().startup(sockets)
         if self._tls is not None:
             await self._start_tls(self._tls)
@@ -113,7 +136,7 @@ class _Server(uvicorn.Server):
         """Let requests and associations end."""
         if self._renewal is not None:
             self._renewal.cancel()
-        await asyncio.gather(self._dicom.stop(), super().shutdown(sockets))
+        await asyncio.gather(*(edge.stop() for edge in self._edges), super().shutdown(sockets))
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -6,7 +6,6 @@ run ──▶ open the archive (repair) ──▶ eraser thread ──▶ uvicor
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -22,6 +21,7 @@ from isocenter.app.allocator import exempt_from_collection, keep_freed_memory
 from isocenter.app.audit_log import AuditLog
 from isocenter.app.dicom import DicomNode, bound_endpoints
 from isocenter.app.edge_guard import guarded
+from isocenter.app.eraser import Eraser
 from isocenter.app.health import health_routes
 from isocenter.app.http_listeners import bound_listeners
 from isocenter.app.http_server import serve_http
@@ -32,7 +32,7 @@ from isocenter.app.node_identity import KeyFetcher, NodeIdentity, open_identity,
 from isocenter.app.settings import Settings
 from isocenter.app.wiring import SystemClock, azure_options, open_archive
 from isocenter.archive.archive import Archive
-from isocenter.archive.delete import ERASE_BATCH_MAX, erase_due, oldest_erasure_age_s
+from isocenter.archive.delete import oldest_erasure_age_s
 from isocenter.archive.partition import require_switch
 from isocenter.archive.search import count, search
 from isocenter.dicomweb.server.counts import TransactionCounts
@@ -41,7 +41,6 @@ from isocenter.dicomweb.server.routes import ROOTS
 from isocenter.dicomweb.server.service import Service
 from isocenter.dimse.shell.record import AssociationRegister
 from isocenter.domain.audit import AuditRecord
-from isocenter.domain.errors import IsocenterError
 from isocenter.domain.identifiers import DEFAULT_PARTITION
 from isocenter.domain.principal import DataAction, Principal
 from isocenter.domain.query import Query, SearchRow
@@ -64,8 +63,6 @@ PICTURE_THREADS = 8
 """The same for what decodes frames; while hostile ones hold some of them, searches, stores and stored bytes go on."""
 DICOM_THREADS = 8
 """The same for associations: instances on their way to disk and from it."""
-ERASE_INTERVAL_S = 1.0
-"""How much later than its grace a deleted instance may be destroyed."""
 OPEN_FILES_MAX = 65_536
 """Far above what connections and packs need; more would only cost a table."""
 
@@ -226,8 +223,8 @@ def run(settings: Settings) -> None:
             )
             application = guarded(application, settings.http, has_own_certificate=tls is None or tls.is_own)
             exempt_from_collection()
-            with _Eraser(archive):
-                serve_http(application, listeners, dicom, tls=tls, data_dir=settings.data_dir)
+            with Eraser(archive):
+                serve_http(application, listeners, [dicom], tls=tls, data_dir=settings.data_dir)
 
 
 @contextmanager
@@ -248,29 +245,3 @@ def _allow_open_files() -> None:
         if granted != resource.RLIM_INFINITY and granted < wanted:
             with suppress(ValueError, OSError):
                 resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, highest))
-
-
-class _Eraser:
-    """Destroy deleted bytes in the background, a little at a time."""
-
-    def __init__(self, archive: Archive) -> None:
-        self._archive = archive
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="eraser", daemon=True)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.wait(ERASE_INTERVAL_S):
-            try:
-                while erase_due(self._archive) == ERASE_BATCH_MAX and not self._stop.is_set():
-                    pass
-            except IsocenterError as error:
-                _log.error("eraser.failed", reason=error.message)
-            except Exception:  # outermost loop of the thread: deleted bytes wait for the next round
-                _log.exception("eraser.broken")
