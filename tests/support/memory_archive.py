@@ -20,6 +20,7 @@ from isocenter.storage.memory import (
     MemoryBlobStore,
     MemoryCommitments,
     MemoryEventCursors,
+    MemoryFhirLedger,
     MemoryInstanceIndex,
     MemoryPartitions,
     MemoryPerformedSteps,
@@ -83,6 +84,7 @@ def memory_archive(
             workitems=MemoryWorkitems(partitions),
             operations=cast(MemoryInstanceIndex, index).operations,  # every index keeps them beside itself
             event_cursors=MemoryEventCursors(),
+            fhir_ledger=MemoryFhirLedger(),
         )
     finally:
         intake.close()

@@ -120,6 +120,7 @@ def open_archive(settings: Settings) -> Iterator[Archive]:
                 workitems=index.workitems,
                 operations=index.operations,
                 event_cursors=index.event_cursors,
+                fhir_ledger=index.fhir_ledger,
             )
         finally:
             intake.close()

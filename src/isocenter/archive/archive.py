@@ -13,6 +13,7 @@ from isocenter.ports.blobs import BlobStore
 from isocenter.ports.clock import Clock
 from isocenter.ports.commitments import Commitments
 from isocenter.ports.event_cursors import EventCursors
+from isocenter.ports.fhir_ledger import FhirLedger
 from isocenter.ports.frame_decoder import FrameDecoder
 from isocenter.ports.index import InstanceIndex
 from isocenter.ports.operations import Operations
@@ -65,3 +66,4 @@ class Archive:
     workitems: Workitems = field(kw_only=True)
     operations: Operations = field(kw_only=True)
     event_cursors: EventCursors = field(kw_only=True)
+    fhir_ledger: FhirLedger = field(kw_only=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from isocenter.storage.memory.blobs import MemoryBlobStore
 from isocenter.storage.memory.commitments import MemoryCommitments
 from isocenter.storage.memory.event_cursors import MemoryEventCursors
+from isocenter.storage.memory.fhir_ledger import MemoryFhirLedger
 from isocenter.storage.memory.identity import MemoryIdentityStore
 from isocenter.storage.memory.index import MemoryInstanceIndex
 from isocenter.storage.memory.operations import MemoryOperations
@@ -23,6 +24,7 @@ __all__ = [
     "MemoryBlobStore",
     "MemoryCommitments",
     "MemoryEventCursors",
+    "MemoryFhirLedger",
     "MemoryIdentityStore",
     "MemoryInstanceIndex",
     "MemoryOperations",

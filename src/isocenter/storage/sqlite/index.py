@@ -31,6 +31,7 @@ from isocenter.storage.sqlite.connections import ReaderPool, Row, fetch, require
 from isocenter.storage.sqlite.event_cursors import SqliteEventCursors
 from isocenter.storage.sqlite.external_metadata import SqliteExternalMetadata
 from isocenter.storage.sqlite.feed import FeedTimestamps, window_of
+from isocenter.storage.sqlite.fhir_ledger import SqliteFhirLedger
 from isocenter.storage.sqlite.operations import SqliteOperations
 from isocenter.storage.sqlite.partitions import SqlitePartitions
 from isocenter.storage.sqlite.performed_steps import SqlitePerformedSteps
@@ -82,6 +83,7 @@ class SqliteInstanceIndex:
         self.partitions = SqlitePartitions(self._writer, self._readers, self._queries)
         self.external_metadata = SqliteExternalMetadata(self._writer, self._readers, self._queries)
         self.event_cursors = SqliteEventCursors(self._writer, self._queries)
+        self.fhir_ledger = SqliteFhirLedger(self._writer, self._readers, self._queries)
         self.query_tags = SqliteQueryTags(self._writer, self._readers, self._queries)
         self.workitems = SqliteWorkitems(self._writer, self._readers, self._queries)
         self.revisions = SqliteRevisions(self._writer, self._readers, self._queries)
