@@ -23,6 +23,7 @@ import structlog
 
 from isocenter.archive.archive import Archive
 from isocenter.archive.identify import SERIES_INSTANCE_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID
+from isocenter.archive.planning import Planner
 from isocenter.archive.store import Reception, begin_store
 from isocenter.archive.validate import SOURCE_IMPORT
 from isocenter.domain.audit import AuditAction, AuditRecord
@@ -106,6 +107,12 @@ class ImportOptions:
 
     partition_name: str
     poll_interval_s: float
+    kind: str = SOURCE_IMPORT
+    """As which source instances are stored, which says how they are validated too."""
+    planner: Callable[[], Planner] | None = None
+    """Gives what plans where an instance goes; raises Unavailable while nothing is taken in."""
+    note_refusal: Callable[[Mapping[str, str], IsocenterError], None] | None = None
+    """Called for each file that is refused, with the UIDs that it shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,9 +234,11 @@ class BulkImporter:
         """
         record = self._begin_record(file)
         reception = begin_store(
-            self._archive, IMPORTER, source=SOURCE_IMPORT, partition_name=self._options.partition_name
+            self._archive, IMPORTER, source=self._options.kind, partition_name=self._options.partition_name
         )
         try:
+            if self._options.planner is not None:
+                reception.planner = self._options.planner()
             if not self._read(file, reception):
                 self._end_record(record, reception, status=statuses_of(NotFound()).http_status)
                 return None
@@ -287,7 +296,9 @@ class BulkImporter:
             return False
         self._put_off.pop(taken.file.path, None)
         self._counts.note(self._source.name, _result_of(outcome))
-        if error is not None:
+        if error is not None and self._options.note_refusal is not None:
+            self._options.note_refusal(_uids_of(taken.reception), error)
+        elif error is not None:
             _log.warning(
                 "bulk_import.refused",
                 source=self._source.name,

@@ -154,6 +154,13 @@ _DELIVERY: tuple[Row, ...] = (
         "It is tried again; the destination may have it already, which does no harm.",
     ),
     (
+        "nowhere",
+        "Sent nowhere",
+        "No rule of its channel names a destination for it.",
+        _X,
+        "Nothing, if that is meant; `isocenter rule explain` tells what each rule compared.",
+    ),
+    (
         "too-old",
         "Tried for too long",
         "It could not be delivered within the time that the destination has for it.",

@@ -51,6 +51,17 @@ def entry_of(family: Family, code: str) -> Entry:
     return _unknown(family)
 
 
+def entry_of_note(note: str) -> Entry:
+    """Return what is known of the code that a delivery notes, such as `http:503`."""
+    family, _, code = note.partition(":")
+    return entry_of(Family(family), code) if family in set(Family) else _unknown(Family.DELIVERY)
+
+
+def report_of(entry: Entry) -> Report | None:
+    """Return a report that an entry stands for, of a range one that lies in it; None for codes of nothing sent."""
+    return _sample(entry)
+
+
 def _candidates(code: str) -> list[str]:
     """Return a code with ever more of its end left open."""
     if "." in code:

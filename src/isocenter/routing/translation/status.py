@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from isocenter.routing.catalogue.entry import Entry
-from isocenter.routing.catalogue.lookup import explain_report
+from isocenter.routing.catalogue.lookup import explain_report, report_of
 from isocenter.routing.deliveries.report import (
     HttpAnswered,
     InstanceDiffers,
@@ -120,6 +120,12 @@ def answer_to_store(report: Report, *, answers_duplicates: bool = False) -> Dims
         case _:
             is_busy = judge(report).verdict is Verdict.TRANSIENT
             return _told(OUT_OF_RESOURCES if is_busy else PROCESSING_FAILURE, entry)
+
+
+def answer_to_note(entry: Entry) -> DimseAnswer:
+    """Return the same for what a delivery noted of its last attempt."""
+    report = report_of(entry)
+    return _told(PROCESSING_FAILURE, entry) if report is None else answer_to_store(report)
 
 
 def _status_of_reason(reason: int) -> int:

@@ -21,6 +21,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import quote
 
@@ -33,7 +34,7 @@ from isocenter.storage.packs.volume import storage_errors
 
 _log = structlog.get_logger()
 
-SUFFIX = ".dcm"
+PATTERN = "*.dcm"
 CLAIM_SUFFIX = ".claimed"
 """What a name ends in between the claim and the removal; one that a crash left is imported again."""
 NAME_LENGTH_MAX_BYTES = 200
@@ -61,10 +62,22 @@ class FolderSource:
 
     name = "folder"
 
-    def __init__(self, folder: Path, errors: Path, *, settle_s: float, monotonic_s: Callable[[], float]) -> None:
-        """Watch a folder; a file counts as whole when it has not changed for `settle_s` seconds."""
+    def __init__(
+        self,
+        folder: Path,
+        errors: Path,
+        *,
+        settle_s: float,
+        monotonic_s: Callable[[], float],
+        pattern: str = PATTERN,
+    ) -> None:
+        """Watch a folder; a file counts as whole when it has not changed for `settle_s` seconds.
+
+        `pattern` is of file names, with `*` and `?`, whatever their case.
+        """
         self._folder = folder.absolute()
         self._errors = errors.absolute()
+        self._pattern = pattern.lower()
         self._settle_s = settle_s
         self._monotonic_s = monotonic_s
         self._watched: dict[str, _Watched] = {}
@@ -107,7 +120,7 @@ class FolderSource:
                 if entry.is_dir(follow_symlinks=False):
                     if depth:
                         yield from self._look_below(folder, entry.name, prefix, depth)
-                elif _bare_name(entry.name).lower().endswith(SUFFIX):
+                elif fnmatchcase(_bare_name(entry.name).lower(), self._pattern):
                     with suppress(FileNotFoundError):
                         found = entry.stat(follow_symlinks=False)
                         if stat.S_ISREG(found.st_mode):
@@ -153,24 +166,24 @@ class FolderSource:
     def put_aside(self, file: ImportFile, message: bytes) -> None:
         """Move a file to the folder of refused ones, the message first: a file there always has its message."""
         with suppress(NotFound), self._claimed(file) as (folder, claim), storage_errors():
-            target = self._target(file)
+            target = _target(file, self._errors)
             _write_durably(target.with_name(target.name + MESSAGE_SUFFIX), message)
             self._move(folder, claim, target)
+            sync_folder(target.parent)
+
+    def move(self, file: ImportFile, folder: Path) -> None:
+        """Move a file to another folder, unless another has come in its place; harmless where it is gone.
+
+        Raises InvalidRequest where that is denied, Unavailable.
+        """
+        with suppress(NotFound), self._claimed(file) as (own_folder, claim), storage_errors():
+            target = _target(file, folder.absolute())
+            self._move(own_folder, claim, target)
             sync_folder(target.parent)
 
     def href(self, file: ImportFile) -> str:
         """Return the address of a file."""
         return "file://" + quote(os.fsencode(self._folder / file.path))
-
-    def _target(self, file: ImportFile) -> Path:
-        """Return where a refused file goes: under its own name, unless another one is there already."""
-        path = Path(file.path)
-        target = self._errors / path.with_name(_short(_bare_name(path.name)))
-        make_folder(target.parent)
-        if target.exists():
-            digest = hashlib.sha256(file.version.encode()).hexdigest()[:8]
-            target = target.with_name(f"{target.stem}~{digest}{target.suffix}")
-        return target
 
     def _move(self, folder: int, claim: str, target: Path) -> None:
         try:
@@ -220,6 +233,17 @@ class FolderSource:
             if _version(found) != file.version:  # it waits under the claim's name, and is imported like any other
                 raise NotFound("Another file came in its place.")
             yield folder, claim
+
+
+def _target(file: ImportFile, folder: Path) -> Path:
+    """Return where a file goes in another folder: under its own name, unless another one is there already."""
+    path = Path(file.path)
+    target = folder / path.with_name(_short(_bare_name(path.name)))
+    make_folder(target.parent)
+    if target.exists():
+        digest = hashlib.sha256(file.version.encode()).hexdigest()[:8]
+        target = target.with_name(f"{target.stem}~{digest}{target.suffix}")
+    return target
 
 
 def _bare_name(name: str) -> str:

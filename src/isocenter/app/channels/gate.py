@@ -1,0 +1,39 @@
+"""The gate of a channel: the rules as they are now, and whether anything is let through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from isocenter.app.channels.control import Running
+from isocenter.app.channels.planner import ArrivalPlanner, ChannelRules, Sender
+from isocenter.app.channels.refusals import Refusal, Refusals
+from isocenter.domain.errors import Unavailable
+
+
+class Gate:
+    """What a source asks before it takes anything in. Rules and state are replaced whole, so threads may read them."""
+
+    def __init__(self, rules: ChannelRules, *, now: Callable[[], datetime], refusals: Refusals) -> None:
+        self.rules = rules
+        self.running = Running.STOPPED
+        self.now = now
+        self._refusals = refusals
+
+    @property
+    def name(self) -> str:
+        """Return the name of the channel."""
+        return self.rules.channel.name
+
+    def planner(self, sender: Sender) -> ArrivalPlanner:
+        """Return what plans for an instance of a sender; raises Unavailable while the channel takes nothing."""
+        if self.running is not Running.STARTED:
+            raise Unavailable(f"The channel {self.name} is {self.running.value}.")
+        return ArrivalPlanner(self.rules, sender, self.now)
+
+    def note_refusal(
+        self, sender: str, *, status: str, reason: str, sop_instance_uid: str = "", sop_class_uid: str = ""
+    ) -> None:
+        """Keep that an instance was refused, for people."""
+        at = self.now().timestamp()
+        self._refusals.note(Refusal(at, self.name, sender, sop_instance_uid, sop_class_uid, status, reason))
