@@ -10,10 +10,11 @@ import asyncio
 import socket
 import struct
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import ParamSpec, Protocol
 
 from isocenter.modality.faults.action import Action, Cut, CutKind, Pass
 from isocenter.modality.faults.board import FaultBoard
@@ -24,6 +25,7 @@ from isocenter.modality.faults.http_faults import HttpFaults
 from isocenter.modality.faults.link import Endpoint, LinkPlan, LinkProtocol
 from isocenter.modality.faults.pace import Pace
 
+P = ParamSpec("P")
 READ_SIZE = 64 * 1024
 QUEUE_PIECES_MAX = 128
 """8 MiB in each direction at most: what is under way on a line of 100 MB/s and 80 ms."""
@@ -110,10 +112,10 @@ class LinkedConnection:
 
     async def _carry(self) -> CutKind:
         if self._is_silenced():
-            self._spawn(self._swallow())
+            self._spawn(self._swallow)
         else:
-            self._spawn(self._pump(self._client, Direction.REQUESTS))
-            self._spawn(self._write(Direction.ANSWERS))
+            self._spawn(self._pump, self._client, Direction.REQUESTS)
+            self._spawn(self._write, Direction.ANSWERS)
             if self._link.plan.protocol is LinkProtocol.TCP:
                 await self._reach_target()
         return await self._end
@@ -124,16 +126,14 @@ class LinkedConnection:
     def _is_silenced(self) -> bool:
         return any(active.is_drawn() and active.strike() for active, _ in self._link.board.of(Silence))
 
-    def _spawn(self, work: object) -> None:
-        assert asyncio.iscoroutine(work)
-        self._tasks.append(self._loop.create_task(self._guarded(work)))
+    def _spawn(self, work: Callable[P, Awaitable[None]], *args: P.args, **kwargs: P.kwargs) -> None:
+        async def guarded() -> None:
+            try:
+                await work(*args, **kwargs)
+            except OSError:
+                self._finish(CutKind.RESET)  # one side reset it, or was not there: the other side learns it so
 
-    async def _guarded(self, work: object) -> None:
-        try:
-            assert asyncio.iscoroutine(work)
-            await work
-        except OSError:
-            self._finish(CutKind.RESET)  # one side reset it, or was not there: the other side learns it so
+        self._tasks.append(self._loop.create_task(guarded()))
 
     def _finish(self, kind: CutKind) -> None:
         if not self._end.done():
@@ -197,8 +197,8 @@ class LinkedConnection:
             await self._loop.sock_connect(self._target, address)
         self._target.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._ways[Direction.REQUESTS].sink = self._target
-        self._spawn(self._write(Direction.REQUESTS))
-        self._spawn(self._pump(self._target, Direction.ANSWERS))
+        self._spawn(self._write, Direction.REQUESTS)
+        self._spawn(self._pump, self._target, Direction.ANSWERS)
 
     # Writing
 
