@@ -34,6 +34,7 @@ from isocenter.routing.configuration.destination import (
     WebProfile,
     WebTarget,
 )
+from isocenter.routing.configuration.gateway import Gateway
 from isocenter.routing.configuration.translator import Translator
 from isocenter.routing.deliveries.breaker import BreakerPolicy
 from isocenter.routing.deliveries.retry import RetryPolicy
@@ -229,7 +230,25 @@ def configurations(draw: st.DrawFn) -> Configuration:
         tuple(draw(transforms(name)) for name in transform_names),
         tuple(draw(_translators([one.name for one in targets if isinstance(one.target, WebTarget)]))),
         tuple(draw(_prefetch([one.name for one in targets if isinstance(one.target, DimseTarget | WebTarget)]))),
+        tuple(draw(_gateways([one.name for one in targets if isinstance(one.target, DimseTarget)]))),
     )
+
+
+@st.composite
+def _gateways(draw: st.DrawFn, upstream_names: list[str]) -> list[Gateway]:
+    if not upstream_names:
+        return []
+    return [
+        Gateway(
+            name,
+            draw(st.sampled_from(upstream_names)),
+            listen=draw(st.none() | st.builds(AeAddress, _titles, st.just("127.0.0.1"), st.just(0))),
+            prefers_move=draw(st.booleans()),
+            keep_s=float(draw(st.integers(1, 10**6))),
+            description=draw(_texts),
+        )
+        for name in draw(st.lists(names, unique=True, max_size=2))
+    ]
 
 
 @st.composite

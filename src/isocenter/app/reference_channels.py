@@ -14,6 +14,7 @@ from isocenter.routing.configuration.destination_sections import (
     RETRY,
     TARGETS,
 )
+from isocenter.routing.configuration.gateway_section import GATEWAY
 from isocenter.routing.configuration.prefetch_section import PREFETCH
 from isocenter.routing.configuration.section import Key, Section, defaults_of
 from isocenter.routing.configuration.step_sections import STEPS, TRANSFORM, WHEN
@@ -120,7 +121,7 @@ def render_channels(note: str) -> str:
         "```",
         "",
     ]
-    lines += [*_channels(), *_destinations(), *_transforms(), *_translators(), *_prefetch(), ""]
+    lines += [*_channels(), *_destinations(), *_transforms(), *_translators(), *_prefetch(), *_gateways(), ""]
     return "\n".join(lines) + _CONDITIONS + "\n".join(_facts())
 
 
@@ -151,6 +152,10 @@ def _transforms() -> Iterator[str]:
     yield from _table([WHEN], Section(Step, ()))
     for step in STEPS:
         yield from _section(f"#### `{step.keys[0].name}`", step)
+
+
+def _gateways() -> Iterator[str]:
+    yield from _section("## Gateways: `[gateways.NAME]`", GATEWAY)
 
 
 def _prefetch() -> Iterator[str]:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from isocenter.domain.application_entity import AeAddress
 from isocenter.routing.configuration.destination import Destination
+from isocenter.routing.configuration.gateway import Gateway
 from isocenter.routing.configuration.translator import Translator
 from isocenter.routing.prefetch.rule import PrefetchRule
 from isocenter.routing.rules.decide import Rule
@@ -102,6 +103,7 @@ class Configuration:
     transforms: tuple[Transform, ...] = field(default=())
     translators: tuple[Translator, ...] = ()
     prefetch: tuple[PrefetchRule, ...] = ()
+    gateways: tuple[Gateway, ...] = ()
 
     def channel(self, name: str) -> Channel | None:
         """Return the channel of a name."""

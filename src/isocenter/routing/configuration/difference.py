@@ -18,6 +18,7 @@ from isocenter.routing.configuration.write import (
     Table,
     channel_table,
     destination_table,
+    gateway_table,
     prefetch_table,
     step_table,
     transform_table,
@@ -46,6 +47,7 @@ class Thing(StrEnum):
     TRANSFORM = "transform"
     TRANSLATOR = "translator"
     PREFETCH = "rule for prefetching"
+    GATEWAY = "gateway"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ def compare_configurations(before: Configuration, after: Configuration) -> tuple
         *_transforms(before, after),
         *_translators(before, after),
         *_prefetch(before, after),
+        *_gateways(before, after),
     )
 
 
@@ -207,6 +210,17 @@ def _prefetch(before: Configuration, after: Configuration) -> Iterator[Differenc
             yield Difference(Change.ADDED if was is None else Change.REMOVED, Thing.PREFETCH, name, details)
         elif changes := _changes(was, now):
             yield Difference(Change.CHANGED, Thing.PREFETCH, name, changes)
+
+
+def _gateways(before: Configuration, after: Configuration) -> Iterator[Difference]:
+    old, new = ({gateway.name: gateway_table(gateway) for gateway in each.gateways} for each in (before, after))
+    for name in _names(old, new):
+        was, now = old.get(name), new.get(name)
+        if was is None or now is None:
+            details = (f"it asks {(now or was or {})['upstream']}",)
+            yield Difference(Change.ADDED if was is None else Change.REMOVED, Thing.GATEWAY, name, details)
+        elif changes := _changes(was, now):
+            yield Difference(Change.CHANGED, Thing.GATEWAY, name, changes)
 
 
 def _users(before: Configuration, after: Configuration, field: str) -> Mapping[str, tuple[str, ...]]:

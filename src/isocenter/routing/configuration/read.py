@@ -33,6 +33,8 @@ from isocenter.routing.configuration.destination_sections import (
     RETRY,
     TARGETS,
 )
+from isocenter.routing.configuration.gateway import Gateway
+from isocenter.routing.configuration.gateway_section import GATEWAY
 from isocenter.routing.configuration.kinds import NAME_EXPECTED, NAME_PATTERN
 from isocenter.routing.configuration.lines import KeyPath, Lines, locate_keys
 from isocenter.routing.configuration.prefetch_section import PREFETCH
@@ -57,7 +59,7 @@ TEXT_LENGTH_MAX = 4 * 1024 * 1024
 """A thousand channels have some hundred kilobytes."""
 ENTRIES_MAX = 1024
 """Channels, destinations, transforms, and rules or steps of one of them."""
-_TABLES = ("channels", "destinations", "transforms", "translators", "prefetch")
+_TABLES = ("channels", "destinations", "transforms", "translators", "prefetch", "gateways")
 _T = TypeVar("_T")
 
 
@@ -83,6 +85,7 @@ def read_configuration(text: str, *, file: str) -> ReadConfiguration:
         transforms=_named(tables, "transforms", report, _transform),
         translators=_named(tables, "translators", report, _translator),
         prefetch=_named(tables, "prefetch", report, _prefetch),
+        gateways=_named(tables, "gateways", report, _gateway),
     )
     _check_references(configuration, report)
     _check_listeners(configuration, report)
@@ -299,6 +302,14 @@ def _prefetch(name: str, table: Mapping[str, object], path: KeyPath, report: Rep
     return None if values is None else PrefetchRule(name=name, **_any(values))
 
 
+# Gateways
+
+
+def _gateway(name: str, table: Mapping[str, object], path: KeyPath, report: Report) -> Gateway | None:
+    values = read_keys(GATEWAY, table, path, report)
+    return None if values is None else Gateway(name=name, **_any(values))
+
+
 # What one part says of another
 
 
@@ -310,14 +321,24 @@ def _check_references(configuration: Configuration, report: Report) -> None:
             path = ("channels", channel.name, "rules", number)
             _check_names(rule.to, destinations, "destination", (*path, "to"), report)
             _check_names(rule.transforms, transforms, "transform", (*path, "transforms"), report)
-    for translator in configuration.translators:
-        at = ("translators", translator.name, "upstream")
-        destination = configuration.destination(translator.upstream)
-        if destination is None:
-            _check_name(translator.upstream, destinations, "destination", at, report)
-        elif not isinstance(destination.target, WebTarget):
-            report.refuse(at, f"{translator.upstream} is not of kind dicomweb; a translator asks a DICOMweb service.")
+    _check_upstreams(configuration, destinations, report)
     _check_sources(configuration, destinations, report)
+
+
+def _check_upstreams(configuration: Configuration, destinations: Sequence[str], report: Report) -> None:
+    asks_web = "is not of kind dicomweb; a translator asks a DICOMweb service."
+    asks_ae = "is not of kind dimse; a gateway asks an application entity."
+    wanted: list[tuple[KeyPath, str, type[DimseTarget | WebTarget], str]] = []
+    for translator in configuration.translators:
+        wanted.append((("translators", translator.name, "upstream"), translator.upstream, WebTarget, asks_web))
+    for gateway in configuration.gateways:
+        wanted.append((("gateways", gateway.name, "upstream"), gateway.upstream, DimseTarget, asks_ae))
+    for at, upstream, kind, objection in wanted:
+        destination = configuration.destination(upstream)
+        if destination is None:
+            _check_name(upstream, destinations, "destination", at, report)
+        elif not isinstance(destination.target, kind):
+            report.refuse(at, f"{upstream} {objection}")
 
 
 def _check_sources(configuration: Configuration, destinations: Sequence[str], report: Report) -> None:
@@ -361,6 +382,9 @@ def _listeners(configuration: Configuration) -> Iterator[tuple[str, KeyPath, AeA
             yield f"channel {channel.name}", ("channels", channel.name, "source", "listen"), channel.source.listen
     for translator in configuration.translators:
         yield f"translator {translator.name}", ("translators", translator.name, "listen"), translator.listen
+    for gateway in configuration.gateways:
+        if gateway.listen is not None:
+            yield f"gateway {gateway.name}", ("gateways", gateway.name, "listen"), gateway.listen
 
 
 def _warn_of_unused(configuration: Configuration, report: Report) -> None:
@@ -369,6 +393,7 @@ def _warn_of_unused(configuration: Configuration, report: Report) -> None:
         "destinations": {
             *(name for rule in rules for name in rule.to),
             *(translator.upstream for translator in configuration.translators),
+            *(gateway.upstream for gateway in configuration.gateways),
             *(name for rule in configuration.prefetch for name in rule.sources),
         },
         "transforms": {name for rule in rules for name in rule.transforms},

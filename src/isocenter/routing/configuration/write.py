@@ -19,6 +19,8 @@ from isocenter.routing.configuration.destination_sections import (
     RETRY,
     TARGETS,
 )
+from isocenter.routing.configuration.gateway import Gateway
+from isocenter.routing.configuration.gateway_section import GATEWAY
 from isocenter.routing.configuration.prefetch_section import PREFETCH
 from isocenter.routing.configuration.section import Section, defaults_of, write_section
 from isocenter.routing.configuration.step_sections import STEPS, TRANSFORM, WHEN
@@ -50,6 +52,7 @@ def tables_of(configuration: Configuration) -> Table:
         "transforms": {transform.name: transform_table(transform) for transform in configuration.transforms},
         "translators": {one.name: translator_table(one) for one in configuration.translators},
         "prefetch": {rule.name: prefetch_table(rule) for rule in configuration.prefetch},
+        "gateways": {gateway.name: gateway_table(gateway) for gateway in configuration.gateways},
     }
     return {key: table for key, table in tables.items() if table}
 
@@ -98,6 +101,11 @@ def transform_table(transform: Transform) -> Table:
 def prefetch_table(rule: PrefetchRule) -> Table:
     """Return the table of a rule for prefetching."""
     return write_section(PREFETCH, rule)
+
+
+def gateway_table(gateway: Gateway) -> Table:
+    """Return the table of a gateway."""
+    return write_section(GATEWAY, gateway)
 
 
 def translator_table(translator: Translator) -> Table:

@@ -8,7 +8,7 @@ from isocenter.routing.configuration.difference import Change, compare_configura
 from isocenter.routing.configuration.read import read_configuration
 from isocenter.routing.configuration.write import tables_of
 from tests.support.routing_configurations import configurations
-from tests.unit.routing.configuration.test_read import HOSPITAL, TRANSLATOR
+from tests.unit.routing.configuration.test_read import GATEWAY, HOSPITAL, TRANSLATOR
 
 
 def _told(before: str, after: str) -> list[str]:
@@ -105,6 +105,13 @@ def test_nothing_differs_only_where_both_say_the_same(before: Configuration, aft
     mirrored = compare_configurations(after, before)
     added = {(one.thing, one.name, one.channels) for one in differences if one.change is Change.ADDED}
     assert added == {(one.thing, one.name, one.channels) for one in mirrored if one.change is Change.REMOVED}
+
+
+def test_a_gateway_that_comes_changes_or_goes_is_told() -> None:
+    other = GATEWAY.replace("2h", "3h")
+    assert _told(HOSPITAL, HOSPITAL + GATEWAY) == ["gateway old-pacs is added: it asks pacs"]
+    assert _told(HOSPITAL + GATEWAY, HOSPITAL + other) == ['gateway old-pacs is changed: keep was "2h" and is "3h"']
+    assert _told(HOSPITAL + GATEWAY, HOSPITAL)[0].startswith("gateway old-pacs is removed")
 
 
 def test_a_translator_that_comes_changes_or_goes_is_told() -> None:

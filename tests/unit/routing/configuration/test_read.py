@@ -198,6 +198,36 @@ def test_a_translator_needs_an_upstream_of_its_kind_and_a_port_of_its_own(
     assert says in problem.message
 
 
+GATEWAY = """
+[gateways.old-pacs]
+upstream = "pacs"
+listen = "GATEWAY@0.0.0.0:11115"
+keep = "2h"
+"""
+
+
+def test_a_gateway_stands_beside_the_channels() -> None:
+    (gateway,) = read_configuration(HOSPITAL + GATEWAY, file="channels.toml").configuration.gateways
+    assert (gateway.name, gateway.upstream, str(gateway.listen)) == ("old-pacs", "pacs", "GATEWAY@0.0.0.0:11115")
+    assert (gateway.keep_s, gateway.prefers_move) == (7200.0, False)
+
+
+@pytest.mark.parametrize(
+    ("sound", "wrong", "key", "says"),
+    [
+        ('upstream = "pacs"', 'upstream = "packs"', "gateways.old-pacs.upstream", "did you mean pacs?"),
+        ('upstream = "pacs"', 'upstream = "cloud"', "gateways.old-pacs.upstream", "not of kind dimse"),
+        ("11115", "4007", "gateways.old-pacs.listen", "Port 4007 is taken by channel router"),
+    ],
+)
+def test_a_gateway_needs_an_upstream_of_its_kind_and_a_port_of_its_own(
+    sound: str, wrong: str, key: str, says: str
+) -> None:
+    (problem,) = _problems(HOSPITAL + GATEWAY.replace(sound, wrong))
+    assert problem.key == key
+    assert says in problem.message
+
+
 def test_files_that_are_moved_need_a_place() -> None:
     (problem,) = _problems('[channels.in.source]\nkind = "folder"\npath = "in"\n')
     assert "moved_to" in problem.message
