@@ -11,6 +11,7 @@ from isocenter.archive.archive import Archive
 from isocenter.dicom.dataset import encode_dataset, text_attribute
 from isocenter.dicom.part10 import encoding_of, read_encoding
 from isocenter.dimse.message.messages import CEchoRq, CGetRq, CGetRsp, CMoveRq, CMoveRsp, CStoreRq, CStoreRsp
+from isocenter.dimse.scp.outgoing import ArchiveSupply
 from isocenter.dimse.scp.retrieve import RetrieveProvider
 from isocenter.dimse.scu.client import Opener
 from isocenter.dimse.shell.service import Service
@@ -91,7 +92,7 @@ async def _round_trip(archive: Archive, row: ManifestRow) -> None:
 
     def retrieval(opener: Opener) -> list[Service]:
         find = {"SINK": RemoteAe("SINK", "127.0.0.1", port)}.get
-        return RetrieveProvider(archive, opener, find_destination=find).services()
+        return RetrieveProvider(ArchiveSupply(archive), opener, find_destination=find).services()
 
     request = associate_rq(
         (row.sop_class_uid, transfer_syntax_uid),

@@ -18,6 +18,7 @@ from isocenter.archive.archive import Archive
 from isocenter.dimse.scp.commitment import CommitmentProvider
 from isocenter.dimse.scp.find import FindProvider
 from isocenter.dimse.scp.listener import BACKLOG, Endpoint, Listener, ListenerLimits
+from isocenter.dimse.scp.outgoing import ArchiveSupply
 from isocenter.dimse.scp.performed_step import PerformedStepProvider
 from isocenter.dimse.scp.query import SUPPORTED, query_of
 from isocenter.dimse.scp.retrieve import RetrieveProvider
@@ -59,7 +60,7 @@ def bound_endpoints(settings: DicomSettings) -> Iterator[list[BoundEndpoint]]:
     try:
         for address, uses_tls in wanted:
             if address is not None:
-                endpoints.append(BoundEndpoint(address, _bind(address), uses_tls))
+                endpoints.append(BoundEndpoint(address, bind(address), uses_tls))
         if len({endpoint.address.ae_title for endpoint in endpoints}) > 1:
             raise InvalidSetting("dicom.listen and dicom.tls_listen must name the same AE title.")
         if settings.tls_listen is not None:
@@ -70,7 +71,8 @@ def bound_endpoints(settings: DicomSettings) -> Iterator[list[BoundEndpoint]]:
             endpoint.socket.close()
 
 
-def _bind(address: AeAddress) -> socket.socket:
+def bind(address: AeAddress) -> socket.socket:
+    """Return a socket bound for associations; raises Unavailable where the port is taken."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -85,7 +87,7 @@ def _bind(address: AeAddress) -> socket.socket:
 
 def _cannot_listen(address: AeAddress, error: OSError) -> Unavailable:
     return Unavailable(
-        f"Cannot listen on {address.host}:{address.port}: {error.strerror or error}. Choose another with --dicom."
+        f"Cannot listen on {address.host}:{address.port}: {error.strerror or error}. Choose another port."
     )
 
 
@@ -157,7 +159,7 @@ class DicomNode:
         if not self._endpoints:
             return
         table = ae_table(self._settings, self._endpoints)
-        runtime = self._runtime()
+        runtime = self.runtime()
         services, self._commitment = self._provide(runtime, table)
         self._listener = Listener(
             runtime,
@@ -184,7 +186,7 @@ class DicomNode:
 
     async def offered(self) -> ServiceTable:
         """Return what callers may ask for, without listening: for the conformance statement."""
-        services, _commitment = self._provide(self._runtime(), AeTable("ISOCENTER"))
+        services, _commitment = self._provide(self.runtime(), AeTable("ISOCENTER"))
         return services
 
     def _provide(self, runtime: Runtime, table: AeTable) -> tuple[ServiceTable, CommitmentProvider]:
@@ -205,7 +207,8 @@ class DicomNode:
         if self._listener is not None:
             await self._listener.stop()
 
-    def _runtime(self) -> Runtime:
+    def runtime(self) -> Runtime:
+        """Return what associations of this node work with, in the running event loop."""
         settings = self._settings
         loop = asyncio.get_running_loop()
         return Runtime(
@@ -233,7 +236,7 @@ class DicomNode:
     def _services(self, table: AeTable, opener: Opener, commitment: CommitmentProvider) -> ServiceTable:
         archive = self._archive
         retrieve = RetrieveProvider(
-            archive,
+            ArchiveSupply(archive),
             opener,
             find_destination=table.destination,
             store_associations_max=self._settings.store_associations_max,

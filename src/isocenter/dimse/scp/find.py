@@ -16,6 +16,7 @@ from isocenter.dicom.part10 import encoding_of
 from isocenter.dimse.codec.retrieve import RetrieveModel
 from isocenter.dimse.message.messages import CFindRq, CFindRsp
 from isocenter.dimse.message.statuses import CANCEL, PENDING, PENDING_WITH_WARNING, SUCCESS
+from isocenter.dimse.scp.final_status import FinalStatus
 from isocenter.dimse.scp.information_models import FIND_MODELS
 from isocenter.dimse.shell.dispatch import comment_of
 from isocenter.dimse.shell.exchange import Exchange
@@ -46,6 +47,8 @@ class Asked:
     extensions: FindExtensions
     ae_title: str
     """Ours, under which what is found can be retrieved."""
+    is_cancelled: Callable[[], bool] = lambda: False
+    """Tell whether the requestor wants no more, for what takes long to find; may be asked by any thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,10 @@ class Finding:
 
 
 Prepare = Callable[[Asked], Finding]
-"""Called by a thread. Raises InvalidAttributes, InvalidRequest or InvalidDataset for what cannot be asked."""
+"""Called by a thread. Raises InvalidAttributes, InvalidRequest or InvalidDataset for what cannot be asked.
+
+It, and the answers as they are taken, may raise TooLarge or FinalStatus; what was found until then has been sent.
+"""
 
 
 class FindProvider:
@@ -88,6 +94,8 @@ class FindProvider:
             await exchange.respond(find_refusal(request, IDENTIFIER_DOES_NOT_MATCH, error.message))
         except InvalidDataset:
             await exchange.respond(find_refusal(request, UNABLE_TO_PROCESS, "The identifier cannot be read."))
+        except FinalStatus as end:
+            await exchange.respond(find_refusal(request, end.status, end.comment, end.tags))
         except TooLarge as error:
             await exchange.respond(find_refusal(request, OUT_OF_RESOURCES, error.message))
 
@@ -110,6 +118,7 @@ class FindProvider:
             model=FIND_MODELS[context.abstract_syntax_uid],
             extensions=decode_find_extensions(agreed),
             ae_title=self._ae_title,
+            is_cancelled=lambda: exchange.is_cancelled,
         )
 
     def _begin(self, asked: Asked) -> tuple[Finding, list[bytes]]:

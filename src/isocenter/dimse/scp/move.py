@@ -8,14 +8,12 @@ instances ─▶ contexts that they need, in groups where one association does n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import structlog
 
-from isocenter.archive.archive import Archive
 from isocenter.dimse.message.messages import CMoveRq
-from isocenter.dimse.scp.outgoing import Opened, Outgoing, ReadAhead, choose_syntax, contexts_to_send, open_outgoing
 from isocenter.dimse.scp.retrieval import (
     Retrieval,
     log_unreadable,
@@ -24,6 +22,7 @@ from isocenter.dimse.scp.retrieval import (
     send_opened,
 )
 from isocenter.dimse.scp.suboperations import Outcome
+from isocenter.dimse.scp.supply import ContextKey, Flow, Opened, Outgoing, Sendable, Supply, contexts_to_send
 from isocenter.dimse.scu.client import Opener, close, give_up
 from isocenter.dimse.scu.context_plan import ContextPlan, InstanceKind, plan_contexts
 from isocenter.dimse.shell.connection import Connection
@@ -31,7 +30,6 @@ from isocenter.dimse.shell.exchange import Exchange
 from isocenter.dimse.ul.errors import AssociationOver
 from isocenter.domain.application_entity import RemoteAe
 from isocenter.domain.errors import Refused, Unavailable
-from isocenter.ports.index import InstanceRow
 
 _log = structlog.get_logger()
 
@@ -46,13 +44,13 @@ class Destination:
 
 
 async def move_to(
-    archive: Archive, exchange: Exchange, request: CMoveRq, *, rows: Sequence[InstanceRow], destination: Destination
+    supply: Supply, exchange: Exchange, request: CMoveRq, *, instances: Sequence[Sendable], destination: Destination
 ) -> None:
     """Send instances to a destination, and the responses to the requestor."""
-    retrieval = Retrieval(exchange, request, total=len(rows))
-    mover = _Mover(archive, exchange, request, retrieval, destination)
+    retrieval = Retrieval(exchange, request, total=len(instances))
+    mover = _Mover(supply, exchange, request, retrieval, destination)
     try:
-        for plan, group in _groups(rows):
+        for plan, group in _groups(instances):
             try:
                 await mover.send_group(plan, group)
             except (Refused, Unavailable) as error:
@@ -60,7 +58,7 @@ async def move_to(
                 mover.log_unreachable(error)
                 mover.fail(group)
         if not retrieval.is_cancelled:
-            retrieval.fail_rest(rows)
+            retrieval.fail_rest(instances)
         await retrieval.finish(comment=mover.comment)
         await mover.release()
     finally:
@@ -68,16 +66,17 @@ async def move_to(
         await mover.give_up()
 
 
-def _groups(rows: Sequence[InstanceRow]) -> list[tuple[ContextPlan, list[InstanceRow]]]:
+def _groups(instances: Sequence[Sendable]) -> list[tuple[ContextPlan, list[Sendable]]]:
     """Return the instances by the associations that they need."""
-    kinds = [InstanceKind(row.sop_class_uid, row.transfer_syntax_uid) for row in rows]
-    plans = plan_contexts(kinds)
+    kinds = [[InstanceKind(one.sop_class_uid, uid) for uid in one.transfer_syntax_uids] for one in instances]
+    plans = plan_contexts(kind for each in kinds for kind in each)
     if len(plans) == 1:
-        return [(plans[0], list(rows))]
-    covered = {kind: next(index for index, plan in enumerate(plans) if plan.covers(kind)) for kind in set(kinds)}
-    groups: list[list[InstanceRow]] = [[] for _ in plans]
-    for row, kind in zip(rows, kinds, strict=True):
-        groups[covered[kind]].append(row)
+        return [(plans[0], list(instances))]
+    firsts = [each[0] for each in kinds]  # all contexts of a class are proposed on one association
+    covered = {kind: next(index for index, plan in enumerate(plans) if plan.covers(kind)) for kind in set(firsts)}
+    groups: list[list[Sendable]] = [[] for _ in plans]
+    for instance, kind in zip(instances, firsts, strict=True):
+        groups[covered[kind]].append(instance)
     return list(zip(plans, groups, strict=True))
 
 
@@ -85,9 +84,9 @@ class _Mover:
     """One move under way."""
 
     def __init__(
-        self, archive: Archive, exchange: Exchange, request: CMoveRq, retrieval: Retrieval, destination: Destination
+        self, supply: Supply, exchange: Exchange, request: CMoveRq, retrieval: Retrieval, destination: Destination
     ) -> None:
-        self.archive = archive
+        self.supply = supply
         self.request = request
         self.retrieval = retrieval
         self.destination = destination
@@ -115,7 +114,7 @@ class _Mover:
         """Open an association to the destination."""
         return await self.destination.opener.open(self.destination.remote, plan.contexts)
 
-    async def send_group(self, plan: ContextPlan, rows: Sequence[InstanceRow]) -> None:
+    async def send_group(self, plan: ContextPlan, instances: Sequence[Sendable]) -> None:
         """Send instances whose contexts one association holds, over as many as may be open.
 
         Raises the errors of opening the first of them.
@@ -123,35 +122,37 @@ class _Mover:
         if self.retrieval.is_cancelled:
             return
         connection = await self.open(plan)
-        outgoing = self._choose(connection, rows)
-        ahead = ReadAhead(connection.runtime, self.archive, outgoing)
+        accepted = contexts_to_send(connection.contexts.values())
+        outgoing = self._choose(connection, instances, accepted)
+        flow = self.supply.begin(connection.runtime, outgoing, accepted=accepted)
         helpers = min(self.destination.associations_max, len(outgoing)) - 1
-        senders = [_Sender(self, plan, ahead, connection), *(_Sender(self, plan, ahead, None) for _ in range(helpers))]
+        senders = [_Sender(self, plan, flow, connection), *(_Sender(self, plan, flow, None) for _ in range(helpers))]
         try:
             await _run_all(senders)
         finally:
-            await ahead.close()
+            await flow.close()
 
-    def _choose(self, connection: Connection, rows: Sequence[InstanceRow]) -> list[Outgoing]:
-        accepted = contexts_to_send(connection.contexts.values())
+    def _choose(
+        self, connection: Connection, instances: Sequence[Sendable], accepted: Collection[ContextKey]
+    ) -> list[Outgoing]:
         outgoing: list[Outgoing] = []
-        refused: list[InstanceRow] = []
-        for row in rows:
-            chosen = choose_syntax(self.archive, row, accepted)
-            if chosen is None:
-                refused.append(row)
+        refused: list[Sendable] = []
+        for instance in instances:
+            transfer_syntax_uid = instance.syntax_for(accepted)
+            if transfer_syntax_uid is None:
+                refused.append(instance)
             else:
-                outgoing.append(chosen)
+                outgoing.append(Outgoing(instance, transfer_syntax_uid))
         log_without_context(connection, refused)
         self.fail(refused)
         if refused:
             self.comment = refusal_comment(connection.peer.ae_title, refused[0])
         return outgoing
 
-    def fail(self, rows: Sequence[InstanceRow]) -> None:
+    def fail(self, instances: Sequence[Sendable]) -> None:
         """Count instances as failed."""
-        for row in rows:
-            self.retrieval.count(Outcome.FAILED, row.identifier.sop_instance_uid)
+        for instance in instances:
+            self.retrieval.count(Outcome.FAILED, instance.identifier.sop_instance_uid)
 
     def log_unreachable(self, error: Refused | Unavailable) -> None:
         """Say why the destination could not be reached."""
@@ -182,10 +183,10 @@ async def _run_all(senders: Sequence[_Sender]) -> None:
 class _Sender:
     """One association of a move, and what is sent over it."""
 
-    def __init__(self, mover: _Mover, plan: ContextPlan, ahead: ReadAhead, connection: Connection | None) -> None:
+    def __init__(self, mover: _Mover, plan: ContextPlan, flow: Flow, connection: Connection | None) -> None:
         self._mover = mover
         self._plan = plan
-        self._ahead = ahead
+        self._flow = flow
         self.connection = connection
 
     async def run(self) -> None:
@@ -193,7 +194,7 @@ class _Sender:
         try:
             if self.connection is None:
                 self.connection = await self._mover.open(self._plan)
-            while not self._mover.retrieval.is_cancelled and (opened := await self._ahead.take()) is not None:
+            while not self._mover.retrieval.is_cancelled and (opened := await self._flow.take()) is not None:
                 if not await self._send(opened):
                     return
             self._mover.is_done_with(self.connection)
@@ -206,7 +207,6 @@ class _Sender:
 
     async def _send(self, opened: Opened) -> bool:
         """Send an instance, a second time where the association is lost; return whether there is one to go on with."""
-        row = opened.outgoing.row
         outcome = None
         if opened.error is None:
             outcome = await self._try(opened)
@@ -214,7 +214,7 @@ class _Sender:
                 outcome = await self._try(await self._opened_again(opened))
         elif self.connection is not None:
             log_unreadable(self.connection, opened, opened.error)
-        self._mover.retrieval.count(outcome or Outcome.FAILED, row.identifier.sop_instance_uid)
+        self._mover.retrieval.count(outcome or Outcome.FAILED, opened.outgoing.sop_instance_uid)
         return outcome is not None or opened.error is not None
 
     async def _try(self, opened: Opened) -> Outcome | None:
@@ -244,7 +244,6 @@ class _Sender:
         return self.connection is not None
 
     async def _opened_again(self, opened: Opened) -> Opened:
-        if opened.rest is None:
+        if opened.rest is None or opened.open_again is None or self.connection is None:
             return opened
-        assert self.connection is not None
-        return await self.connection.run(open_outgoing, self._mover.archive, opened.outgoing)
+        return await self.connection.run(opened.open_again)

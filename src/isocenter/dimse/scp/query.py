@@ -26,22 +26,27 @@ def query_of(archive: Archive) -> Prepare:
     """Return what answers requests from an archive."""
 
     def prepare(asked: Asked) -> Finding:
-        agreed = asked.extensions
-        options = FindOptions(
-            is_relational=agreed.relational_queries,
-            combines_dates_and_times=agreed.combined_date_time_matching,
-            is_fuzzy=agreed.fuzzy_person_name_matching,
-            adjusts_timezone=agreed.timezone_query_adjustment,
-            has_empty_values=agreed.empty_value_matching,
-            has_multiple_values=agreed.multiple_value_matching,
-        )
-        try:
-            request = decode_find_identifier(asked.identifier, asked.encoding, asked.model, options)
-        except InvalidKey as error:
-            raise InvalidAttributes(error.message, tags=error.tags) from error
+        request = read_request(asked)
         return Finding(_answers(archive, asked, request), request.has_unmatched_keys)
 
     return prepare
+
+
+def read_request(asked: Asked) -> FindRequest:
+    """Return what an identifier asks for, by what was agreed on; raises InvalidAttributes or InvalidDataset."""
+    agreed = asked.extensions
+    options = FindOptions(
+        is_relational=agreed.relational_queries,
+        combines_dates_and_times=agreed.combined_date_time_matching,
+        is_fuzzy=agreed.fuzzy_person_name_matching,
+        adjusts_timezone=agreed.timezone_query_adjustment,
+        has_empty_values=agreed.empty_value_matching,
+        has_multiple_values=agreed.multiple_value_matching,
+    )
+    try:
+        return decode_find_identifier(asked.identifier, asked.encoding, asked.model, options)
+    except InvalidKey as error:
+        raise InvalidAttributes(error.message, tags=error.tags) from error
 
 
 def _answers(archive: Archive, asked: Asked, request: FindRequest) -> Iterator[bytes]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import structlog
 
@@ -12,13 +13,12 @@ from isocenter.dicom.part10 import encoding_of
 from isocenter.dimse.codec.retrieve import encode_failed_list
 from isocenter.dimse.message.messages import CGetRq, CGetRsp, CMoveRq, CMoveRsp, CStoreRq, CStoreRsp, Priority
 from isocenter.dimse.message.statuses import PENDING
-from isocenter.dimse.scp.outgoing import Opened, iter_pieces
 from isocenter.dimse.scp.suboperations import Outcome, SubOperations, outcome_of
+from isocenter.dimse.scp.supply import Opened, Sendable, iter_pieces
 from isocenter.dimse.shell.connection import Connection
 from isocenter.dimse.shell.dispatch import comment_of
 from isocenter.dimse.shell.exchange import Exchange
 from isocenter.domain.errors import IsocenterError
-from isocenter.ports.index import InstanceRow
 
 _log = structlog.get_logger()
 
@@ -52,11 +52,11 @@ class Retrieval:
         if self.operations.remaining and self._loop.time() - self._responded_at_s >= PENDING_INTERVAL_S:
             self._respond_pending()
 
-    def fail_rest(self, rows: Sequence[InstanceRow]) -> None:
+    def fail_rest(self, instances: Sequence[Sendable]) -> None:
         """Count as failed what did not end, so that success is never told of less than everything."""
-        for row in rows:
-            if row.identifier.sop_instance_uid not in self._ended:
-                self.count(Outcome.FAILED, row.identifier.sop_instance_uid)
+        for instance in instances:
+            if instance.identifier.sop_instance_uid not in self._ended:
+                self.count(Outcome.FAILED, instance.identifier.sop_instance_uid)
 
     def _beat(self) -> None:
         if self._loop.time() - self._responded_at_s >= HEARTBEAT_S:
@@ -98,6 +98,28 @@ class Retrieval:
         )
 
 
+@contextmanager
+def still_counting(exchange: Exchange, request: CMoveRq | CGetRq) -> Iterator[None]:
+    """Send pending responses without counters while it takes long to find out how much there is to send."""
+    kind = CMoveRsp if isinstance(request, CMoveRq) else CGetRsp
+    pending = kind(
+        message_id_being_responded_to=request.message_id,
+        affected_sop_class_uid=request.affected_sop_class_uid,
+        status=PENDING,
+    )
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            exchange.connection.respond(exchange, pending)
+
+    beating = exchange.connection.runtime.loop.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
+
+
 async def send_opened(
     connection: Connection,
     opened: Opened,
@@ -110,12 +132,12 @@ async def send_opened(
 
     Raises AssociationOver where the association ends before it says so.
     """
-    row = opened.outgoing.row
+    outgoing = opened.outgoing
     originator_ae_title, originator_message_id = move_originator or (None, None)
     request = CStoreRq(
         message_id=connection.next_message_id(),
-        affected_sop_class_uid=row.sop_class_uid,
-        affected_sop_instance_uid=row.identifier.sop_instance_uid,
+        affected_sop_class_uid=outgoing.instance.sop_class_uid,
+        affected_sop_instance_uid=outgoing.sop_instance_uid,
         priority=priority,
         move_originator_ae_title=originator_ae_title,
         move_originator_message_id=originator_message_id,
@@ -128,7 +150,7 @@ async def send_opened(
         _log.warning(
             "suboperation.not_completed",
             association_id=connection.record.association_id,
-            sop_instance_uid=row.identifier.sop_instance_uid,
+            sop_instance_uid=outgoing.sop_instance_uid,
             status=f"{response.status:04X}",
         )
     return outcome
@@ -139,14 +161,15 @@ def log_unreadable(connection: Connection, opened: Opened, error: IsocenterError
     _log.error(
         "suboperation.unreadable",
         association_id=connection.record.association_id,
-        sop_instance_uid=opened.outgoing.row.identifier.sop_instance_uid,
+        sop_instance_uid=opened.outgoing.sop_instance_uid,
         reason=error.message,
     )
 
 
-def log_without_context(connection: Connection, rows: Sequence[InstanceRow]) -> None:
+def log_without_context(connection: Connection, instances: Sequence[Sendable]) -> None:
     """Say which SOP classes and transfer syntaxes a receiver refused."""
-    for sop_class_uid, transfer_syntax_uid in sorted({(row.sop_class_uid, row.transfer_syntax_uid) for row in rows}):
+    refused = {(one.sop_class_uid, ", ".join(one.transfer_syntax_uids)) for one in instances}
+    for sop_class_uid, transfer_syntax_uid in sorted(refused):
         _log.warning(
             "suboperation.no_context",
             association_id=connection.record.association_id,
@@ -157,9 +180,10 @@ def log_without_context(connection: Connection, rows: Sequence[InstanceRow]) -> 
         )
 
 
-def refusal_comment(ae_title: str, row: InstanceRow) -> str:
+def refusal_comment(ae_title: str, instance: Sendable) -> str:
     """Return for the requestor what a receiver takes neither as it is nor as it can be made; the log names them all."""
-    return f"{ae_title}: no context for {uid_name(row.sop_class_uid) or row.sop_class_uid}, {row.transfer_syntax_uid}"
+    sop_class_uid = instance.sop_class_uid
+    return f"{ae_title}: no context for {uid_name(sop_class_uid) or sop_class_uid}, {instance.transfer_syntax_uids[0]}"
 
 
 async def run_together(works: Sequence[asyncio.Task[None]]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from isocenter.archive.archive import Archive
 from isocenter.dimse.scp.echo import echo_service
-from isocenter.dimse.scp.store import Storage
+from isocenter.dimse.scp.store import Intake, Storage
 from isocenter.dimse.shell.service import Service, ServiceTable
 
 
@@ -18,7 +18,9 @@ class ServiceSettings:
     accepts_private_sop_classes: bool = True
 
 
-def node_services(archive: Archive, settings: ServiceSettings, *, further: Sequence[Service] = ()) -> ServiceTable:
-    """Return the services over an archive, and further ones that need other stores."""
+def node_services(
+    archive: Archive | Intake, settings: ServiceSettings, *, further: Sequence[Service] = ()
+) -> ServiceTable:
+    """Return the services that store into an archive or another intake, and further ones that need other stores."""
     storage = Storage(archive, accepts_private_classes=settings.accepts_private_sop_classes)
     return ServiceTable([echo_service(), *further], other=storage.find)

@@ -1,6 +1,7 @@
 """C-STORE: take instances in as they stream by (PS3.4 annex B, routing-and-gateway 6.4).
 
-A data set goes into the archive's group commit with the head of a file before it, and is answered when it is durable.
+A data set goes into the archive's group commit with the head of a file before it, and is answered when it is durable;
+or to another intake, and is answered when that says what became of it.
 What is small is collected and scanned where it arrives; what is larger goes to a thread, and what is large to disk
 while it comes, so that memory stays flat for an instance of any size. A refused instance is swallowed to its end and
 answered, and the association goes on.
@@ -12,13 +13,15 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from isocenter.archive.archive import Archive
 from isocenter.archive.planning import Planner
-from isocenter.archive.store import Announcement, Reception, begin_store
+from isocenter.archive.store import Announcement, begin_store
 from isocenter.dicom.file_meta import write_file_head
 from isocenter.dimse.message.messages import CStoreRq, CStoreRsp
 from isocenter.dimse.message.statuses import INVALID_SOP_INSTANCE, SOP_CLASS_NOT_SUPPORTED, SUCCESS
+from isocenter.dimse.scp.final_status import FinalStatus
 from isocenter.dimse.scp.storage_classes import is_storage_class
 from isocenter.dimse.shell.dispatch import comment_of
 from isocenter.dimse.shell.exchange import Exchange, Peer
@@ -55,12 +58,62 @@ class Onward:
     """Waits until an instance is where it goes and returns status and comment; None: durable here is enough."""
 
 
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What a sender says of an instance before its data set comes."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+
+
+class Reception(Protocol):
+    """One instance while its data set comes in."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Return how much has come."""
+        ...
+
+    def is_for_disk(self, length: int) -> bool:
+        """Tell whether writing so many more bytes goes to disk and should not run where it would hold others up."""
+        ...
+
+    def write(self, chunk: Buffer) -> None:
+        """Take the next bytes; raises errors of the tree."""
+        ...
+
+    def go_to_disk(self) -> None:
+        """Free the memory: what came and what comes lies on disk from here on."""
+        ...
+
+    def finish_known(self) -> Future[Any] | None:
+        """Finish it where that costs little, None where a thread has to do it."""
+        ...
+
+    def finish(self) -> Future[Any]:
+        """Return what ends when it is stored, or with an error of the tree or FinalStatus."""
+        ...
+
+    def abort(self) -> None:
+        """Drop what came in."""
+        ...
+
+
+class Intake(Protocol):
+    """Where instances go in the place of the node's archive."""
+
+    def begin(self, principal: Principal, announced: Announced) -> Reception:
+        """Begin to take one in; raises Forbidden where the principal may not store."""
+        ...
+
+
 class Storage:
-    """The storage service of a node, over its archive."""
+    """The storage service of a node, over its archive or another intake."""
 
     def __init__(
         self,
-        archive: Archive,
+        archive: Archive | Intake,
         *,
         accepts_private_classes: bool = True,
         principal: Principal | None = None,
@@ -117,22 +170,28 @@ class _Incoming:
     def begin(self) -> None:
         """Begin to collect; raises Forbidden where the peer may not store."""
         request, context = self._request, self._exchange.context
+        archive = self._storage.archive
+        principal = self._storage.principal or self._exchange.peer.principal
+        if not isinstance(archive, Archive):
+            uids = request.affected_sop_class_uid, request.affected_sop_instance_uid, context.transfer_syntax_uid
+            self._reception = archive.begin(principal, Announced(*uids))
+            return
         head = write_file_head(
             sop_class_uid=request.affected_sop_class_uid,
             sop_instance_uid=request.affected_sop_instance_uid,
             transfer_syntax_uid=context.transfer_syntax_uid,
             source_ae_title=self._exchange.peer.ae_title,
         )
-        self._reception = begin_store(
-            self._storage.archive,
-            self._storage.principal or self._exchange.peer.principal,
+        reception = self._reception = begin_store(
+            archive,
+            principal,
             source=SOURCE,
             announced=Announcement(request.affected_sop_class_uid, request.affected_sop_instance_uid, head),
         )
         onward = self._storage.onward
         if onward is not None:
             try:
-                self._reception.planner = onward.planner(self._exchange.peer)
+                reception.planner = onward.planner(self._exchange.peer)
             except IsocenterError as error:
                 self._refuse_by(error)
 
@@ -252,10 +311,10 @@ class _Incoming:
 
     # ---- answers
 
-    def _submitted(self, future: Future[StoreOutcome]) -> None:
+    def _submitted(self, future: Future[Any]) -> None:
         self._exchange.connection.watch(future, self._settled)
 
-    def _settled(self, future: Future[StoreOutcome]) -> None:
+    def _settled(self, future: Future[Any]) -> None:
         error = future.exception()
         onward = self._storage.onward
         if error is None:
@@ -264,6 +323,9 @@ class _Incoming:
                 self._respond(SUCCESS, None)
             else:
                 self._exchange.connection.spawn(self._respond_delivered(onward.wait_delivered(future.result())))
+        elif isinstance(error, FinalStatus):
+            self._let_go()
+            self._respond(error.status, error.comment)
         else:
             self._refuse_by(error if isinstance(error, IsocenterError) else Broken())
             self._respond_refusal()

@@ -22,6 +22,7 @@ from isocenter.dimse.message.messages import (
     CStoreRsp,
 )
 from isocenter.dimse.scp import retrieval, retrieve
+from isocenter.dimse.scp.outgoing import ArchiveSupply
 from isocenter.dimse.scp.retrieve import RetrieveProvider
 from isocenter.dimse.scu.client import Opener
 from isocenter.dimse.shell.service import QUERY_TRANSFER_SYNTAX_UIDS, Service
@@ -82,7 +83,7 @@ async def _node(archive: Archive, find_destination: Callable[[str], RemoteAe | N
     """Run a node whose table of services has retrieval."""
 
     def services(opener: Opener) -> list[Service]:
-        return RetrieveProvider(archive, opener, find_destination=find_destination).services()
+        return RetrieveProvider(ArchiveSupply(archive), opener, find_destination=find_destination).services()
 
     async with dimse_node(archive, NodeOptions(further=services)) as node:
         yield node
@@ -328,7 +329,7 @@ def test_a_caller_moves_only_to_the_destinations_of_its_row() -> None:
             _fill(archive, 1)
 
             def services(opener: Opener) -> list[Service]:
-                return RetrieveProvider(archive, opener, find_destination=table.destination).services()
+                return RetrieveProvider(ArchiveSupply(archive), opener, find_destination=table.destination).services()
 
             remotes = map(parse_remote_ae, ["CALLER@*?destinations=ELSEWHERE", "SINK@127.0.0.1:1"])
             table = AeTable(AE_TITLE, tuple(remotes))
