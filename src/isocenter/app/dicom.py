@@ -72,6 +72,7 @@ def bound_endpoints(settings: DicomSettings) -> Iterator[list[BoundEndpoint]]:
 
 
 def bind(address: AeAddress) -> socket.socket:
+    """Bind a socket for associations; raises Unavailable where the port is taken."""
     """Return a socket bound for associations; raises Unavailable where the port is taken."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)

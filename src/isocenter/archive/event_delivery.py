@@ -19,18 +19,17 @@ from itertools import islice
 import structlog
 
 from isocenter.archive.archive import Archive
+from isocenter.archive.feed_place import PAGE_ROWS, find_place
 from isocenter.domain.errors import IsocenterError
 from isocenter.domain.image_event import EventKind, ImageEvent, Subscription
 from isocenter.ports.event_cursors import EventCursor
 from isocenter.ports.event_receiver import Answer, EventReceiver
-from isocenter.ports.index import TIMESTAMP_DIGITS, Change, ChangeAction
+from isocenter.ports.index import Change, ChangeAction
 
 _log = structlog.get_logger()
 
 POLL_S = 0.2
 """How late an event may begin its way: a look at an idle feed takes some 50 µs."""
-PAGE_ROWS = 500
-"""Rows that are read at once; some 300 KB."""
 KEEP_INTERVAL_S = 1.0
 """How much is told again after a kill at most; each keeping is a commit."""
 WAIT_FIRST_S = 0.5
@@ -120,7 +119,7 @@ class EventDelivery:
             answer: Answer | None = None
             try:
                 if self._cursor.is_of_older_feed:
-                    self._find_place_in_new_feed()
+                    self._cursor = find_place(self._archive.index, self._cursor, is_stopping=self._stop.is_set)
                 if is_agreed:
                     answer = self._tell_some(failures)
                 else:
@@ -217,23 +216,6 @@ class EventDelivery:
             self._log.error("events.cursor_not_kept", reason=error.message)
             return
         self._kept, self._kept_at_s = self._cursor, now_s
-
-    def _find_place_in_new_feed(self) -> None:
-        """Find where to go on after the index was rebuilt: before the first instance that came after the cursor.
-
-        A rebuilt feed tells of what is there in the order in which it came, under new numbers and times.
-        """
-        index, after = self._archive.index, 0
-        while rows := index.changes(after=after, limit=PAGE_ROWS):
-            for row in rows:
-                stored = None if row.instance_key is None else index.instance(row.instance_key)
-                if stored is None or round(stored.received_at, TIMESTAMP_DIGITS) > self._cursor.timestamp:
-                    self._cursor = EventCursor(self._subscription.name, row.sequence - 1, self._cursor.timestamp)
-                    return
-            after = rows[-1].sequence
-            if self._stop.is_set():
-                return
-        self._cursor = EventCursor(self._subscription.name, after, self._cursor.timestamp)
 
 
 def _sequence(row: Change) -> int:

@@ -1,0 +1,174 @@
+"""A channel whose instances come over associations: a listener with a title and port of its own.
+
+Paused, the port is open and each association is rejected as temporary congestion, so that senders try again; stopped,
+nobody listens there.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from isocenter.app.channels.acknowledgement import DeliveryWait
+from isocenter.app.channels.control import Running
+from isocenter.app.channels.gate import Gate
+from isocenter.app.channels.planner import ArrivalPlanner, Sender
+from isocenter.app.dicom import bind
+from isocenter.app.settings import DicomSettings
+from isocenter.archive.archive import Archive
+from isocenter.dimse.message.messages import CStoreRq
+from isocenter.dimse.scp.echo import echo_service
+from isocenter.dimse.scp.listener import BACKLOG, Busy, Endpoint, Listener, ListenerLimits
+from isocenter.dimse.scp.store import Onward, Storage
+from isocenter.dimse.scp.users import Users
+from isocenter.dimse.shell.exchange import Peer
+from isocenter.dimse.shell.record import AssociationRegister
+from isocenter.dimse.shell.runtime import Runtime
+from isocenter.dimse.shell.service import ServiceTable
+from isocenter.domain.application_entity import ANY_HOST, AeService, RemoteAe, UserIdentityRule
+from isocenter.domain.errors import StorageFull, Unavailable
+from isocenter.domain.outcome import StoreOutcome
+from isocenter.identity.application_entity import AeTable
+from isocenter.identity.authenticate import is_loopback
+from isocenter.routing.configuration.channel import Acknowledgement, DimseSource
+
+_log = structlog.get_logger()
+
+SERVICES = frozenset({AeService.ECHO, AeService.STORE})
+
+
+@dataclass(frozen=True, slots=True)
+class Associations:
+    """What listeners of channels share with the node."""
+
+    archive: Archive
+    settings: DicomSettings
+    register: AssociationRegister
+    users: Users | None
+    runtime: Callable[[], Runtime]
+    """Gives what associations work with, in the running event loop."""
+
+
+class DimseChannelSource:
+    """The listener of one channel."""
+
+    stays_open_paused = True
+
+    def __init__(self, source: DimseSource, gate: Gate, shared: Associations) -> None:
+        self._source = source
+        self._gate = gate
+        self._shared = shared
+        self._socket: socket.socket | None = None
+        self._listener: Listener | None = None
+
+    @property
+    def address(self) -> str:
+        """Return title, host and port; the port that was given where any would do."""
+        listen = self._source.listen
+        if self._socket is None or listen.port:
+            return str(listen)
+        return str(replace(listen, port=self._socket.getsockname()[1]))
+
+    def bind(self) -> None:
+        """Take the port before anything else is changed; raises Unavailable where somebody has it."""
+        if self._socket is None:
+            self._socket = bind(self._source.listen)
+
+    def release(self) -> None:
+        """Let go of a port that was only bound."""
+        if self._listener is None and self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    async def open(self) -> None:
+        """Listen for associations. Raises Unavailable where the port is taken."""
+        self.bind()
+        assert self._socket is not None
+        shared, table = self._shared, ae_table(self._source, self._shared.settings)
+        try:
+            self._socket.listen(BACKLOG)
+        except OSError as error:
+            self.release()
+            raise Unavailable(f"Cannot listen on {self._source.listen}: {error.strerror or error}.") from error
+        limits = ListenerLimits(shared.settings.associations_max, shared.settings.associations_per_ae_max)
+        listener = Listener(
+            shared.runtime(),
+            shared.register,
+            table,
+            ServiceTable([echo_service()], other=self._storage().find),
+            limits=limits,
+            users=shared.users,
+            objection=self._objection,
+        )
+        await listener.start([Endpoint(self._socket)])
+        self._listener = listener
+        _log.info("channel.listening", channel=self._gate.name, address=self.address)
+
+    async def close(self) -> None:
+        """Listen no more; what is on its way is answered, other associations are aborted."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            await listener.stop()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _storage(self) -> Storage:
+        is_delivered = self._source.acknowledge is Acknowledgement.DELIVERED
+        onward = Onward(self._planner, self._note_refusal, self._wait_delivered if is_delivered else None)
+        accepts_private = self._shared.settings.private_sop_classes == "accept"
+        return Storage(self._shared.archive, accepts_private_classes=accepts_private, onward=onward)
+
+    def _planner(self, peer: Peer) -> ArrivalPlanner:
+        return self._gate.planner(Sender(peer.ae_title, self._source.listen.ae_title, peer.address))
+
+    def _note_refusal(self, peer: Peer, request: CStoreRq, status: int, reason: str) -> None:
+        self._gate.note_refusal(
+            f"{peer.ae_title}@{peer.address}",
+            status=f"{status:04X}",
+            reason=reason,
+            sop_instance_uid=request.affected_sop_instance_uid,
+            sop_class_uid=request.affected_sop_class_uid,
+        )
+
+    async def _wait_delivered(self, outcome: StoreOutcome) -> tuple[int, str]:
+        answer = await DeliveryWait(self._shared.archive.index.ledger).answer(outcome)
+        return answer.status, answer.comment
+
+    def _objection(self) -> Busy | None:
+        """Return why no association is let in for now: the sender is told so before it sends anything."""
+        gate = self._gate
+        if gate.running is not Running.STARTED:
+            return Busy(f"the channel {gate.name} is paused", f"`isocenter channel start {gate.name}` goes on.")
+        try:
+            self._shared.archive.index.require_room()
+        except StorageFull as error:
+            return Busy("no room is left", error.message)
+        return None
+
+
+def ae_table(source: DimseSource, settings: DicomSettings) -> AeTable:
+    """Return who may call a channel: of those whom the node lets in, the callers that it names."""
+    accepts_unknown = settings.unknown_callers == "accept" or (
+        settings.unknown_callers == "auto" and is_loopback(source.listen.host)
+    )
+    return AeTable(
+        ae_title=source.listen.ae_title,
+        remotes=_remotes(source.callers, settings.remotes, accepts_unknown=accepts_unknown),
+        accepts_unknown_callers=accepts_unknown and not source.callers,
+        accepts_any_called_ae_title=settings.called_ae_title == "any",
+        checks_addresses=settings.caller_address == "check",
+        user_identity=UserIdentityRule(settings.user_identity),
+    )
+
+
+def _remotes(callers: Sequence[str], remotes: tuple[RemoteAe, ...], *, accepts_unknown: bool) -> tuple[RemoteAe, ...]:
+    if not callers:
+        return remotes
+    known = tuple(remote for remote in remotes if remote.ae_title in callers)
+    named = {remote.ae_title for remote in known}
+    others = (RemoteAe(title, ANY_HOST, services=SERVICES) for title in callers if title not in named)
+    return (*known, *(others if accepts_unknown else ()))
