@@ -105,6 +105,18 @@ def test_the_longest_due_comes_first_and_what_is_not_open_never(commitments: Com
     assert commitments.due(now=999.0, limit=10) == []
 
 
+def test_those_of_one_title_of_ours_can_be_asked_for_or_left_out(commitments: Commitments) -> None:
+    _open(commitments, 1)
+    commitments.open(replace(_new(2), own_ae_title="TRANSLATOR"), due_at=1000.0)
+    commitments.open(replace(_new(3), own_ae_title="OTHER"), due_at=1000.0)
+
+    def due(**titles: set[str]) -> list[str]:
+        return [one.own_ae_title for one in commitments.due(now=1000.0, limit=10, **titles)]
+
+    assert due(own_ae_titles={"TRANSLATOR", "OTHER"}) == ["TRANSLATOR", "OTHER"]
+    assert due(but={"TRANSLATOR"}) == ["ISOCENTER", "OTHER"]
+
+
 def test_the_last_begun_comes_first(commitments: Commitments) -> None:
     opened = [_open(commitments, number) for number in (1, 2, 3)]
     assert commitments.recent(limit=2) == [opened[2], opened[1]]

@@ -10,7 +10,7 @@ A request is durable before it is answered. Whoever reports asks `due_commitment
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from isocenter.archive.archive import Archive
 from isocenter.domain.attributes import BY_KEYWORD
@@ -72,8 +72,22 @@ def check_commitment(
     resources. `is_supported` tells whether instances of an SOP class are taken in.
     """
     now = archive.clock.now().timestamp()
+    return check_elsewhere(
+        commitments, commitment, lambda request: _examine(archive, request.references, is_supported), now=now
+    )
+
+
+Examine = Callable[[CommitmentRequest], CommitmentResult]
+"""Looks for the instances of a request. Raises Unavailable where that cannot be said now."""
+
+
+def check_elsewhere(commitments: Commitments, commitment: Commitment, examine: Examine, *, now: float) -> Commitment:
+    """Do the same with instances that are not in the archive, but where `examine` looks for them."""
     try:
-        result = _examine(archive, commitment, is_supported)
+        if commitment.is_duplicate:
+            result = all_failed(commitment.request, FailureReason.DUPLICATE_TRANSACTION_UID)
+        else:
+            result = examine(commitment.request)
     except Unavailable as error:
         due_at = next_attempt_at(commitment, now=now)
         if due_at is not None:
@@ -89,10 +103,9 @@ def _keep(commitments: Commitments, commitment: Commitment) -> Commitment:
     return commitment
 
 
-def _examine(archive: Archive, commitment: Commitment, is_supported: Callable[[str], bool]) -> CommitmentResult:
-    if commitment.is_duplicate:
-        return all_failed(commitment.request, FailureReason.DUPLICATE_TRANSACTION_UID)
-    references = commitment.request.references
+def _examine(
+    archive: Archive, references: Sequence[InstanceReference], is_supported: Callable[[str], bool]
+) -> CommitmentResult:
     committed: list[InstanceReference] = []
     failed: list[tuple[InstanceReference, int]] = []
     for start in range(0, len(references), BATCH_COUNT):
@@ -138,9 +151,23 @@ def _is_intact(archive: Archive, instance_key: int) -> bool:
         return False
 
 
-def due_commitments(commitments: Commitments, *, now: float, limit: int) -> list[Commitment]:
+@dataclass(frozen=True, slots=True)
+class Titles:
+    """Under which titles of ours transactions were begun that somebody sees to."""
+
+    only: frozenset[str] = frozenset()
+    """Empty for all."""
+    but: frozenset[str] = frozenset()
+
+
+ALL_TITLES = Titles()
+
+
+def due_commitments(
+    commitments: Commitments, *, now: float, limit: int, titles: Titles = ALL_TITLES
+) -> list[Commitment]:
     """Return transactions about which something is to be done, the longest due first."""
-    return commitments.due(now=now, limit=limit)
+    return commitments.due(now=now, limit=limit, own_ae_titles=titles.only, but=titles.but)
 
 
 def hold(commitments: Commitments, commitment: Commitment, *, now: float) -> Commitment:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from isocenter.domain.commitment import Commitment, NewCommitment, Side
@@ -28,8 +29,13 @@ class Commitments(Protocol):
         """Return the first transaction of a UID."""
         ...
 
-    def due(self, *, now: float, limit: int) -> list[Commitment]:
-        """Return open transactions that something is to be done about, the longest due first."""
+    def due(
+        self, *, now: float, limit: int, own_ae_titles: Collection[str] = (), but: Collection[str] = ()
+    ) -> list[Commitment]:
+        """Return open transactions that something is to be done about, the longest due first.
+
+        With `own_ae_titles`, only those that were begun under one of these titles of ours; never those of `but`.
+        """
         ...
 
     def recent(self, *, limit: int) -> list[Commitment]:

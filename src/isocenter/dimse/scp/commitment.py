@@ -17,7 +17,10 @@ import structlog
 
 from isocenter.archive.archive import Archive
 from isocenter.archive.commitment import (
+    Examine,
+    Titles,
     check_commitment,
+    check_elsewhere,
     due_commitments,
     forget_ended,
     hold,
@@ -81,6 +84,14 @@ class _Origin:
     context: AcceptedContext
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Where instances lie that are not in the archive, and under which title of ours they are asked for."""
+
+    ae_title: str
+    examine: Examine
+
+
 class CommitmentProvider:
     """The storage commitment service of a node: the provider's side, and reports to requests of our own."""
 
@@ -93,8 +104,12 @@ class CommitmentProvider:
         find_peer: Callable[[str], RemoteAe | None],
         accepts_private_classes: bool = True,
         look_interval_s: float = LOOK_INTERVAL_S,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
-        """Make one; `find_peer` tells where the AE of a title can be called."""
+        """Make one; `find_peer` tells where the AE of a title can be called.
+
+        With `elsewhere`, instances are looked for there and not in the archive.
+        """
         self._archive = archive
         self._commitments = archive.commitments
         self._runtime = runtime
@@ -102,6 +117,9 @@ class CommitmentProvider:
         self._find_peer = find_peer
         self._accepts_private_classes = accepts_private_classes
         self._look_interval_s = look_interval_s
+        self._elsewhere = elsewhere
+        self.titles = Titles() if elsewhere is None else Titles(only=frozenset({elsewhere.ae_title}))
+        """Under which titles transactions were begun that it sees to; others are left to their own providers."""
         self._in_hand: dict[int, asyncio.Task[None]] = {}
         self._places = asyncio.Semaphore(IN_HAND_MAX)
         self._checking = asyncio.Semaphore(1)
@@ -202,7 +220,9 @@ class CommitmentProvider:
         while True:
             try:
                 now = self._now()
-                due = await self._runtime.run(due_commitments, self._commitments, now=now, limit=IN_HAND_MAX)
+                due = await self._runtime.run(
+                    due_commitments, self._commitments, now=now, limit=IN_HAND_MAX, titles=self.titles
+                )
                 for commitment in due:
                     self._take_in_hand(commitment, None)
                 if now - self._forgot_at_s > FORGET_INTERVAL_S:
@@ -238,9 +258,7 @@ class CommitmentProvider:
         commitment = await run(hold, store, commitment, now=self._now())
         if commitment.state is CommitmentState.REQUESTED:
             async with self._checking:
-                commitment = await run(
-                    check_commitment, self._archive, store, commitment, is_supported=self._is_supported
-                )
+                commitment = await self._check(commitment)
         if commitment.state is CommitmentState.CHECKED:
             problem = await self._report(commitment, origin)
             if problem is None:
@@ -248,6 +266,12 @@ class CommitmentProvider:
             else:
                 commitment = await run(note_not_reported, store, commitment, problem=problem, now=self._now())
         _log_state(commitment)
+
+    async def _check(self, commitment: Commitment) -> Commitment:
+        run, store = self._runtime.run, self._commitments
+        if self._elsewhere is None:
+            return await run(check_commitment, self._archive, store, commitment, is_supported=self._is_supported)
+        return await run(check_elsewhere, store, commitment, self._elsewhere.examine, now=self._now())
 
     def _is_supported(self, sop_class_uid: str) -> bool:
         return is_storage_class(sop_class_uid, accepts_private=self._accepts_private_classes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 
 from isocenter.domain.commitment import (
     NEXT_STATES,
@@ -62,9 +63,18 @@ class MemoryCommitments:
         kept = (one for one in list(self._kept.values()) if one.side is side)
         return next((one for one in kept if one.request.transaction_uid == transaction_uid), None)
 
-    def due(self, *, now: float, limit: int) -> list[Commitment]:
+    def due(
+        self, *, now: float, limit: int, own_ae_titles: Collection[str] = (), but: Collection[str] = ()
+    ) -> list[Commitment]:
         """Return open transactions that something is to be done about, the longest due first."""
-        due = [one for one in list(self._kept.values()) if one.state in OPEN_STATES and one.due_at <= now]
+        due = [
+            one
+            for one in list(self._kept.values())
+            if one.state in OPEN_STATES
+            and one.due_at <= now
+            and (not own_ae_titles or one.own_ae_title in own_ae_titles)
+            and one.own_ae_title not in but
+        ]
         return sorted(due, key=lambda one: (one.due_at, one.commitment_key))[: max(0, limit)]
 
     def recent(self, *, limit: int) -> list[Commitment]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import apsw
 import orjson
@@ -98,9 +98,12 @@ class SqliteCommitments:
         found = self._read("commitment_of_transaction", side.value, transaction_uid)
         return found[0] if found else None
 
-    def due(self, *, now: float, limit: int) -> list[Commitment]:
+    def due(
+        self, *, now: float, limit: int, own_ae_titles: Collection[str] = (), but: Collection[str] = ()
+    ) -> list[Commitment]:
         """Return open transactions that something is to be done about, the longest due first."""
-        return self._read("due_commitments", now, max(0, limit))
+        only, never = (orjson.dumps(sorted(titles)).decode() for titles in (own_ae_titles, but))
+        return self._read("due_commitments", now, max(0, limit), only, never)
 
     def recent(self, *, limit: int) -> list[Commitment]:
         """Return transactions, the one that was begun last first."""

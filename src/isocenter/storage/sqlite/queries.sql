@@ -152,14 +152,6 @@ DELETE FROM instance WHERE instance_key = ?;
 INSERT INTO change_feed (sequence, partition_key, study_instance_uid, series_instance_uid, sop_instance_uid, action,
     timestamp, instance_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
--- name: insert_delivery
--- Put an instance on its way to a destination.
-INSERT INTO delivery (delivery_key, instance_key, destination, state) VALUES (?, ?, ?, 'waiting');
-
--- name: cancel_deliveries
--- Take back what still waits of a version that is gone.
-UPDATE delivery SET state = 'cancelled' WHERE instance_key = ? AND state = 'waiting';
-
 -- name: insert_erasure
 -- Note bytes that are to be destroyed.
 INSERT INTO erasure (erasure_key, container, offset, length, block_digests, due_at) VALUES (?, ?, ?, ?, ?, ?);
@@ -209,10 +201,6 @@ WHERE instance_key = :original_key;
 -- name: note_original
 -- Note that an original version is kept of an instance.
 UPDATE instance SET has_original = 1 WHERE instance_key = ?;
-
--- name: waiting_destinations
--- List where a version waits to be sent to.
-SELECT destination FROM delivery WHERE instance_key = ? AND state = 'waiting' ORDER BY delivery_key;
 
 -- name: stage_version
 -- Keep a new version until its revision is concluded.
@@ -294,11 +282,6 @@ DELETE FROM erasure WHERE erasure_key = ?;
 -- List what is to be destroyed by now.
 SELECT erasure_key, container, offset, length, block_digests, due_at FROM erasure WHERE due_at <= ?
 ORDER BY due_at, erasure_key LIMIT ?;
-
--- name: deliveries
--- List what waits for a destination.
-SELECT delivery_key, instance_key, destination, state FROM delivery WHERE destination = ? AND state = 'waiting'
-ORDER BY delivery_key LIMIT ?;
 
 -- name: positions
 -- List how far each container is in the index.
@@ -500,8 +483,10 @@ FROM commitment WHERE side = ? AND transaction_uid = ? ORDER BY commitment_key L
 -- Read transactions about which something is to be done by now.
 SELECT commitment_key, side, transaction_uid, instance_references, named_count, peer_ae_title, own_ae_title,
     requested_at, state, is_duplicate, result, attempts, due_at, changed_at, problem
-FROM commitment WHERE state IN ('requested', 'checked', 'asked') AND due_at <= ? ORDER BY due_at, commitment_key
-LIMIT ?;
+FROM commitment WHERE state IN ('requested', 'checked', 'asked') AND due_at <= ?1
+    AND (?3 = '[]' OR own_ae_title IN (SELECT value FROM json_each(?3)))
+    AND own_ae_title NOT IN (SELECT value FROM json_each(?4))
+ORDER BY due_at, commitment_key LIMIT ?2;
 
 -- name: recent_commitments
 -- Read the transactions that were begun last.
