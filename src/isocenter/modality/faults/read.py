@@ -1,0 +1,300 @@
+"""Read a scenario from TOML: everything that is wrong is told at once, with line and key."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from isocenter.domain.errors import InvalidRequest
+from isocenter.modality.faults.fault import Fault
+from isocenter.modality.faults.link import LinkPlan, require_fitting
+from isocenter.modality.faults.scenario import (
+    ActOnProcess,
+    AddsUp,
+    AfterCounter,
+    AfterPause,
+    AtTime,
+    ClearFaults,
+    CounterPlan,
+    DuplicatesAtMost,
+    Expectation,
+    FilePlan,
+    LoadPlan,
+    ProcessPlan,
+    Reached,
+    RecoveredWithin,
+    Scenario,
+    SetFault,
+    Step,
+    Trigger,
+)
+from isocenter.modality.faults.scenario_sections import (
+    COUNTER,
+    EXPECTATIONS,
+    LINK,
+    LOAD,
+    PROCESS,
+    STEP,
+    TOP,
+    LinkTable,
+    StepTable,
+    Top,
+)
+from isocenter.modality.faults.sections import read_fault
+from isocenter.routing.configuration.kinds import NAME_EXPECTED, NAME_PATTERN
+from isocenter.routing.configuration.lines import KeyPath, Lines, locate_keys
+from isocenter.routing.configuration.problem import InvalidConfiguration, Report
+from isocenter.routing.configuration.section import choose_section, read_keys, read_section, read_table
+
+TEXT_LENGTH_MAX = 1024 * 1024
+"""A scenario of a whole hospital has some ten kilobytes."""
+ENTRIES_MAX = 256
+"""Processes, links, counters, files, steps, expectations: more than one machine plays."""
+_TABLES = ("files", "processes", "links", "counters", "load", "timeline", "expectations")
+_PLACE = re.compile(r"\{(folder|port\.[A-Za-z0-9][A-Za-z0-9_-]*)\}", re.ASCII)
+T = TypeVar("T")
+
+
+def expand(text: str, *, folder: str, port_of: Callable[[str], int]) -> str:
+    """Return a scenario with `{folder}` and `{port.NAME}` in it filled in; a name has one port wherever it stands."""
+    ports: dict[str, int] = {}
+
+    def filled(found: re.Match[str]) -> str:
+        if found[1] == "folder":
+            return folder
+        name = found[1].removeprefix("port.")
+        if name not in ports:
+            ports[name] = port_of(name)
+        return str(ports[name])
+
+    return _PLACE.sub(filled, text)
+
+
+def read_scenario(text: str, *, file: str) -> Scenario:
+    """Return what a file says, expanded before; `file` is its name for messages.
+
+    Raises InvalidConfiguration with every problem.
+    """
+    tables = _tables(text, file)
+    report = Report(file, locate_keys(text))
+    values = read_keys(TOP, tables, (), report, others=_TABLES)
+    top = None if values is None else Top(**_any(values))
+    scenario = Scenario(
+        name="" if top is None else top.name,
+        description="" if top is None else top.description,
+        duration_max_s=0.0 if top is None else top.duration_max_s,
+        files=_files(tables, report),
+        processes=_named(tables, "processes", report, _process),
+        links=_named(tables, "links", report, _link),
+        counters=_named(tables, "counters", report, _counter),
+        load=_load(tables, report),
+        steps=_steps(tables, report),
+        expectations=_expectations(tables, report),
+    )
+    _check(scenario, report)
+    report.raise_if_refused()
+    return scenario
+
+
+def _tables(text: str, file: str) -> Mapping[str, object]:
+    if len(text) > TEXT_LENGTH_MAX:
+        raise InvalidConfiguration(f"{file} is too large to be a scenario.")
+    try:
+        return tomllib.loads(text.replace("\r\n", "\n"))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        report = Report(file, Lines({}))
+        report.refuse((), f"This is not TOML: {error}.")
+        raise InvalidConfiguration(f"{file}: this is not TOML: {error}.", problems=tuple(report.problems)) from error
+
+
+def _named(
+    tables: Mapping[str, object],
+    key: str,
+    report: Report,
+    read: Callable[[str, Mapping[str, object], KeyPath, Report], T | None],
+) -> tuple[T, ...]:
+    table = read_table(tables.get(key, {}), (key,), report) or {}
+    if len(table) > ENTRIES_MAX:
+        report.refuse((key,), f"There are more than {ENTRIES_MAX} of them.")
+        return ()
+    found = []
+    for name, raw in table.items():
+        path = (key, name)
+        if NAME_PATTERN.fullmatch(name) is None:
+            report.refuse(path, f"{name!r} is not {NAME_EXPECTED}.")
+        inner = read_table(raw, path, report)
+        entry = None if inner is None else read(name, inner, path, report)
+        if entry is not None:
+            found.append(entry)
+    return tuple(found)
+
+
+def _list(tables: Mapping[str, object], key: str, report: Report) -> Iterator[tuple[Mapping[str, object], KeyPath]]:
+    raw = tables.get(key, [])
+    if not isinstance(raw, list) or len(raw) > ENTRIES_MAX:
+        report.refuse((key,), f"Expected is a list of at most {ENTRIES_MAX} tables, each written below [[{key}]].")
+        return
+    for number, one in enumerate(raw):
+        inner = read_table(one, (key, number), report)
+        if inner is not None:
+            yield inner, (key, number)
+
+
+def _files(tables: Mapping[str, object], report: Report) -> tuple[FilePlan, ...]:
+    table = read_table(tables.get("files", {}), ("files",), report) or {}
+    found = []
+    for name, text in table.items():
+        if not isinstance(text, str):
+            report.refuse(("files", name), "Expected is the text of the file.")
+        elif not name or name.startswith("/") or ".." in name.split("/"):
+            report.refuse(("files", name), "A file lies within the folder of the scenario.")
+        else:
+            found.append(FilePlan(name, text))
+    return tuple(found)
+
+
+def _process(name: str, table: Mapping[str, object], path: KeyPath, report: Report) -> ProcessPlan | None:
+    plan: ProcessPlan | None = read_section(PROCESS, table, path, report)
+    if plan is not None and not plan.command:
+        report.refuse((*path, "command"), "A command names a program.")
+    return None if plan is None else replace(plan, name=name)
+
+
+def _link(name: str, table: Mapping[str, object], path: KeyPath, report: Report) -> LinkPlan | None:
+    read: LinkTable | None = read_section(LINK, table, path, report)
+    return None if read is None else LinkPlan(name, read.listen, read.target, read.protocol)
+
+
+def _counter(name: str, table: Mapping[str, object], path: KeyPath, report: Report) -> CounterPlan | None:
+    plan: CounterPlan | None = read_section(COUNTER, table, path, report)
+    return None if plan is None else replace(plan, name=name)
+
+
+def _load(tables: Mapping[str, object], report: Report) -> LoadPlan | None:
+    if "load" not in tables:
+        return None
+    table = read_table(tables["load"], ("load",), report)
+    plan: LoadPlan | None = None if table is None else read_section(LOAD, table, ("load",), report)
+    return plan
+
+
+# Steps
+
+
+def _steps(tables: Mapping[str, object], report: Report) -> tuple[Step, ...]:
+    steps = [_step(table, path, report) for table, path in _list(tables, "timeline", report)]
+    return tuple(step for step in steps if step is not None)
+
+
+def _step(table: Mapping[str, object], path: KeyPath, report: Report) -> Step | None:
+    values = read_keys(STEP, table, path, report, others=("set",))
+    if values is None:
+        return None
+    read = StepTable(**_any(values))
+    triggers: list[Trigger] = []
+    if read.at_s is not None:
+        triggers.append(AtTime(read.at_s))
+    if read.wait_s is not None:
+        triggers.append(AfterPause(read.wait_s))
+    if read.after is not None:
+        triggers.append(read.after)
+    if len(triggers) != 1:
+        report.refuse(path, "A step has exactly one of the keys at, wait, after, which says when.")
+    action = _action(table, read, path, report)
+    return Step(triggers[0], action) if len(triggers) == 1 and action is not None else None
+
+
+def _action(
+    table: Mapping[str, object], read: StepTable, path: KeyPath, report: Report
+) -> SetFault | ClearFaults | ActOnProcess | None:
+    if read.process and read.do is not None and not (read.link or read.clears or "set" in table):
+        return ActOnProcess(read.process, read.do)
+    if read.link and not read.process and read.do is None and read.clears != ("set" in table):
+        if read.clears:
+            return ClearFaults(read.link)
+        inner = read_table(table["set"], (*path, "set"), report)
+        fault = None if inner is None else read_fault(inner, (*path, "set"), report)
+        return None if fault is None else SetFault(read.link, fault, read.for_s)
+    report.refuse(path, "A step has link with set or clear, or process with do.")
+    return None
+
+
+# Expectations
+
+
+def _expectations(tables: Mapping[str, object], report: Report) -> tuple[Expectation, ...]:
+    found: list[Expectation] = []
+    for table, path in _list(tables, "expectations", report):
+        section = choose_section(EXPECTATIONS, table, path, report)
+        read: Expectation | None = None if section is None else read_section(section, table, path, report)
+        if isinstance(read, DuplicatesAtMost) and bool(read.link) == bool(read.archive):
+            report.refuse(path, "Either link or archive says where duplicates are counted.")
+        if read is not None:
+            found.append(read)
+    return tuple(found)
+
+
+# What one part says of another
+
+
+def _check(scenario: Scenario, report: Report) -> None:
+    links = {link.name: link for link in scenario.links}
+    processes = [process.name for process in scenario.processes]
+    counters = [counter.name for counter in scenario.counters]
+    for number, step in enumerate(scenario.steps):
+        at: KeyPath = ("timeline", number)
+        match step.action:
+            case SetFault(link=name, fault=fault):
+                if _require(name, list(links), "link", (*at, "link"), report):
+                    _check_fitting(fault, links[name], (*at, "set"), report)
+            case ClearFaults(link=name):
+                _require(name, list(links), "link", (*at, "link"), report)
+            case ActOnProcess(process=name):
+                _require(name, processes, "process", (*at, "process"), report)
+        if isinstance(step.trigger, AfterCounter):
+            _require(step.trigger.counter, counters, "counter", (*at, "after"), report)
+    for number, expectation in enumerate(scenario.expectations):
+        at = ("expectations", number)
+        for name in _counters_of(expectation):
+            _require(name, counters, "counter", at, report)
+        if isinstance(expectation, DuplicatesAtMost) and expectation.link:
+            _require(expectation.link, list(links), "link", (*at, "link"), report)
+    if not scenario.expectations:
+        report.refuse(("expectations",), "Without expectations there is no verdict; add some below [[expectations]].")
+
+
+def _check_fitting(fault: Fault, link: LinkPlan, path: KeyPath, report: Report) -> None:
+    try:
+        require_fitting(fault, link)
+    except InvalidRequest as error:
+        report.refuse(path, error.message)
+
+
+def _counters_of(expectation: Expectation) -> tuple[str, ...]:
+    match expectation:
+        case RecoveredWithin() | Reached():
+            return (expectation.counter,)
+        case AddsUp():
+            return (expectation.whole, *expectation.parts)
+        case _:
+            return ()
+
+
+def _require(name: str, known: Sequence[str], what: str, path: KeyPath, report: Report) -> bool:
+    if name in known:
+        return True
+    if not any(problem.key.startswith(f"{what}s.{name}") for problem in report.problems):
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        plural = {"process": "processes"}.get(what, f"{what}s")
+        hint = f"did you mean {nearest[0]}?" if nearest else f"add it below [{plural}.{name}]."
+        report.refuse(path, f"There is no {what} {name}; {hint}")
+    return False
+
+
+def _any(values: Mapping[str, object]) -> dict[str, Any]:
+    """Return values for a constructor whose types the kinds of their keys hold to."""
+    return dict(values)
