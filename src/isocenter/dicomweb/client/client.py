@@ -13,7 +13,14 @@ from uuid import uuid4
 import httpx
 import orjson
 
-from isocenter.dicomweb.client.answers import REASON_LENGTH_MAX, domain_errors, error_of, not_dicomweb, public_name
+from isocenter.dicomweb.client.answers import (
+    REASON_LENGTH_MAX,
+    AnsweredStatus,
+    domain_errors,
+    error_of,
+    not_dicomweb,
+    public_name,
+)
 from isocenter.dicomweb.client.upload import (
     BATCH_SIZE_BYTES,
     InstanceSource,
@@ -34,7 +41,7 @@ from isocenter.dicomweb.codec.multipart import (
     PartEnd,
     multipart_content_type,
 )
-from isocenter.domain.errors import InvalidRequest, TooLarge, Unavailable
+from isocenter.domain.errors import InvalidRequest, IsocenterError, TooLarge, Unavailable
 from isocenter.domain.identifiers import Level, Scope
 
 TIMEOUT_S = 120.0
@@ -128,28 +135,45 @@ class DicomwebClient:
 
         Some services refuse a whole request for one part that they cannot read.
         """
-        boundary = self._new_boundary()
-        headers = {
-            "Content-Type": multipart_content_type(boundary, _DICOM),
-            "Content-Length": str(body_length(batch, boundary)),
-            "Accept": _DICOM_JSON,
-        }
         sent = Meter(on_sent)
-        body = iter_body(batch, boundary, sent.count)
-        with self._answer("POST", "/studies", headers, content=body, also=frozenset({400, 409})) as response:
-            if _is_json(response) and response.status_code != 400:
-                return match_answer(batch, self._read_object(response))
-            refusal = error_of(response.status_code, self.service, _reason(response), headers=response.headers)
-        if response.status_code == 409:
-            raise refusal
-        if response.status_code != 400:
-            raise not_dicomweb(self.service)
+        try:
+            return self.store_together(batch, on_sent=sent.count)
+        except IsocenterError as error:
+            if not (isinstance(error.__cause__, AnsweredStatus) and error.__cause__.status == 400):
+                raise
+            refusal = error
         if len(batch) == 1:
             alone = StoreResult(batch[0], is_known=False, error_comments=(refusal.message,), http_status=400)
             return [alone]
         sent.take_back()
         middle = len(batch) // 2
         return self._store_batch(batch[:middle], on_sent) + self._store_batch(batch[middle:], on_sent)
+
+    def store_together(
+        self,
+        batch: Sequence[InstanceSource],
+        *,
+        replaces: bool = False,
+        on_sent: Callable[[int], None] = lambda size_bytes: None,
+    ) -> list[StoreResult]:
+        """Send instances in one request and return what became of each.
+
+        With `replaces` what is there already is replaced, where the service knows that (PUT). Raises what the status
+        means where it says nothing of the single instances: Refused, Conflict, Unavailable and their like.
+        """
+        boundary = self._new_boundary()
+        headers = {
+            "Content-Type": multipart_content_type(boundary, _DICOM),
+            "Content-Length": str(body_length(batch, boundary)),
+            "Accept": _DICOM_JSON,
+        }
+        body = iter_body(batch, boundary, on_sent)
+        method = "PUT" if replaces else "POST"
+        with self._answer(method, "/studies", headers, content=body, also=frozenset({400, 409})) as response:
+            if _is_json(response) and response.status_code != 400:
+                return match_answer(batch, self._read_object(response))
+            refusal = error_of(response.status_code, self.service, _reason(response), headers=response.headers)
+        raise not_dicomweb(self.service) if response.is_success else refusal
 
     def search(
         self, level: Level, parameters: Sequence[tuple[str, str]] = (), *, within: Scope | None = None

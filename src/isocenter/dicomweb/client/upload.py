@@ -19,6 +19,7 @@ BATCH_SIZE_BYTES = 64 * 1024 * 1024
 """One request: long enough that its round trip does not count, short enough to be sent again."""
 BATCH_INSTANCES_MAX = 500
 
+_PROCESSING_FAILURE = 0x0110
 _SOP_INSTANCE_UID = 0x00080018
 _DICOM = "application/dicom"
 
@@ -29,7 +30,7 @@ class InstanceSource:
 
     name: str
     size_bytes: int
-    read: Callable[[], Iterator[bytes]]
+    read: Callable[[], Iterator[bytes | memoryview]]
     """Return its bytes from the start, exactly `size_bytes` of them."""
     sop_instance_uid: str | None = None
     """What the service's answer will call it; None where it cannot be told."""
@@ -46,6 +47,8 @@ class StoreResult:
     retrieve_url: str | None = None
     is_known: bool = True
     """False where the answer does not mention the instance."""
+    is_named: bool = False
+    """True where it does so by its UID."""
     http_status: int | None = None
     """With which the service refused the instance alone."""
 
@@ -131,7 +134,7 @@ def iter_body(batch: Sequence[InstanceSource], boundary: str, on_sent: Callable[
     on_sent(len(waiting))
 
 
-def _pieces(batch: Sequence[InstanceSource], boundary: str) -> Iterator[bytes]:
+def _pieces(batch: Sequence[InstanceSource], boundary: str) -> Iterator[bytes | memoryview]:
     for position, source in enumerate(batch):
         yield _header(boundary, position)
         yield from source.read()
@@ -150,7 +153,8 @@ def match_answer(batch: Sequence[InstanceSource], answer: dict[str, Any]) -> lis
     items: dict[str | None, deque[dict[str, Any]]] = defaultdict(deque)
     for tag in ("00081199", "00081198"):
         for item in _values(answer, tag):
-            items[_first(item, "00081155")].append(item)
+            named = _first(item, "00081155")
+            items[named if isinstance(named, str) else None].append(item)
     nameless = items.pop(None, deque())
     found = [_next(items, source.sop_instance_uid) for source in batch]
     return [
@@ -170,18 +174,26 @@ def _result(source: InstanceSource, item: dict[str, Any] | None) -> StoreResult:
     comments = (_first(each, "00000902") for each in _values(item, "00741048"))
     return StoreResult(
         source,
-        failure_reason=_first(item, "00081197"),
-        warning_reason=_first(item, "00081196"),
+        failure_reason=_number(item, "00081197"),
+        warning_reason=_number(item, "00081196"),
         error_comments=tuple(str(comment) for comment in comments if comment),
         retrieve_url=_first(item, "00081190"),
+        is_named=source.sop_instance_uid is not None and _first(item, "00081155") == source.sop_instance_uid,
     )
 
 
-def _values(dataset: dict[str, Any], tag: str) -> list[Any]:
-    values = dataset.get(tag, {}).get("Value", [])
+def _number(dataset: Any, tag: str) -> int | None:
+    """Return a reason; one that is none of the sort is a failure all the same, which the standard leaves open."""
+    value = _first(dataset, tag)
+    return value if value is None or (isinstance(value, int) and 0 <= value <= 0xFFFF) else _PROCESSING_FAILURE
+
+
+def _values(dataset: Any, tag: str) -> list[Any]:
+    element = dataset.get(tag) if isinstance(dataset, dict) else None
+    values = element.get("Value") if isinstance(element, dict) else None
     return values if isinstance(values, list) else []
 
 
-def _first(dataset: dict[str, Any], tag: str) -> Any:
+def _first(dataset: Any, tag: str) -> Any:
     values = _values(dataset, tag)
     return values[0] if values else None

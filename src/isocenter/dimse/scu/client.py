@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from isocenter.dicom.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.dicom.syntax import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
-from isocenter.dimse.scu.errors import AssociationRefused, describe_tls_failure, rejection_error
+from isocenter.dimse.scu.errors import AssociationRefused, Unanswered, describe_tls_failure, rejection_error
 from isocenter.dimse.shell.connection import Connection
 from isocenter.dimse.shell.exchange import Peer
 from isocenter.dimse.shell.record import AssociationRegister
@@ -169,7 +169,7 @@ class Opener:
         if answer is None:
             raise PeerUnreachable(
                 f"{address} did not answer the association: {connection.record.cause or 'it hung up'}"
-            )
+            ) from Unanswered(connection.record)
         if not fits(connection.peer_certificate, peer.certificate_names):
             names = " or ".join(repr(str(name)) for name in peer.certificate_names)
             raise AssociationRefused(f"{address} did not show a certificate for {names}.")

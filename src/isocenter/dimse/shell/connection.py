@@ -123,6 +123,7 @@ class Connection(asyncio.Protocol):
         self._abort_when_idle = False
         self._last_message_id = 0
         self._is_over = False
+        self._is_lost = False
         self.peer = NOBODY
         self.invoked_max = 1
         """How many requests of ours may be outstanding."""
@@ -350,7 +351,7 @@ class Connection(asyncio.Protocol):
         """End the association at once."""
         if self._is_over:
             return
-        self._note_end(End.ABORTED_BY_US, cause)
+        self._note_end(End.ABORTED_BY_US, cause, abort=(source, reason))
         self._association.abort(now_s=self._runtime.loop.time(), source=source, reason=reason)
         self._write()
         self._finish_association()
@@ -431,6 +432,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take the end of the connection (asyncio)."""
+        self._is_lost = True
         if not self._is_over:
             self._handle(self._association.receive_eof(now_s=self._runtime.loop.time()))
             self._finish_association()
@@ -491,15 +493,17 @@ class Connection(asyncio.Protocol):
             self._note_end(End.RELEASED, "")
             self._finish_association()
         elif isinstance(event, Aborted):
-            self._note_end(End.ABORTED_BY_PEER if event.by_peer else End.ABORTED_BY_US, event.diagnostic)
+            end = End.ABORTED_BY_PEER if event.by_peer else End.ABORTED_BY_US
+            self._note_end(end, event.diagnostic, abort=None if self._is_lost else (event.source, event.reason))
             self._finish_association()
         elif isinstance(event, Closed):
             self._finish_association()
 
-    def _note_end(self, end: End, cause: str) -> None:
+    def _note_end(self, end: End, cause: str, *, abort: tuple[int, int] | None = None) -> None:
         if self._record.end is None:
             self._record.end = end
             self._record.cause = cause
+            self._record.abort = abort
 
     def _finish_association(self) -> None:
         """Let go of everything that the association held; its last bytes may still be on their way."""

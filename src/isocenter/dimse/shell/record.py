@@ -75,6 +75,8 @@ class AssociationRecord:
     end: End | None = None
     cause: str = ""
     """Why it was rejected or aborted, in a sentence."""
+    abort: tuple[int, int] | None = None
+    """Source and reason of the A-ABORT that ended it, from whichever side; None where none did."""
 
     def note_negotiation(self, request: AssociateRq, answer: AssociateAc) -> None:
         """Keep what was proposed and agreed."""

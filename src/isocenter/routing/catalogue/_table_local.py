@@ -129,6 +129,20 @@ _LOCAL: tuple[Row, ...] = (
         "Fetch it again from where it came, or cancel the delivery.",
     ),
     ("disk-full", "No room", "There is no room left on this node.", _O, "Free space. It is tried again."),
+    (
+        "storage-failed",
+        "Stored bytes not read",
+        "A volume of this node answered with an error.",
+        _O,
+        "It is tried again. Look at the health of the disk and the log of the node.",
+    ),
+    (
+        "folder-unusable",
+        "Folder not usable",
+        "The folder is not there, or this node may not write into it.",
+        _O,
+        "Mount it, or give the node the right to write there; it is looked at again by itself.",
+    ),
 )
 _DELIVERY: tuple[Row, ...] = (
     (

@@ -72,6 +72,15 @@ def failed(breaker: Breaker, policy: BreakerPolicy, *, now: float, retry_after_s
     is_sick = breaker.state is not BreakerState.CLOSED or in_a_row >= policy.failures_in_a_row or _most_failed(recent)
     if not is_sick:
         return replace(breaker, failures_in_a_row=in_a_row, recent=recent)
+    return _opened(breaker, policy, now, retry_after_s)
+
+
+def suspended(breaker: Breaker, policy: BreakerPolicy, *, now: float) -> Breaker:
+    """Return the breaker after the destination said that nothing goes as things are: one such answer is enough."""
+    return breaker if breaker.state is BreakerState.OPEN else _opened(breaker, policy, now, None)
+
+
+def _opened(breaker: Breaker, policy: BreakerPolicy, now: float, retry_after_s: float | None) -> Breaker:
     probes_failed = breaker.probes_failed + (breaker.state is BreakerState.PROBING)
     wait_s = min(policy.longest_probe_s, policy.first_probe_s * 2.0 ** min(probes_failed, 30))
     return Breaker(
@@ -80,6 +89,11 @@ def failed(breaker: Breaker, policy: BreakerPolicy, *, now: float, retry_after_s
         probes_failed=probes_failed,
         probe_at=now + max(wait_s, retry_after_s or 0.0),
     )
+
+
+def probe_at_once(breaker: Breaker, *, now: float) -> Breaker:
+    """Return the breaker after a person wants to know now how the destination is."""
+    return replace(breaker, probe_at=now) if breaker.state is BreakerState.OPEN else breaker
 
 
 def begin_probe(breaker: Breaker, *, now: float) -> Breaker | None:

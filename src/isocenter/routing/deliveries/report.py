@@ -36,6 +36,8 @@ class LocalFault(StrEnum):
     INSTANCE_CORRUPT = "instance-corrupt"
     INSTANCE_GONE = "instance-gone"
     DISK_FULL = "disk-full"
+    STORAGE_FAILED = "storage-failed"
+    FOLDER_UNUSABLE = "folder-unusable"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,6 @@ class Outgoing:
     transfer_syntax_uid: str
     size_bytes: int
     """Of the Part 10 file."""
-    header_length: int
-    """Bytes before the pixel data."""
-    frame_table: bytes
-    """As the index keeps it; what is transcoded needs it."""
     calling_ae_title: str
     """Of whoever sent it here; empty where nobody did by DIMSE."""
     read: Callable[[], Iterator[bytes | memoryview]]
@@ -42,7 +38,9 @@ class Sender(Protocol):
     def send(self, batch: Sequence[Outgoing], on_report: OnReport) -> None:
         """Send instances and report each of them; raises nothing for what the destination or the network does.
 
-        What is not reported when it returns or raises counts as not sent.
+        What would have met any instance (nobody listens, a 503 for a whole request) is reported of one of those that it
+        met; the others are not tried in vain. What is not reported when this returns or raises counts as not sent.
+        `on_report` and `Outgoing.read` may raise to end the batch, which is passed on.
         """
         ...
 
@@ -51,5 +49,5 @@ class Sender(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Let go of what is open; it is opened again when it is needed."""
         ...

@@ -132,7 +132,12 @@ _TRANSPORT_MISCONFIGURED = frozenset(
     }
 )
 _TOKEN_TRANSIENT = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
-_LOCAL = {LocalFault.SECRET_MISSING: Verdict.MISCONFIGURED, LocalFault.DISK_FULL: Verdict.TRANSIENT}
+_LOCAL = {
+    LocalFault.SECRET_MISSING: Verdict.MISCONFIGURED,
+    LocalFault.FOLDER_UNUSABLE: Verdict.MISCONFIGURED,
+    LocalFault.DISK_FULL: Verdict.TRANSIENT,
+    LocalFault.STORAGE_FAILED: Verdict.TRANSIENT,
+}
 
 
 def judge(report: Report, *, is_duplicate_stored: bool = True) -> Judgement:
