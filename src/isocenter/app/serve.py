@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,6 +22,8 @@ from isocenter.app.audit_log import AuditLog
 from isocenter.app.dicom import DicomNode, bound_endpoints
 from isocenter.app.edge_guard import guarded
 from isocenter.app.eraser import Eraser
+from isocenter.app.gateway.application import FIRST_SEGMENT
+from isocenter.app.gateway.running import RunningGateways, open_gateways
 from isocenter.app.health import health_routes
 from isocenter.app.http_listeners import bound_listeners
 from isocenter.app.http_server import serve_http
@@ -29,6 +31,7 @@ from isocenter.app.http_tls import HttpTls
 from isocenter.app.logging_setup import set_up_logging
 from isocenter.app.long_work import LongWork, running_long_work
 from isocenter.app.node_identity import KeyFetcher, NodeIdentity, open_identity, open_to_anybody
+from isocenter.app.routing_file import load_routing
 from isocenter.app.settings import Settings
 from isocenter.app.wiring import SystemClock, azure_options, open_archive
 from isocenter.archive.archive import Archive
@@ -96,21 +99,28 @@ class Threads:
     """For what decodes frames."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a node has beside its archive; what is None it does without."""
+
+    identity: NodeIdentity | None = None
+    """Without one nobody is asked for evidence."""
+    audit: Callable[[AuditRecord], None] | None = None
+    long_work: LongWork | None = None
+    gateways: RunningGateways | None = None
+
+
 def build_application(
     archive: Archive,
     settings: Settings,
     threads: Threads,
     *,
     register: AssociationRegister,
-    identity: NodeIdentity | None = None,
-    audit: Callable[[AuditRecord], None] | None = None,
-    long_work: LongWork | None = None,
+    parts: Parts = Parts(),
 ) -> ASGIApp:
-    """Return the node's web application over an open archive.
-
-    Without an identity nobody is asked for evidence.
-    """
-    identity = identity or open_to_anybody(settings)
+    """Return the node's web application over an open archive."""
+    identity = parts.identity or open_to_anybody(settings)
+    audit, long_work = parts.audit, parts.long_work
     service = Service(
         archive=archive,
         executor=threads.readers,
@@ -149,7 +159,9 @@ def build_application(
         *metrics_routes(_observed(archive, register, service.counts, long_work), authenticate=admit_reader),
         *identity.routes,
     ]
-    services = {root: DicomwebApplication(service, root_path=root) for root in ROOTS}
+    services: dict[str, ASGIApp] = {root: DicomwebApplication(service, root_path=root) for root in ROOTS}
+    if parts.gateways is not None:
+        services[FIRST_SEGMENT] = parts.gateways.application(service)
     return _Node(services, Starlette(routes=routes), identity.prepare)
 
 
@@ -193,6 +205,7 @@ def run(settings: Settings) -> None:
     set_up_logging(settings.log.level, settings.log.format)
     _allow_open_files()
     keep_freed_memory()
+    configuration = load_routing(settings)
     with bound_listeners(settings) as listeners, bound_endpoints(settings.dicom) as endpoints:
         tls = HttpTls(settings) if settings.http.tls_listen is not None else None
         with (
@@ -203,6 +216,7 @@ def run(settings: Settings) -> None:
             ThreadPoolExecutor(READER_THREADS, "reader") as executor,
             ThreadPoolExecutor(PICTURE_THREADS, "picture") as picture_executor,
             ThreadPoolExecutor(DICOM_THREADS, "dicom") as dicom_executor,
+            ExitStack() as stack,
         ):
             dicom = DicomNode(
                 archive,
@@ -212,19 +226,18 @@ def run(settings: Settings) -> None:
                 picture_executor=picture_executor,
                 users=identity.users,
             )
+            gateways = stack.enter_context(open_gateways(configuration, settings, dicom.runtime))
             application = build_application(
                 archive,
                 settings,
                 Threads(executor, picture_executor),
                 register=dicom.register,
-                identity=identity,
-                audit=audit,
-                long_work=long_work,
+                parts=Parts(identity, audit, long_work, gateways),
             )
             application = guarded(application, settings.http, has_own_certificate=tls is None or tls.is_own)
             exempt_from_collection()
             with Eraser(archive):
-                serve_http(application, listeners, [dicom], tls=tls, data_dir=settings.data_dir)
+                serve_http(application, listeners, [dicom, gateways], tls=tls, data_dir=settings.data_dir)
 
 
 @contextmanager

@@ -328,17 +328,25 @@ def _check_references(configuration: Configuration, report: Report) -> None:
 def _check_upstreams(configuration: Configuration, destinations: Sequence[str], report: Report) -> None:
     asks_web = "is not of kind dicomweb; a translator asks a DICOMweb service."
     asks_ae = "is not of kind dimse; a gateway asks an application entity."
-    wanted: list[tuple[KeyPath, str, type[DimseTarget | WebTarget], str]] = []
     for translator in configuration.translators:
-        wanted.append((("translators", translator.name, "upstream"), translator.upstream, WebTarget, asks_web))
+        at = ("translators", translator.name, "upstream")
+        destination = _upstream(configuration, translator.upstream, destinations, at, report)
+        if destination is not None and not isinstance(destination.target, WebTarget):
+            report.refuse(at, f"{translator.upstream} {asks_web}")
     for gateway in configuration.gateways:
-        wanted.append((("gateways", gateway.name, "upstream"), gateway.upstream, DimseTarget, asks_ae))
-    for at, upstream, kind, objection in wanted:
-        destination = configuration.destination(upstream)
-        if destination is None:
-            _check_name(upstream, destinations, "destination", at, report)
-        elif not isinstance(destination.target, kind):
-            report.refuse(at, f"{upstream} {objection}")
+        at = ("gateways", gateway.name, "upstream")
+        destination = _upstream(configuration, gateway.upstream, destinations, at, report)
+        if destination is not None and not isinstance(destination.target, DimseTarget):
+            report.refuse(at, f"{gateway.upstream} {asks_ae}")
+
+
+def _upstream(
+    configuration: Configuration, name: str, known: Sequence[str], path: KeyPath, report: Report
+) -> Destination | None:
+    destination = configuration.destination(name)
+    if destination is None:
+        _check_name(name, known, "destination", path, report)
+    return destination
 
 
 def _check_sources(configuration: Configuration, destinations: Sequence[str], report: Report) -> None:
