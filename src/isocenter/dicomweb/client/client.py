@@ -57,6 +57,8 @@ _DICOM = "application/dicom"
 _DICOM_JSON = "application/dicom+json"
 _ROOT_PATHS = frozenset({"/studies", "/series", "/instances"})
 """What every service has, empty or not."""
+_HAS_MORE = "additional results"
+"""In the warning of an answer that is cut off: `299 …: There are N additional results that can be requested`."""
 _COLLECTIONS = {Level.STUDY: "studies", Level.SERIES: "series", Level.INSTANCE: "instances"}
 
 
@@ -66,6 +68,15 @@ class RetrievedInstance:
 
     transfer_syntax_uid: str | None
     chunks: Iterator[bytes | memoryview]
+
+
+@dataclass(frozen=True, slots=True)
+class RowPage:
+    """Rows of a search."""
+
+    rows: list[dict[str, Any]]
+    has_more: bool
+    """The service says that there are further ones (PS3.18 8.3.4.4)."""
 
 
 class DicomwebClient:
@@ -186,16 +197,24 @@ class DicomwebClient:
         """Return the metadata of each instance of a scope."""
         return self._get_rows(f"{_path(scope)}/metadata", [])
 
+    def page(self, path: str, query_string: str) -> RowPage:
+        """Return some rows of a search, as a path below the root and what follows the question mark."""
+        return self._get_page(path, query_string)
+
     def _get_rows(self, path: str, parameters: list[tuple[str, str]]) -> list[dict[str, Any]]:
+        return self._get_page(path, httpx.QueryParams(tuple(parameters))).rows
+
+    def _get_page(self, path: str, parameters: str | httpx.QueryParams) -> RowPage:
         with self._answer("GET", path, {"Accept": _DICOM_JSON}, parameters=parameters) as response:
             if response.status_code == 204:
-                return []
+                return RowPage([], has_more=False)
             if not _is_json(response):
                 raise not_dicomweb(self.service)
             rows = self._read_json(response)
+            has_more = _HAS_MORE in response.headers.get("warning", "")
         if not isinstance(rows, list):
             raise not_dicomweb(self.service)
-        return rows
+        return RowPage([row for row in rows if isinstance(row, dict)], has_more=has_more)
 
     def retrieve(self, scope: Scope, *, transfer_syntax: str = "*") -> Iterator[RetrievedInstance]:
         """Yield the instances of a scope as they arrive, by default in the transfer syntax they are stored in."""
@@ -234,13 +253,13 @@ class DicomwebClient:
         path: str,
         headers: dict[str, str],
         *,
-        parameters: list[tuple[str, str]] | None = None,
+        parameters: str | httpx.QueryParams = "",
         content: Iterator[bytes] | None = None,
         also: frozenset[int] = frozenset(),
     ) -> Iterator[httpx.Response]:
         """Send a request and give its answer, unread; statuses other than success and `also` are raised."""
-        query = httpx.QueryParams(tuple(parameters)) if parameters else None
-        request = self._http.build_request(method, path, headers=headers, params=query, content=content)
+        address = f"{path}?{parameters}" if parameters else path
+        request = self._http.build_request(method, address, headers=headers, content=content)
         with domain_errors(self.service):
             response = self._http.send(request, stream=True)
             try:
