@@ -37,6 +37,7 @@ from isocenter.domain.query import (
 )
 from isocenter.ports.blobs import BlobPosition
 from isocenter.ports.index import InstanceIndex, Membership, NewInstance
+from isocenter.ports.ledger import Selection
 from isocenter.storage.memory import MemoryInstanceIndex
 from isocenter.storage.sqlite import SqliteInstanceIndex
 from tests.support.instances import address_of, attributes_of, identify, new_instance, scope_of
@@ -298,7 +299,10 @@ class IndexesAgree(RuleBasedStateMachine):
         assert self.sqlite.totals() == self.memory.totals()
         assert self.sqlite.addresses() == self.memory.addresses()
         assert self.sqlite.positions() == self.memory.positions()
-        assert self.sqlite.deliveries("north") == self.memory.deliveries("north")
+        everything = Selection()
+        assert self.sqlite.ledger.page(everything, limit=1000) == self.memory.ledger.page(everything, limit=1000)
+        assert self.sqlite.ledger.tallies() == self.memory.ledger.tallies()
+        assert self.sqlite.ledger.studies(everything) == self.memory.ledger.studies(everything)
 
 
 TestIndexesAgree = IndexesAgree.TestCase

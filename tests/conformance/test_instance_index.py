@@ -271,7 +271,7 @@ def test_totals_count_what_is_stored(instance_index: InstanceIndex) -> None:
     assert instance_index.totals() == Totals(studies=1, series=1, instances=1, size_bytes=40)
 
 
-# feed, erasures, deliveries, positions
+# feed, erasures, positions
 
 
 def _states(index: InstanceIndex) -> list[tuple[ChangeAction, ChangeState]]:
@@ -374,28 +374,6 @@ def test_containers_that_an_erasure_left_shorter_or_gone_are_not_expected_any_mo
     instance_index.commit([], now=NOW, erase_due_at=DUE, positions=fills)
     instance_index.forget_erasures([], shrunk=[BlobPosition(1, 0), BlobPosition(2, 64), BlobPosition(9, 64)])
     assert instance_index.positions() == {2: 64, 3: 1000}
-
-
-def test_deliveries_wait_in_order_for_their_destination(instance_index: InstanceIndex) -> None:
-    keys = _commit(
-        instance_index,
-        new_instance(identify(1), destinations=("north", "south")),
-        new_instance(identify(2), destinations=("north",)),
-    )
-    north = instance_index.deliveries("north")
-    assert [(row.instance_key, row.destination, row.state) for row in north] == [
-        (keys[0], "north", "waiting"),
-        (keys[1], "north", "waiting"),
-    ]
-    assert [row.instance_key for row in instance_index.deliveries("north", limit=1)] == [keys[0]]
-    assert instance_index.deliveries("west") == []
-
-
-def test_what_is_gone_is_no_longer_delivered(instance_index: InstanceIndex) -> None:
-    _commit(instance_index, *(new_instance(identify(number), destinations=("north",)) for number in (1, 2)))
-    instance_index.delete(scope_of(identify(1)), now=NOW, erase_due_at=DUE)
-    (key,) = _commit(instance_index, new_instance(identify(2), destinations=("north",)))
-    assert [row.instance_key for row in instance_index.deliveries("north")] == [key]
 
 
 def test_positions_only_grow(instance_index: InstanceIndex) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from isocenter.domain.attributes import BY_KEYWORD
+from isocenter.domain.delivery import WAITING_STATES
 from isocenter.domain.errors import Conflict, QueryTagsChanged
 from isocenter.domain.identifiers import InstanceIdentifier, Level, Scope
 from isocenter.domain.operation import Operation, OperationType
@@ -14,6 +15,7 @@ from isocenter.domain.query import OneOf, Query, WordPrefixes
 from isocenter.domain.query_tag import QueryTagEntry
 from isocenter.ports.blobs import BlobAddress
 from isocenter.ports.index import ChangeAction, ChangeState, InstanceIndex, Membership, NewInstance
+from isocenter.ports.ledger import Selection
 from isocenter.storage.memory import MemoryInstanceIndex
 from isocenter.storage.sqlite import SqliteInstanceIndex
 from tests.support.instances import address_of, identify, new_instance, scope_of
@@ -214,7 +216,10 @@ def test_what_waits_to_be_sent_is_sent_as_it_is_now(instance_index: InstanceInde
     _commit(instance_index, _version(key, target, 11))
     _conclude(instance_index)
     [row] = instance_index.instances(scope_of(target))
-    assert [one.instance_key for one in instance_index.deliveries("north")] == [row.instance_key]
+    waiting = Selection(destination="north", states=WAITING_STATES)
+    assert [one.instance_key for one in instance_index.ledger.page(waiting)] == [row.instance_key]
+    [former] = instance_index.ledger.page(Selection(note="delivery:superseded"))
+    assert former.instance_key == key
 
 
 @pytest.mark.parametrize("target", [identify(1), identify(9)])
@@ -222,7 +227,7 @@ def test_what_is_sent_already_is_not_sent_again(instance_index: InstanceIndex, t
     (key,) = _commit(instance_index, new_instance(identify(1)))
     _commit(instance_index, _version(key, target, 11))
     _conclude(instance_index)
-    assert instance_index.deliveries("north") == []
+    assert instance_index.ledger.page(Selection(destination="north")) == []
 
 
 # other identifiers

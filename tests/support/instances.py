@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from isocenter.domain.attributes import BY_KEYWORD
+from isocenter.domain.delivery import DeliveryPlan
 from isocenter.domain.identifiers import DEFAULT_PARTITION, InstanceIdentifier, Scope
 from isocenter.ports.blobs import BlobAddress, BlobLabel, BlobRecord, BlobStore
 from isocenter.ports.index import NewInstance
@@ -76,5 +77,5 @@ def new_instance(
         received_at=1_700_000_000.5,
         source="stow",
         keep_previous=keep_previous,
-        destinations=destinations,
+        deliveries=tuple(DeliveryPlan(destination) for destination in destinations),
     )

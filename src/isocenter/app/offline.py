@@ -28,7 +28,7 @@ from isocenter.domain.query import Query
 from isocenter.ports.blobs import BlobAddress
 from isocenter.ports.index import InstanceRow
 from isocenter.storage.packs.store import LocalPackBlobStore
-from isocenter.storage.sqlite.carry_over import carry_over
+from isocenter.storage.sqlite.carry_over import carry_over, relink_deliveries
 from isocenter.storage.sqlite.index import SqliteInstanceIndex
 
 REBUILD_SUFFIX = ".rebuild"
@@ -62,6 +62,8 @@ def rebuild_index(
         with closing(SqliteInstanceIndex(fresh)) as index:
             is_whole = _carry_over(path, fresh)
             report = reindex(index=index, blobs=blobs, clock=SystemClock(), erased=erased, on_progress=on_progress)
+            if is_whole and path.exists():
+                relink_deliveries(path, fresh)
         report.has_lost_records = not is_whole
         return report, _swap(fresh, path)
 

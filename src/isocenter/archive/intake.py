@@ -27,6 +27,7 @@ import structlog
 from isocenter.archive.query_tag_values import NO_QUERY_TAGS, QueryTagValues, look_again
 from isocenter.dicom.part10 import read_encoding
 from isocenter.dicom.walk import PIXEL_HEADER_LENGTH
+from isocenter.domain.delivery import DeliveryPlan
 from isocenter.domain.errors import (
     Broken,
     CorruptInstance,
@@ -86,7 +87,8 @@ class Arrival:
     content: Payload | None = None
     spool: BlobSpool | None = None
     size_bytes: int = 0
-    destinations: tuple[str, ...] = ()
+    deliveries: tuple[DeliveryPlan, ...] = ()
+    """Where it goes from here; of an instance that is stored already, those begin that it has none of yet."""
     added_head_length: int = 0
     """Bytes at the beginning that did not come with the data set but were put before it (DIMSE sends none): an instance
     that is stored with others in their place is the same."""
@@ -498,7 +500,7 @@ def _new_instance(entry: _Accepted, now: float) -> NewInstance:
         received_at=now,
         source=arrival.source,
         keep_previous=arrival.policy is DuplicatePolicy.KEEP and not entry.heals,
-        destinations=arrival.destinations,
+        deliveries=arrival.deliveries,
         invalid_paths=arrival.invalid_paths,
         query_tag_keys=arrival.query_tags.keys,
         query_tag_values=arrival.query_tags.values,

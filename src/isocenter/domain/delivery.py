@@ -15,7 +15,7 @@ whether the instance arrived. What an attempt came to is judged in `routing/deli
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -65,6 +65,11 @@ NEXT_STATES: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     _S.CANCELLED: frozenset({_S.QUEUED}),
 }
 """What a person sends again is queued again."""
+
+
+WAITING_STATES = frozenset({_S.QUEUED, _S.SENDING, _S.HELD})
+OPEN_STATES = WAITING_STATES | {_S.NEEDS_HUMAN}
+"""Whose instance is still needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +180,34 @@ def send_again(delivery: Delivery, *, now: float) -> Delivery | None:
     return replace(
         delivery, state=DeliveryState.QUEUED, received_at=now, due_at=now, failures=0, wish=Wish.NONE, note=""
     )
+
+
+def withdraw(delivery: Delivery, note: str) -> Delivery | None:
+    """Return the delivery of a version that is gone, with the reason; None where it has ended."""
+    cancelled = cancel(delivery)
+    return None if cancelled is None else replace(cancelled, note=note)
+
+
+def is_inherited(plan: DeliveryPlan, plans: Iterable[DeliveryPlan]) -> bool:
+    """Tell whether a new version goes on where the one before was to go, given the plans that it came with.
+
+    Not where it has a delivery of its own to that destination, nor where the rules of the same channel looked at it
+    and sent it elsewhere.
+    """
+    return not any(
+        one.destination == plan.destination or (plan.channel and one.channel == plan.channel) for one in plans
+    )
+
+
+def inherit(plan: DeliveryPlan, delivery: Delivery, *, now: float) -> Delivery | None:
+    """Return the delivery that a new version begins with in the place of one of the version before, None for none.
+
+    What was put aside stays aside; what a person shall look at is tried anew, because it is other bytes.
+    """
+    if delivery.state not in OPEN_STATES or delivery.wish is Wish.CANCEL:
+        return None
+    begun = begin(plan, now)
+    return hold(begun) if delivery.state is DeliveryState.HELD or delivery.wish is Wish.HOLD else begun
 
 
 def holds(delivery: Delivery, lease_number: int) -> bool:

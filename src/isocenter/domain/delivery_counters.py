@@ -62,7 +62,12 @@ class Counters:
 
 def count(states: Iterable[DeliveryState]) -> Counters:
     """Return the counters of deliveries that stand in these states."""
+    return count_numbers((state, 1) for state in states)
+
+
+def count_numbers(numbers: Iterable[tuple[DeliveryState, int]]) -> Counters:
+    """Return the counters where so many deliveries stand in each of these states."""
     found = dict.fromkeys(Counter, 0)
-    for state in states:
-        found[COUNTER_OF[state]] += 1
+    for state, number in numbers:
+        found[COUNTER_OF[state]] += number
     return Counters(sum(found.values()), **{counter.value: number for counter, number in found.items()})

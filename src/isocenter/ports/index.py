@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
+from isocenter.domain.delivery import DeliveryPlan
 from isocenter.domain.external_metadata import ExternalValue
 from isocenter.domain.identifiers import InstanceIdentifier, Scope
 from isocenter.domain.query import Cursor, Query, SearchPage, SearchRow
 from isocenter.ports.blobs import BlobAddress, BlobPosition
 from isocenter.ports.external_metadata import ExternalMetadataStore
+from isocenter.ports.ledger import Ledger
 from isocenter.ports.query_tags import QueryTags
 from isocenter.ports.revisions import Revisions
 
@@ -66,8 +68,8 @@ class NewInstance:
     source: str
     keep_previous: bool = False
     """Where an instance of that identity is there: keep it as the original version, else its bytes are to be erased."""
-    destinations: tuple[str, ...] = ()
-    """A delivery row is written for each."""
+    deliveries: tuple[DeliveryPlan, ...] = ()
+    """A delivery begins for each destination, in the commit of the instance (`ports/ledger.py`)."""
     invalid_paths: tuple[str, ...] = ()
     """Elements whose values are not valid: metadata leaves them out (dicom-service 2.5)."""
     membership: Membership | None = None
@@ -123,16 +125,6 @@ class Erasure:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """An instance on its way to a destination (the ledger's row)."""
-
-    delivery_key: int
-    instance_key: int
-    destination: str
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
 class Totals:
     """Counts over a partition or all of them."""
 
@@ -163,6 +155,11 @@ class InstanceIndex(Protocol):
     @property
     def external_metadata(self) -> ExternalMetadataStore:
         """Return what callers handed in beside studies."""
+        ...
+
+    @property
+    def ledger(self) -> Ledger:
+        """Return the deliveries, which begin and end with what they deliver."""
         ...
 
     def require_room(self) -> None:
@@ -234,7 +231,10 @@ class InstanceIndex(Protocol):
         ...
 
     def delete(self, scope: Scope, *, now: float, erase_due_at: float) -> int:
-        """Remove a scope, with feed rows and erasures in the same commit; return how many instances went."""
+        """Remove a scope, with feed rows and erasures in the same commit; return how many instances went.
+
+        What they were still to be delivered to is cancelled.
+        """
         ...
 
     def changes(self, *, after: int = 0, limit: int = 100) -> list[Change]:
@@ -259,10 +259,6 @@ class InstanceIndex(Protocol):
 
     def forget_erasures(self, erasure_keys: Sequence[int], *, shrunk: Sequence[BlobPosition] = ()) -> None:
         """Drop erasures that were carried out; `shrunk` are the fills of containers that they left shorter or gone."""
-        ...
-
-    def deliveries(self, destination: str, *, limit: int = 100) -> list[Delivery]:
-        """Return the waiting deliveries of a destination, oldest first."""
         ...
 
     def positions(self) -> dict[int, int]:

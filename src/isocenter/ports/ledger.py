@@ -16,6 +16,10 @@ from isocenter.domain.delivery_counters import Counters
 from isocenter.domain.identifiers import InstanceIdentifier
 
 Step = Callable[[Delivery], Delivery | None]
+ATTEMPTS_MAX = 20
+"""Kept of one delivery: a day of the longest waits would be hundreds that say the same."""
+DETAIL_LENGTH_MAX = 1000
+"""Of what a destination said, as far as a person reads it; the rest is cut off."""
 PAGE_MAX = 1000
 """Rows of one page, and deliveries that one call of `change` steps through: a commit stays short."""
 
@@ -101,14 +105,26 @@ class StudyTally:
     partition: str
     destination: str
     counters: Counters
+    """Of the deliveries that are selected."""
     last_received_at: float
+    """Of any of its deliveries to that destination."""
+    tally_key: int
+    """Of this study to this destination: where to go on in a listing, together with the time."""
 
 
 class Ledger(Protocol):
     """Keep deliveries; durable when a call returns."""
 
+    def begin(self, planned: Sequence[tuple[int, DeliveryPlan]], *, now: float) -> int:
+        """Begin deliveries of stored instances, by their keys, in one commit; return how many began.
+
+        A version of an instance has one delivery to a destination; another one, and one of a version that is gone, is
+        left out. Where all are left out, nothing is written.
+        """
+        ...
+
     def add(self, instance_keys: Sequence[int], plan: DeliveryPlan, *, now: float) -> int:
-        """Begin deliveries of stored instances, each once to a destination; return how many began."""
+        """Do the same with one plan for all."""
         ...
 
     def lease(
@@ -125,14 +141,18 @@ class Ledger(Protocol):
         ...
 
     def settle(self, settled: Sequence[Settled]) -> list[Delivery | None]:
-        """Take steps and keep their attempts in one commit; return each delivery after its step, None where none."""
+        """Take steps and keep their attempts in one commit; return each delivery after its step, None where none.
+
+        Where a step is not taken, its attempt is not kept.
+        """
         ...
 
     def change(self, selection: Selection, step: Step, *, limit: int = PAGE_MAX) -> int:
         """Take a step with up to so many of the deliveries that are selected; return how many took it.
 
-        A step must lead out of the selection, or return None; less than `limit` says that no more are left. Nothing
-        leads away from `NOWHERE`.
+        A step must lead out of the selection, or return None; less than `limit` says that no more are left. Those of
+        the selection that do not take it are looked at by each call, so name the states. Nothing leads away from
+        `NOWHERE`.
         """
         ...
 
@@ -148,8 +168,13 @@ class Ledger(Protocol):
         """Return deliveries that are selected, the newest first, those with a key below `after`."""
         ...
 
-    def studies(self, selection: Selection, *, after: float | None = None, limit: int = 100) -> list[StudyTally]:
-        """Return the selected deliveries by study and destination, the last received first."""
+    def studies(
+        self, selection: Selection, *, after: tuple[float, int] | None = None, limit: int = 100
+    ) -> list[StudyTally]:
+        """Return the selected deliveries by study and destination, the last received first.
+
+        `after` are the time and the key of the last one that is known.
+        """
         ...
 
     def attempts(self, delivery_key: int) -> list[Attempt]:

@@ -38,7 +38,6 @@ DERIVED_TABLES = {
     "instance",
     "invalid_attribute",
     "change_feed",
-    "delivery",
     "erasure",
     "pack_position",
     "staged_version",

@@ -24,7 +24,6 @@ from isocenter.ports.index import (
     Change,
     ChangeAction,
     ChangeState,
-    Delivery,
     Erasure,
     InstanceRow,
     NewInstance,
@@ -32,6 +31,7 @@ from isocenter.ports.index import (
 )
 from isocenter.storage.memory.entries import Instance, Series, Study, Version
 from isocenter.storage.memory.external_metadata import MemoryExternalMetadata
+from isocenter.storage.memory.ledger import Heir, MemoryLedger
 from isocenter.storage.memory.operations import MemoryOperations
 from isocenter.storage.memory.query_tags import MemoryQueryTags, Resources
 from isocenter.storage.memory.revisions import MemoryRevisions
@@ -61,11 +61,11 @@ class MemoryInstanceIndex:
         self._studies: dict[tuple[str, str], Study] = {}
         self._feed: list[_FeedRow] = []
         self._erasures: list[Erasure] = []
-        self._deliveries: list[Delivery] = []
         self._positions: dict[int, int] = {}
         self._stamped_at = 0.0
-        self._keys = dict.fromkeys(("study", "series", "instance", "erasure", "delivery"), 0)
+        self._keys = dict.fromkeys(("study", "series", "instance", "erasure"), 0)
         self.operations = MemoryOperations()
+        self.ledger = MemoryLedger(self._lock, self.instance)
         self.revisions = MemoryRevisions(self._lock, self)
         self.external_metadata = MemoryExternalMetadata(self._lock, self._studies)
         self.query_tags = MemoryQueryTags(self._lock, self.operations, self._current)
@@ -105,7 +105,7 @@ class MemoryInstanceIndex:
                 self._positions[position.container] = max(position.length, self._positions.get(position.container, 0))
             stamp = self._stamp(now)
             return [
-                self._commit(new, stamp, erase_due_at)
+                self._commit(new, stamp, received_at=now, erase_due_at=erase_due_at)
                 if new.membership is None
                 else self.revisions.stage(new, erase_due_at=erase_due_at)
                 for new in instances
@@ -139,23 +139,19 @@ class MemoryInstanceIndex:
         if stored is not None:
             stored.original = replace(version, new=replace(version.new, identifier=identifier))
 
-    def waiting_destinations(self, instance_key: int) -> tuple[str, ...]:
-        """Return where a version waits to be sent to."""
-        return tuple(
-            row.destination for row in self._deliveries if (row.instance_key, row.state) == (instance_key, "waiting")
-        )
-
     def erase_later(self, address: BlobAddress, *, due_at: float) -> None:
         """Note bytes that are to be destroyed."""
         self._erasures.append(Erasure(self._next("erasure"), address, due_at))
 
-    def _commit(self, new: NewInstance, now: float, erase_due_at: float) -> int:
+    def _commit(self, new: NewInstance, now: float, *, received_at: float, erase_due_at: float) -> int:
         version = Version(self._next("instance"), new, _instance_attributes(new))
         series = self._series_for(new)
         stored = series.instances.get(new.identifier.sop_instance_uid)
+        heirs: list[Heir] = []
         if stored is None:
             series.instances[new.identifier.sop_instance_uid] = Instance(version)
         else:
+            heirs = self.ledger.supersede(stored.current.key, new.deliveries, now=received_at)
             self._replace(stored, version, erase_due_at)
         self.query_tags.highest_key = version.key
         instance = series.instances[new.identifier.sop_instance_uid]
@@ -166,8 +162,8 @@ class MemoryInstanceIndex:
         self.external_metadata.put(*place, new.external_metadata, now=now)
         action = ChangeAction.CREATE if stored is None else ChangeAction.UPDATE
         self._feed.append(_FeedRow(len(self._feed) + 1, new.identifier, action, now, version.key))
-        for destination in new.destinations:
-            self._deliveries.append(Delivery(self._next("delivery"), version.key, destination, "waiting"))
+        self.ledger.begin([(version.key, plan) for plan in new.deliveries], now=received_at)
+        self.ledger.begin_with((version.key, *heir) for heir in heirs)
         return version.key
 
     def _series_for(self, new: NewInstance) -> Series:
@@ -196,16 +192,9 @@ class MemoryInstanceIndex:
         else:
             self._erase_later(previous, erase_due_at)
         stored.current = version
-        self._cancel_deliveries(previous.key)
 
     def _erase_later(self, version: Version, erase_due_at: float) -> None:
         self.erase_later(version.new.address, due_at=erase_due_at)
-
-    def _cancel_deliveries(self, instance_key: int) -> None:
-        self._deliveries = [
-            replace(row, state="cancelled") if row.instance_key == instance_key and row.state == "waiting" else row
-            for row in self._deliveries
-        ]
 
     def _find(self, identifier: InstanceIdentifier) -> Instance | None:
         study = self._studies.get((identifier.partition_name, identifier.study_instance_uid))
@@ -325,7 +314,7 @@ class MemoryInstanceIndex:
         for version in (instance.current, instance.original):
             if version is not None:
                 self._erase_later(version, erase_due_at)
-                self._cancel_deliveries(version.key)
+                self.ledger.withdraw(version.key, "delivery:deleted")
         self.query_tags.forget_errors(identifier)
         key = instance.current.key
         self._feed.append(_FeedRow(len(self._feed) + 1, identifier, ChangeAction.DELETE, now, key))
@@ -378,11 +367,6 @@ class MemoryInstanceIndex:
                 known = self._positions.pop(position.container, 0)
                 if known and position.length:
                     self._positions[position.container] = min(known, position.length)
-
-    def deliveries(self, destination: str, *, limit: int = 100) -> list[Delivery]:
-        """Return the waiting deliveries of a destination, oldest first."""
-        with self._lock:
-            return [row for row in self._deliveries if (row.destination, row.state) == (destination, "waiting")][:limit]
 
     def positions(self) -> dict[int, int]:
         """Return the recorded fill of each container."""

@@ -16,12 +16,18 @@ from isocenter.ports.external_metadata import ExternalMetadataStore
 from isocenter.ports.index import InstanceRow, NewInstance
 from isocenter.ports.revisions import StagedVersion
 from isocenter.storage.memory.entries import Version
+from isocenter.storage.memory.ledger import Heir, MemoryLedger
 
 TARGET_EXISTS = "Instances are stored already under the identifiers that are to be given."
 
 
 class RevisedIndex(Protocol):
     """What of an index revisions work on, under its lock."""
+
+    @property
+    def ledger(self) -> MemoryLedger:
+        """Return the deliveries."""
+        ...
 
     @property
     def external_metadata(self) -> ExternalMetadataStore:
@@ -50,10 +56,6 @@ class RevisedIndex(Protocol):
 
     def set_original(self, identifier: InstanceIdentifier, version: Version) -> None:
         """Put a version beside an instance as its original one."""
-        ...
-
-    def waiting_destinations(self, instance_key: int) -> tuple[str, ...]:
-        """Return where a version waits to be sent to."""
         ...
 
     def erase_later(self, address: BlobAddress, *, due_at: float) -> None:
@@ -155,13 +157,21 @@ class MemoryRevisions:
         for one, row in changes:
             if row is not None and row.identifier != one.identifier and self._index.instances(_scope_of(one)):
                 raise Conflict(TARGET_EXISTS)
+        heirs = [self._heirs(new, row, now=now) for new, row in changes]
         with self._taken_out(changes, now=now, erase_due_at=erase_due_at):
-            self._index.commit_versions([one for one, _ in changes], now=now, erase_due_at=erase_due_at)
+            keys = self._index.commit_versions([one for one, _ in changes], now=now, erase_due_at=erase_due_at)
+        self._index.ledger.begin_with((key, *heir) for key, own in zip(keys, heirs, strict=True) for heir in own)
         used = [new.address for new, _ in changes]
         for staged in found:
             if staged.new.address not in used:
                 self._index.erase_later(staged.new.address, due_at=erase_due_at)
         return len(changes)
+
+    def _heirs(self, new: NewInstance, row: InstanceRow | None, *, now: float) -> list[Heir]:
+        """Return the deliveries that go on under other identifiers; under the same ones the commit sees to it."""
+        if row is None or row.identifier == new.identifier:
+            return []
+        return self._index.ledger.supersede(row.instance_key, new.deliveries, now=now)
 
     def _changes(self, found: Sequence[_Staged]) -> Iterator[tuple[NewInstance, InstanceRow | None]]:
         """Yield what becomes current with what it is made from, but where that went meanwhile."""
@@ -170,8 +180,6 @@ class MemoryRevisions:
             row = None if one.replaced_key is None else self._index.instance(one.replaced_key)
             if row is not None and row.identifier.study_instance_uid != new.identifier.study_instance_uid:
                 new = replace(new, external_metadata=self._moved_metadata(row.identifier, new.identifier))
-            if row is not None:
-                new = replace(new, destinations=self._index.waiting_destinations(row.instance_key))
             if row is not None or one.replaced_key is None:
                 yield new, row
 

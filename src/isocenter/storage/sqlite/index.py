@@ -20,7 +20,6 @@ from isocenter.ports.index import (
     Change,
     ChangeAction,
     ChangeState,
-    Delivery,
     Erasure,
     InstanceRow,
     NewInstance,
@@ -32,6 +31,7 @@ from isocenter.storage.sqlite.event_cursors import SqliteEventCursors
 from isocenter.storage.sqlite.external_metadata import SqliteExternalMetadata
 from isocenter.storage.sqlite.feed import FeedTimestamps, window_of
 from isocenter.storage.sqlite.fhir_ledger import SqliteFhirLedger
+from isocenter.storage.sqlite.ledger import SqliteLedger
 from isocenter.storage.sqlite.operations import SqliteOperations
 from isocenter.storage.sqlite.partitions import SqlitePartitions
 from isocenter.storage.sqlite.performed_steps import SqlitePerformedSteps
@@ -80,6 +80,7 @@ class SqliteInstanceIndex:
         self.performed_steps = SqlitePerformedSteps(self._writer, self._readers, self._queries)
         self.commitments = SqliteCommitments(self._writer, self._readers, self._queries)
         self.operations = SqliteOperations(self._writer, self._readers, self._queries)
+        self.ledger = SqliteLedger(self._writer, self._readers, self._queries)
         self.partitions = SqlitePartitions(self._writer, self._readers, self._queries)
         self.external_metadata = SqliteExternalMetadata(self._writer, self._readers, self._queries)
         self.event_cursors = SqliteEventCursors(self._writer, self._queries)
@@ -272,12 +273,6 @@ class SqliteInstanceIndex:
         with self._readers.connection() as connection:
             rows = fetch(connection, self._queries["due_erasures"], (now, max(0, limit)))
         return [Erasure(key, BlobAddress(*place), due_at) for key, *place, due_at in rows]
-
-    def deliveries(self, destination: str, *, limit: int = 100) -> list[Delivery]:
-        """Return the waiting deliveries of a destination, oldest first."""
-        with self._readers.connection() as connection:
-            rows = fetch(connection, self._queries["deliveries"], (destination, max(0, limit)))
-        return [Delivery(*row) for row in rows]
 
     def positions(self) -> dict[int, int]:
         """Return the recorded fill of each container."""

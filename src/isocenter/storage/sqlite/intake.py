@@ -1,14 +1,12 @@
-"""One transaction that takes in instances: index rows, feed rows, delivery rows, positions, counts.
+"""One transaction that takes in instances: index rows, feed rows, delivery rows, counts.
 
-Rows of new instances, feed and deliveries are collected and written table by table at the end; studies and series are
+Rows of new instances and feed are collected and written table by table at the end; studies and series are
 written once per transaction, their unchanged values never.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
-import apsw
 
 from isocenter.domain.attributes import (
     BY_KEYWORD,
@@ -24,6 +22,7 @@ from isocenter.ports.index import ChangeAction, NewInstance
 from isocenter.storage.sqlite.columns import Value, values_of
 from isocenter.storage.sqlite.connections import fetch
 from isocenter.storage.sqlite.external_rows import external_rows
+from isocenter.storage.sqlite.ledger_transaction import Deliverable, Heir
 from isocenter.storage.sqlite.listings import (
     refresh_modalities,
     refresh_sop_classes,
@@ -33,12 +32,11 @@ from isocenter.storage.sqlite.listings import (
 from isocenter.storage.sqlite.partition_key import partition_key_of
 from isocenter.storage.sqlite.query_tag_rows import QueryTagRows, forget_values
 from isocenter.storage.sqlite.recollection import (
-    Counters,
     PartitionDelta,
-    Recollection,
     SeriesEntry,
     StudyEntry,
 )
+from isocenter.storage.sqlite.writing import Writing
 
 _STUDY_UID = BY_KEYWORD["StudyInstanceUID"].tag
 _SERIES_UID = BY_KEYWORD["SeriesInstanceUID"].tag
@@ -53,25 +51,16 @@ Row = tuple[Value, ...]
 class StoreTransaction:
     """Take in instances one by one, then write what they add; the caller begins and ends the transaction."""
 
-    def __init__(
-        self,
-        connection: apsw.Connection,
-        queries: Mapping[str, str],
-        known: Recollection,
-        counters: Counters,
-        *,
-        now: float,
-        erase_due_at: float,
-    ) -> None:
-        self._connection = connection
-        self._queries = queries
-        self._known = known
-        self._counters = counters
-        self._now = now
-        self._erase_due_at = erase_due_at
+    def __init__(self, writing: Writing) -> None:
+        self._connection = writing.connection
+        self._queries = writing.queries
+        self._known = writing.known
+        self._counters = writing.counters
+        self._ledger = writing.ledger
+        self._now = writing.now
+        self._erase_due_at = writing.erase_due_at
         self._instances: list[Row] = []
         self._changes: list[Row] = []
-        self._deliveries: list[Row] = []
         self._invalid_paths: list[Row] = []
         self._external: list[Row] = []
         self._pending: set[tuple[int, str]] = set()
@@ -79,7 +68,7 @@ class StoreTransaction:
         self._series: dict[int, SeriesEntry] = {}
         self._deltas: dict[int, PartitionDelta] = {}
         self._with_stale_sop_classes: set[tuple[int, int]] = set()
-        self._query_tags = known.all_query_tags(connection, queries)
+        self._query_tags = self._known.all_query_tags(self._connection, self._queries)
         self._active_keys = tuple(one.query_tag_key for one in self._query_tags if one.is_indexed)
         self._query_tag_rows = QueryTagRows(self._query_tags)
 
@@ -101,13 +90,15 @@ class StoreTransaction:
             study.has_new_sop_class = True
         self._counters.instance_key += 1
         key = self._counters.instance_key
-        has_original, is_update = self._make_way(study, series, new)
+        has_original, is_update, heirs = self._make_way(study, series, new)
         series.newest_instance_key = study.newest_instance_key = key
         self._count(study, series, new, is_update)
         self._pending.add((series.series_key, identifier.sop_instance_uid))
         self._instances.append(_instance_row(new, key, series, has_original))
         self._note_change(study.partition_key, identifier, key, is_update)
-        self._note_deliveries(new.destinations, key)
+        if new.deliveries or heirs:
+            version = Deliverable(key, study.partition_key, new.address.length, identifier)
+            self._ledger.begin(version, new.deliveries, heirs)
         if new.invalid_paths:
             self._invalid_paths.append((key, "\n".join(new.invalid_paths)))
         if new.external_metadata:
@@ -142,36 +133,34 @@ class StoreTransaction:
             )
         )
 
-    def _note_deliveries(self, destinations: Sequence[str], key: int) -> None:
-        for destination in destinations:
-            self._counters.delivery_key += 1
-            self._deliveries.append((self._counters.delivery_key, key, destination))
+    def _make_way(self, study: StudyEntry, series: SeriesEntry, new: NewInstance) -> tuple[bool, bool, list[Heir]]:
+        """Put a stored version of the same identity aside.
 
-    def _make_way(self, study: StudyEntry, series: SeriesEntry, new: NewInstance) -> tuple[bool, bool]:
-        """Put a stored version of the same identity aside; return if an original is kept, and if one was there."""
+        Return if an original is kept, if a version was there, and what is inherited of its deliveries.
+        """
         sop_instance_uid = new.identifier.sop_instance_uid
         if (series.series_key, sop_instance_uid) in self._pending:
             self._write_instances()
         elif series.is_new:
-            return False, False
+            return False, False, []
         found = fetch(self._connection, self._queries["stored_version"], (series.series_key, sop_instance_uid))
         if not found:
-            return False, False
+            return False, False, []
         key, has_original, sop_class_uid, *place = found[0]
         if sop_class_uid != new.sop_class_uid:
             self._with_stale_sop_classes.add((study.partition_key, study.study_key))
-        self._connection.execute(self._queries["cancel_deliveries"], (key,))
+        heirs = self._ledger.supersede(key, new.deliveries)
         self._forget_query_tag_values(key)
         if new.keep_previous and not has_original:
             self._connection.execute(self._queries["make_original"], (key,))
-            return True, True
+            return True, True, heirs
         self._connection.execute(self._queries["delete_instance"], (key,))
         self._counters.erasure_key += 1
         self._connection.execute(
             self._queries["insert_erasure"], (self._counters.erasure_key, *place, self._erase_due_at)
         )
         self._deltas[series.partition_key].size_bytes -= place[2]
-        return bool(has_original), True
+        return bool(has_original), True, heirs
 
     def _forget_query_tag_values(self, instance_key: int) -> None:
         """Let a version that is put aside no longer be found by extended query tags."""
@@ -271,11 +260,10 @@ class StoreTransaction:
             if series.is_new:
                 self._write_series(series)
         self._connection.executemany(self._queries["insert_instance"], self._instances)
-        self._connection.executemany(self._queries["insert_delivery"], self._deliveries)
         self._connection.executemany(self._queries["insert_invalid_paths"], self._invalid_paths)
         self._instances.clear()
         self._invalid_paths.clear()
-        self._deliveries.clear()
+        self._ledger.write_begun()
         self._pending.clear()
 
     def _write_study(self, study: StudyEntry) -> None:

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 import apsw
 
+from isocenter.domain.delivery import DeliveryPlan
 from isocenter.domain.query_tag import QueryTag
 from isocenter.storage.sqlite.connections import fetch
 from isocenter.storage.sqlite.query_tag_rows import read_query_tags
@@ -20,6 +21,9 @@ from isocenter.storage.sqlite.query_tag_rows import read_query_tags
 STUDIES_REMEMBERED = 1024
 SERIES_REMEMBERED = 4096
 """Far more than are received at once; about a kilobyte each."""
+
+PLANS_REMEMBERED = 1024
+"""Far more than the rules of all channels say at once; some hundred bytes each."""
 
 Key = TypeVar("Key")
 Kept = TypeVar("Kept")
@@ -112,6 +116,22 @@ class Remembered(Generic[Key, Kept]):
         self._entries.clear()
 
 
+@dataclass(frozen=True, slots=True)
+class PlanKeys:
+    """Where a plan stands, and the counters of its channel and destination."""
+
+    plan_key: int
+    tally_key: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPlace:
+    """Where deliveries of a series to a destination belong."""
+
+    study_key: int
+    series_key: int
+
+
 @dataclass(slots=True)
 class PartitionDelta:
     """What a transaction adds to the counts of a partition."""
@@ -135,6 +155,11 @@ class Recollection:
     """The transaction that is under way changes them."""
     studies: Remembered[tuple[int, str], StudyEntry] = field(default_factory=lambda: Remembered(STUDIES_REMEMBERED))
     series: Remembered[tuple[int, str], SeriesEntry] = field(default_factory=lambda: Remembered(SERIES_REMEMBERED))
+    plans: Remembered[DeliveryPlan, PlanKeys] = field(default_factory=lambda: Remembered(PLANS_REMEMBERED))
+    delivery_places: Remembered[tuple[int, str, str, str], DeliveryPlace] = field(
+        default_factory=lambda: Remembered(SERIES_REMEMBERED)
+    )
+    """By partition, study, series and destination."""
 
     def clear(self) -> None:
         """Forget everything."""
@@ -143,6 +168,8 @@ class Recollection:
         self.query_tags = None
         self.has_new_query_tags = False
         self.partitions.clear()
+        self.plans.clear()
+        self.delivery_places.clear()
         self.forget_entries()
 
     def forget_entries(self) -> None:
@@ -165,6 +192,8 @@ class Recollection:
         """Forget what is beyond the limits."""
         self.studies.shrink()
         self.series.shrink()
+        self.plans.shrink()
+        self.delivery_places.shrink()
 
     def refresh(self, connection: apsw.Connection, queries: Mapping[str, str]) -> Counters:
         """Forget everything if another connection has written; return the numbers."""

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
-
-import apsw
 
 from isocenter.domain.identifiers import Level, Scope
 from isocenter.ports.index import ChangeAction
 from isocenter.storage.sqlite.connections import fetch
 from isocenter.storage.sqlite.listings import refresh_modalities, refresh_sop_classes
 from isocenter.storage.sqlite.query_tag_rows import forget_values
-from isocenter.storage.sqlite.recollection import Counters, Recollection
+from isocenter.storage.sqlite.writing import Writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +32,15 @@ class _Version:
 class RemovalTransaction:
     """Remove one scope; the caller begins and ends the transaction."""
 
-    def __init__(
-        self,
-        connection: apsw.Connection,
-        queries: Mapping[str, str],
-        known: Recollection,
-        counters: Counters,
-        *,
-        now: float,
-        erase_due_at: float,
-    ) -> None:
-        self._connection = connection
-        self._queries = queries
-        self._known = known
-        self._query_tags = known.all_query_tags(connection, queries)
-        self._counters = counters
-        self._now = now
-        self._erase_due_at = erase_due_at
+    def __init__(self, writing: Writing) -> None:
+        self._connection = writing.connection
+        self._queries = writing.queries
+        self._known = writing.known
+        self._query_tags = self._known.all_query_tags(self._connection, self._queries)
+        self._counters = writing.counters
+        self._ledger = writing.ledger
+        self._now = writing.now
+        self._erase_due_at = writing.erase_due_at
         self._taken_out: list[_Version] = []
         self._size_taken_out = 0
 
@@ -74,7 +63,7 @@ class RemovalTransaction:
         self._note_changes(current)
         self._erase_later(versions)
         keys = [(one.instance_key,) for one in versions]
-        self._connection.executemany(self._queries["cancel_deliveries"], keys)
+        self._ledger.withdraw([one.instance_key for one in versions], "delivery:deleted")
         self._connection.executemany(self._queries["delete_instance"], keys)
         self._forget_values(Level.INSTANCE, [one.instance_key for one in current])
         self._forget_errors(current)
@@ -93,7 +82,6 @@ class RemovalTransaction:
         self._note_changes(current)
         gone = [one for one in versions if one is not kept]
         self._erase_later(gone)
-        self._connection.executemany(self._queries["cancel_deliveries"], [(one.instance_key,) for one in versions])
         self._connection.executemany(self._queries["delete_instance"], [(one.instance_key,) for one in gone])
         self._forget_values(Level.INSTANCE, [one.instance_key for one in current])
         self._forget_errors(current)

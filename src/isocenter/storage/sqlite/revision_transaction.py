@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import apsw
@@ -15,22 +15,13 @@ from isocenter.ports.blobs import BlobAddress
 from isocenter.ports.index import Membership, NewInstance
 from isocenter.storage.sqlite.connections import Row, fetch
 from isocenter.storage.sqlite.intake import StoreTransaction
-from isocenter.storage.sqlite.recollection import Counters, Recollection
+from isocenter.storage.sqlite.ledger_transaction import Deliverable, Heir
+from isocenter.storage.sqlite.partition_key import partition_key_of
+from isocenter.storage.sqlite.recollection import Counters
 from isocenter.storage.sqlite.removal import RemovalTransaction
+from isocenter.storage.sqlite.writing import Writing
 
 TARGET_EXISTS = "Instances are stored already under the identifiers that are to be given."
-
-
-@dataclass(frozen=True, slots=True)
-class Writing:
-    """A transaction that is under way."""
-
-    connection: apsw.Connection
-    queries: Mapping[str, str]
-    known: Recollection
-    counters: Counters
-    now: float
-    erase_due_at: float = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +98,15 @@ class _Conclusion:
     def __init__(self, writing: Writing) -> None:
         self._writing = writing
         self._connection, self._queries = writing.connection, writing.queries
-        now, due_at = writing.now, writing.erase_due_at
-        parts = (writing.connection, writing.queries, writing.known, writing.counters)
-        self._store = StoreTransaction(*parts, now=now, erase_due_at=due_at)
-        self._removal = RemovalTransaction(*parts, now=now, erase_due_at=due_at)
+        self._store = StoreTransaction(writing)
+        self._removal = RemovalTransaction(writing)
 
     def carry_out(self, found: Sequence[_Staged]) -> int:
         """Make versions current, those at other places once what they are made from is out of the way."""
         for one in found:
             self._connection.execute(self._queries["forget_staged"], (one.staged_key,))
-        standing = [self._with_destinations(one) for one in found if not self._has_gone(one)]
+        standing = [one for one in found if not self._has_gone(one)]
+        heirs = {one.staged_key: self._heirs(one) for one in standing if self._is_moved(one)}
         kept = {one.staged_key: self._take_out(one) for one in standing if self._is_moved(one)}
         keys = {one.staged_key: self._store.add(one.new) for one in standing}
         self._store.write()
@@ -126,7 +116,20 @@ class _Conclusion:
             self._connection.execute(self._queries["note_original"], (keys[staged_key],))
         if kept:
             self._removal.tidy()
+        for one in standing:
+            self._begin(keys[one.staged_key], one.new, heirs.get(one.staged_key, ()))
         return len(standing)
+
+    def _heirs(self, staged: _Staged) -> list[Heir]:
+        """Return the deliveries that go on under other identifiers; under the same ones the store sees to it."""
+        key = staged.replaced_key
+        return [] if key is None else self._writing.ledger.supersede(key, staged.new.deliveries)
+
+    def _begin(self, key: int, new: NewInstance, heirs: Sequence[Heir]) -> None:
+        if heirs:
+            name, now = new.identifier.partition_name, self._writing.now
+            partition_key = partition_key_of(self._connection, self._queries, name, now=now)
+            self._writing.ledger.begin(Deliverable(key, partition_key, new.address.length, new.identifier), (), heirs)
 
     def _has_gone(self, staged: _Staged) -> bool:
         """Let go of a version whose source was deleted or replaced meanwhile."""
@@ -155,13 +158,6 @@ class _Conclusion:
         }
         self._connection.execute(self._queries["copy_external_values"], bindings)
         return self._removal.take_out(staged.replaced_key)
-
-    def _with_destinations(self, staged: _Staged) -> _Staged:
-        """Return a version with the destinations for which what it replaces still waits."""
-        if staged.replaced_key is None:
-            return staged
-        rows = fetch(self._connection, self._queries["waiting_destinations"], (staged.replaced_key,))
-        return replace(staged, new=replace(staged.new, destinations=tuple(destination for (destination,) in rows)))
 
     def _identifier(self, key: int) -> InstanceIdentifier | None:
         rows = fetch(self._connection, self._queries["instance"], (key,))

@@ -8,8 +8,9 @@ from isocenter.domain.identifiers import Scope
 from isocenter.ports.blobs import BlobAddress
 from isocenter.ports.revisions import StagedVersion
 from isocenter.storage.sqlite.connections import ReaderPool, Row, fetch
-from isocenter.storage.sqlite.revision_transaction import Writing, conclude, let_go
+from isocenter.storage.sqlite.revision_transaction import conclude, let_go
 from isocenter.storage.sqlite.writer import IndexWriter
+from isocenter.storage.sqlite.writing import Writing
 
 
 class SqliteRevisions:

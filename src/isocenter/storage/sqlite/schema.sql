@@ -199,14 +199,108 @@ CREATE TABLE change_feed (
     instance_key INTEGER NOT NULL
 ) STRICT;
 
+-- What the rules said of instances: few, and each for many deliveries; transforms are JSON.
+CREATE TABLE delivery_plan (
+    plan_key INTEGER PRIMARY KEY,
+    destination TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    configuration_version INTEGER NOT NULL,
+    transforms TEXT NOT NULL,
+    priority TEXT NOT NULL,
+    calling_ae_title TEXT NOT NULL,
+    UNIQUE (destination, channel, rule, configuration_version, transforms, priority, calling_ae_title)
+) STRICT;
+
+-- The counters of the ledger: one row for each channel, destination and state. They move with each step.
+CREATE TABLE delivery_tally (
+    tally_key INTEGER PRIMARY KEY,
+    channel TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    UNIQUE (channel, destination)
+) STRICT;
+CREATE TABLE delivery_count (
+    tally_key INTEGER NOT NULL REFERENCES delivery_tally,
+    state TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    PRIMARY KEY (tally_key, state)
+) STRICT, WITHOUT ROWID;
+
+-- A study on its way to a destination, with the counters of its deliveries. It is named by its UID, because it outlives
+-- what is stored.
+CREATE TABLE delivery_study (
+    delivery_study_key INTEGER PRIMARY KEY,
+    partition_key INTEGER NOT NULL,
+    study_instance_uid TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    last_received_at REAL NOT NULL,
+    queued INTEGER NOT NULL DEFAULT 0,
+    sending INTEGER NOT NULL DEFAULT 0,
+    held INTEGER NOT NULL DEFAULT 0,
+    needs_human INTEGER NOT NULL DEFAULT 0,
+    delivered INTEGER NOT NULL DEFAULT 0,
+    delivered_with_note INTEGER NOT NULL DEFAULT 0,
+    cancelled INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE UNIQUE INDEX delivery_study_by_uid ON delivery_study (study_instance_uid, destination, partition_key);
+CREATE INDEX delivery_study_by_time ON delivery_study (destination, last_received_at);
+CREATE INDEX delivery_study_open ON delivery_study (destination, last_received_at)
+    WHERE queued + sending + held + needs_human > 0;
+CREATE INDEX delivery_study_unusual ON delivery_study (destination, last_received_at)
+    WHERE delivered_with_note + cancelled > 0;
+
+-- A series within it.
+CREATE TABLE delivery_series (
+    delivery_series_key INTEGER PRIMARY KEY,
+    delivery_study_key INTEGER NOT NULL REFERENCES delivery_study,
+    series_instance_uid TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX delivery_series_by_study ON delivery_series (delivery_study_key, series_instance_uid);
+CREATE INDEX delivery_series_by_uid ON delivery_series (series_instance_uid);
+
+-- The ledger: a version of an instance on its way to a destination. Rows outlive their instance: `instance_key` is then
+-- that of nothing, below zero while the index is rebuilt, and zero where a rebuild did not find the version again.
+-- Destination, priority and tally stand in the plan too; here they are for the indexes. What has ended is in no index
+-- by which senders look.
 CREATE TABLE delivery (
     delivery_key INTEGER PRIMARY KEY,
     instance_key INTEGER NOT NULL,
+    delivery_series_key INTEGER NOT NULL REFERENCES delivery_series,
+    sop_instance_uid TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    plan_key INTEGER NOT NULL REFERENCES delivery_plan,
+    tally_key INTEGER NOT NULL REFERENCES delivery_tally,
     destination TEXT NOT NULL,
-    state TEXT NOT NULL
+    priority TEXT NOT NULL,
+    state TEXT NOT NULL,
+    received_at REAL NOT NULL,
+    due_at REAL NOT NULL,
+    lease_number INTEGER NOT NULL,
+    leased_until REAL,
+    failures INTEGER NOT NULL,
+    wish TEXT NOT NULL,
+    note TEXT NOT NULL
 ) STRICT;
-CREATE INDEX delivery_by_destination ON delivery (destination, state, delivery_key);
-CREATE INDEX delivery_by_instance ON delivery (instance_key);
+CREATE UNIQUE INDEX delivery_by_instance ON delivery (instance_key, destination) WHERE instance_key <> 0;
+CREATE INDEX delivery_by_series ON delivery (delivery_series_key);
+CREATE INDEX delivery_by_uid ON delivery (sop_instance_uid);
+CREATE INDEX delivery_by_state ON delivery (tally_key, state);
+CREATE INDEX delivery_by_note ON delivery (tally_key, state, note) WHERE note <> '';
+CREATE INDEX delivery_queued ON delivery (destination, priority, due_at) WHERE state = 'queued';
+CREATE INDEX delivery_sending ON delivery (leased_until) WHERE state = 'sending';
+CREATE INDEX delivery_waiting ON delivery (destination, received_at) WHERE state IN ('queued', 'sending', 'held');
+
+-- What the last attempts of a delivery came to.
+CREATE TABLE delivery_attempt (
+    delivery_key INTEGER NOT NULL REFERENCES delivery ON DELETE CASCADE,
+    attempt_number INTEGER NOT NULL,
+    began_at REAL NOT NULL,
+    ended_at REAL NOT NULL,
+    note TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    PRIMARY KEY (delivery_key, attempt_number)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE erasure (
     erasure_key INTEGER PRIMARY KEY,

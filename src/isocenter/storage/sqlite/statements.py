@@ -24,8 +24,10 @@ _NAMED = re.compile(r"^-- name: (\w+)\n((?:--.*\n)*)((?:(?!-- name: ).*\n?)*)", 
 
 def load_queries() -> Mapping[str, str]:
     """Return the statements of the room by name."""
-    text = files(__package__).joinpath("queries.sql").read_text(encoding="utf-8")
-    return MappingProxyType(parse_statements(text) | _attribute_statements() | value_statements())
+    named: dict[str, str] = {}
+    for name in ("queries.sql", "ledger_queries.sql"):
+        named |= parse_statements(files(__package__).joinpath(name).read_text(encoding="utf-8"))
+    return MappingProxyType(named | _attribute_statements() | value_statements())
 
 
 def parse_statements(text: str) -> dict[str, str]:

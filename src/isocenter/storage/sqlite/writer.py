@@ -17,11 +17,13 @@ from isocenter.ports.index import TIMESTAMP_DIGITS, NewInstance
 from isocenter.storage.folders import sync_folder
 from isocenter.storage.sqlite.connections import domain_error, index_errors, open_writer
 from isocenter.storage.sqlite.intake import StoreTransaction
+from isocenter.storage.sqlite.ledger_transaction import LedgerTransaction
 from isocenter.storage.sqlite.migrate import migrate_to_current
 from isocenter.storage.sqlite.recollection import Counters, Recollection
 from isocenter.storage.sqlite.removal import RemovalTransaction
-from isocenter.storage.sqlite.revision_transaction import Writing, stage
+from isocenter.storage.sqlite.revision_transaction import stage
 from isocenter.storage.sqlite.statements import load_queries
+from isocenter.storage.sqlite.writing import Writing
 
 CHECKPOINT_PAGES = 4000
 """About 16 MB of log between checkpoints: pages that many commits touch are copied once; recovery stays short."""
@@ -69,18 +71,38 @@ class IndexWriter:
         """Take in instances in one transaction."""
 
         def write(counters: Counters) -> list[int]:
-            stamp = self._stamp(now)
-            transaction = StoreTransaction(
-                self._connection, self._queries, self._known, counters, now=stamp, erase_due_at=erase_due_at
-            )
+            writing = self._writing(counters, now=now, erase_due_at=erase_due_at)
+            transaction = StoreTransaction(writing)
             keys = [self._take(transaction, new, counters, erase_due_at) for new in instances]
             self._failpoints.hit("index.mid_transaction")
             transaction.write()
+            writing.ledger.write()
             rows = [(position.container, position.length) for position in positions]
             self._connection.executemany(self._queries["store_position"], rows)
             return keys
 
         return self._transact(write)
+
+    def _writing(self, counters: Counters, *, now: float, erase_due_at: float) -> Writing:
+        ledger = self._ledger(counters, now=now)
+        parts = (self._connection, self._queries, self._known, counters, ledger)
+        return Writing(*parts, self._stamp(now), erase_due_at=erase_due_at)
+
+    def _ledger(self, counters: Counters, *, now: float) -> LedgerTransaction:
+        """Return the ledger's part; its times are those of the clock, also where the feed's had to stand still."""
+        return LedgerTransaction(self._connection, self._queries, self._known, counters, now=now)
+
+    def change_ledger(self, write: Callable[[LedgerTransaction], Result], *, now: float) -> Result:
+        """Let the ledger write in one transaction."""
+
+        def change(counters: Counters) -> Result:
+            ledger = self._ledger(counters, now=now)
+            result = write(ledger)
+            self._failpoints.hit("index.mid_transaction")
+            ledger.write()
+            return result
+
+        return self._transact(change)
 
     def _take(self, transaction: StoreTransaction, new: NewInstance, counters: Counters, due_at: float) -> int:
         if new.membership is None:
@@ -91,11 +113,10 @@ class IndexWriter:
         """Let the store of revisions write in one transaction."""
 
         def revise(counters: Counters) -> Result:
-            writing = Writing(
-                self._connection, self._queries, self._known, counters, self._stamp(now), erase_due_at=erase_due_at
-            )
+            writing = self._writing(counters, now=now, erase_due_at=erase_due_at)
             result = write(writing)
             self._failpoints.hit("index.mid_transaction")
+            writing.ledger.write()
             self._known.forget_entries()
             return result
 
@@ -105,12 +126,10 @@ class IndexWriter:
         """Remove a scope in one transaction."""
 
         def write(counters: Counters) -> int:
-            stamp = self._stamp(now)
-            removal = RemovalTransaction(
-                self._connection, self._queries, self._known, counters, now=stamp, erase_due_at=erase_due_at
-            )
-            count = removal.remove(scope)
+            writing = self._writing(counters, now=now, erase_due_at=erase_due_at)
+            count = RemovalTransaction(writing).remove(scope)
             self._failpoints.hit("index.mid_transaction")
+            writing.ledger.write()
             if count:
                 self._known.forget_entries()
             return count

@@ -1,0 +1,262 @@
+"""What a transaction does with the ledger: deliveries that begin, steps, attempts; the counters move with them.
+
+Rows of deliveries that begin, and what counters gain and lose, are collected and written at the end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import apsw
+
+from isocenter.domain.delivery import (
+    NOWHERE,
+    Delivery,
+    DeliveryPlan,
+    DeliveryState,
+    begin,
+    inherit,
+    is_inherited,
+    withdraw,
+)
+from isocenter.domain.identifiers import InstanceIdentifier
+from isocenter.ports.ledger import ATTEMPTS_MAX, DETAIL_LENGTH_MAX, Attempt, Selection, Step
+from isocenter.storage.sqlite.connections import Row, fetch
+from isocenter.storage.sqlite.ledger_rows import KeptDelivery, plan_columns, read_deliveries
+from isocenter.storage.sqlite.ledger_selection import KEY_MAX, SelectedDeliveries, Span
+from isocenter.storage.sqlite.recollection import Counters, DeliveryPlace, PlanKeys, Recollection
+
+Heir = tuple[DeliveryPlan, Delivery]
+"""What the next version of an instance begins with."""
+
+_STUDY_COLUMNS = tuple(DeliveryState)
+"""The counters of a study, in the order of their statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deliverable:
+    """A version of an instance that deliveries are about."""
+
+    instance_key: int
+    partition_key: int
+    size_bytes: int
+    identifier: InstanceIdentifier
+
+
+class LedgerTransaction:
+    """Change the ledger; the caller begins and ends the transaction, and writes at its end."""
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        queries: Mapping[str, str],
+        known: Recollection,
+        counters: Counters,
+        *,
+        now: float,
+    ) -> None:
+        self._connection = connection
+        self._queries = queries
+        self._known = known
+        self._counters = counters
+        self._now = now
+        self._begun: list[tuple[object, ...]] = []
+        self._counts: dict[tuple[int, DeliveryState], list[int]] = defaultdict(lambda: [0, 0])
+        self._studies: dict[int, dict[DeliveryState, int]] = defaultdict(lambda: defaultdict(int))
+        self._received: dict[int, float] = {}
+
+    def begin(self, version: Deliverable, plans: Iterable[DeliveryPlan], heirs: Iterable[Heir] = ()) -> None:
+        """Begin the deliveries of a version that has none yet, then those that it inherits."""
+        self._begin_each(version, [*((plan, begin(plan, self._now)) for plan in plans), *heirs], set())
+
+    def begin_missing(self, planned: Sequence[tuple[int, DeliveryPlan]]) -> int:
+        """Begin deliveries of stored versions that have none to that destination; return how many."""
+        keys = sorted({key for key, _ in planned})
+        rows = fetch(self._connection, self._queries["instances_to_deliver"], (json.dumps(keys),))
+        versions = {key: Deliverable(key, place, size, InstanceIdentifier(*named)) for key, place, size, *named in rows}
+        known: dict[int, set[str]] = {}
+        count = 0
+        for key, plan in planned:
+            version = versions.get(key)
+            if version is None:
+                continue
+            if key not in known:
+                destinations = fetch(self._connection, self._queries["destinations_of_instance"], (key,))
+                known[key] = {destination for (destination,) in destinations}
+            count += self._begin_each(version, [(plan, begin(plan, self._now))], known[key])
+        return count
+
+    def _begin_each(self, version: Deliverable, begun: Iterable[Heir], known: set[str]) -> int:
+        """Begin deliveries to destinations that are not known yet, and add those; return how many began."""
+        count = 0
+        for plan, delivery in begun:
+            if plan.destination not in known:
+                known.add(plan.destination)
+                self._begin(version, plan, delivery)
+                count += 1
+        return count
+
+    def _begin(self, version: Deliverable, plan: DeliveryPlan, delivery: Delivery) -> None:
+        place = self._place(version, plan.destination)
+        keys = self._plan_keys(plan)
+        self._counters.delivery_key += 1
+        self._begun.append(
+            (
+                self._counters.delivery_key,
+                version.instance_key,
+                place.series_key,
+                version.identifier.sop_instance_uid,
+                version.size_bytes,
+                keys.plan_key,
+                keys.tally_key,
+                plan.destination,
+                plan.priority.value,
+                delivery.state.value,
+                delivery.received_at,
+                delivery.due_at,
+                delivery.lease_number,
+                delivery.leased_until,
+                delivery.failures,
+                delivery.wish.value,
+                delivery.note,
+            )
+        )
+        self._count(keys.tally_key, place.study_key, delivery.state, 1, version.size_bytes)
+        self._receive(place.study_key, delivery)
+
+    def _place(self, version: Deliverable, destination: str) -> DeliveryPlace:
+        one = version.identifier
+        named = (version.partition_key, one.study_instance_uid, one.series_instance_uid, destination)
+        place = self._known.delivery_places.get(named)
+        if place is None:
+            study_key = self._study_key(version.partition_key, one.study_instance_uid, destination)
+            series_key = self._key("delivery_series", (study_key, one.series_instance_uid))
+            place = DeliveryPlace(study_key, series_key)
+            self._known.delivery_places.put(named, place)
+        return place
+
+    def _study_key(self, partition_key: int, study_instance_uid: str, destination: str) -> int:
+        named = (study_instance_uid, destination, partition_key)
+        rows = fetch(self._connection, self._queries["delivery_study"], named)
+        return int(rows[0][0]) if rows else self._key("insert_delivery_study", named)
+
+    def _plan_keys(self, plan: DeliveryPlan) -> PlanKeys:
+        keys = self._known.plans.get(plan)
+        if keys is None:
+            plan_key = self._key("delivery_plan", plan_columns(plan))
+            keys = PlanKeys(plan_key, self._key("delivery_tally", (plan.channel, plan.destination)))
+            self._known.plans.put(plan, keys)
+        return keys
+
+    def _key(self, name: str, bindings: tuple[object, ...]) -> int:
+        return int(fetch(self._connection, self._queries[name], bindings)[0][0])
+
+    def withdraw(self, instance_keys: Iterable[int], note: str) -> None:
+        """Cancel what is open of versions that are gone."""
+        for kept in self._open(instance_keys):
+            self._keep(kept, withdraw(kept.row.delivery, note))
+
+    def supersede(self, instance_key: int, plans: Sequence[DeliveryPlan]) -> list[Heir]:
+        """Cancel what is open of a version that another one, with its own plans, replaces; return what it inherits."""
+        heirs: list[Heir] = []
+        for kept in self._open([instance_key]):
+            plan, delivery = kept.row.plan, kept.row.delivery
+            heir = inherit(plan, delivery, now=self._now) if is_inherited(plan, plans) else None
+            if heir is not None:
+                heirs.append((plan, heir))
+            self._keep(kept, withdraw(delivery, "delivery:superseded"))
+        return heirs
+
+    def _open(self, instance_keys: Iterable[int]) -> list[KeptDelivery]:
+        rows = fetch(self._connection, self._queries["open_deliveries"], (json.dumps(list(instance_keys)),))
+        return list(self.read([key for (key,) in rows]).values()) if rows else []
+
+    def read(self, delivery_keys: Sequence[int]) -> dict[int, KeptDelivery]:
+        """Return those of some deliveries that there are, by key."""
+        return read_deliveries(self._connection, self._queries, delivery_keys)
+
+    def step(self, kept: KeptDelivery, step: Step) -> KeptDelivery | None:
+        """Take a step with a delivery; return it after the step, None where there is none."""
+        if kept.row.plan.destination == NOWHERE:
+            return None
+        return self._keep(kept, step(kept.row.delivery))
+
+    def _keep(self, kept: KeptDelivery, after: Delivery | None) -> KeptDelivery | None:
+        if after is None:
+            return None
+        before, row = kept.row.delivery, kept.row
+        self._connection.execute(self._queries["step_delivery"], _step_row(row.delivery_key, after))
+        if after.received_at != before.received_at:
+            self._connection.execute(self._queries["requeue_delivery"], (after.received_at, row.delivery_key))
+            self._receive(kept.study_key, after)
+        if after.state is not before.state:
+            self._count(kept.tally_key, kept.study_key, before.state, -1, -row.size_bytes)
+            self._count(kept.tally_key, kept.study_key, after.state, 1, row.size_bytes)
+        return replace(kept, row=replace(row, delivery=after))
+
+    def step_selected(self, selection: Selection, span: Span, step: Step) -> tuple[int, int]:
+        """Take a step with what a selection has in a span; return the last key looked at, and how many took it."""
+        keys = SelectedDeliveries(self._connection, self._queries, selection).keys(span)
+        stepped = [self.step(kept, step) for kept in self.read(keys).values()]
+        return (keys[-1] if keys else KEY_MAX - 1), sum(one is not None for one in stepped)
+
+    def fetch(self, name: str, bindings: Sequence[object]) -> list[Row]:
+        """Return the rows of a question, as they are within the transaction."""
+        return fetch(self._connection, self._queries[name], bindings)
+
+    def keep_attempt(self, delivery_key: int, attempt: Attempt) -> None:
+        """Keep what an attempt came to, and drop the oldest where that makes too many."""
+        values = {
+            "delivery_key": delivery_key,
+            "began_at": attempt.began_at,
+            "ended_at": attempt.ended_at,
+            "note": attempt.note,
+            "detail": attempt.detail[:DETAIL_LENGTH_MAX],
+        }
+        number = int(fetch(self._connection, self._queries["add_attempt"], values)[0][0])
+        if number > ATTEMPTS_MAX:
+            self._connection.execute(self._queries["forget_attempts"], (delivery_key, number - ATTEMPTS_MAX))
+
+    def _count(self, tally_key: int, study_key: int, state: DeliveryState, number: int, size_bytes: int) -> None:
+        count = self._counts[tally_key, state]
+        count[0] += number
+        count[1] += size_bytes
+        self._studies[study_key][state] += number
+
+    def _receive(self, study_key: int, delivery: Delivery) -> None:
+        self._received[study_key] = max(self._received.get(study_key, 0.0), delivery.received_at)
+
+    def write_begun(self) -> None:
+        """Write the deliveries that began so far, for those who look for them."""
+        self._connection.executemany(self._queries["insert_delivery"], self._begun)
+        self._begun.clear()
+
+    def write(self) -> None:
+        """Write everything that was collected."""
+        self.write_begun()
+        counts = [(key, state.value, *added) for (key, state), added in self._counts.items() if any(added)]
+        self._connection.executemany(self._queries["add_delivery_count"], counts)
+        studies = [
+            (*(added[state] for state in _STUDY_COLUMNS), self._received.get(key, 0.0), key)
+            for key, added in self._studies.items()
+        ]
+        self._connection.executemany(self._queries["add_study_counts"], studies)
+        self._counts.clear()
+        self._studies.clear()
+        self._received.clear()
+
+
+def _step_row(delivery_key: int, after: Delivery) -> tuple[object, ...]:
+    return (
+        after.state.value,
+        after.due_at,
+        after.lease_number,
+        after.leased_until,
+        after.failures,
+        after.wish.value,
+        after.note,
+        delivery_key,
+    )
