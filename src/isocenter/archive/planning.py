@@ -6,6 +6,7 @@ taken: what is acknowledged and goes nowhere by mistake would be lost.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from isocenter.dicom.scan import ScannedHeader
@@ -25,4 +26,8 @@ class Planner(Protocol):
 
         Raises nothing of its own for what an instance says; an error refuses the instance.
         """
+        ...
+
+    def begun(self, plans: Sequence[DeliveryPlan]) -> None:
+        """Take notice of the plans of an instance that is durable now; called where it is committed: be quick."""
         ...

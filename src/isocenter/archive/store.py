@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 from isocenter.archive.archive import Archive
 from isocenter.archive.identify import (
@@ -181,7 +182,11 @@ class Reception:
 
     def _submit(self, make_arrival: Callable[[], Arrival]) -> Future[StoreOutcome]:
         try:
-            return self._archive.intake.submit(make_arrival())
+            arrival = make_arrival()
+            future = self._archive.intake.submit(arrival)
+            if self.planner is not None:
+                future.add_done_callback(partial(_tell, self.planner, arrival.deliveries))
+            return future
         except BaseException:
             self.abort()
             raise
@@ -258,12 +263,18 @@ class Reception:
             invalid_paths=() if self.findings is None else self.findings.invalid_paths,
             query_tags=looked_up,
             external_metadata=self.external_metadata,
+            deliveries=self._plan(found),
         )
 
     def _plan(self, found: ScannedInstance | ScannedHeader) -> tuple[DeliveryPlan, ...]:
         if self.planner is None or not isinstance(found, ScannedHeader):
             return ()
         return self.planner.plan(found, size_bytes=self._size_bytes)
+
+
+def _tell(planner: Planner, plans: tuple[DeliveryPlan, ...], future: Future[StoreOutcome]) -> None:
+    if future.exception() is None:
+        planner.begun(plans)
 
 
 def _require_announced(announced: Announcement, sop_instance_uid: str, sop_class_uid: str) -> None:

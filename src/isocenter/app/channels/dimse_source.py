@@ -72,6 +72,11 @@ class DimseChannelSource:
             return str(listen)
         return str(replace(listen, port=self._socket.getsockname()[1]))
 
+    @property
+    def port(self) -> int:
+        """Return the port that it is to listen on."""
+        return self._source.listen.port
+
     def bind(self) -> None:
         """Take the port before anything else is changed; raises Unavailable where somebody has it."""
         if self._socket is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -73,6 +73,7 @@ class ArrivalPlanner:
     rules: ChannelRules
     sender: Sender
     now: Callable[[], datetime]
+    note_begun: Callable[[Sequence[DeliveryPlan]], None] = lambda plans: None
 
     @property
     def tags(self) -> frozenset[int]:
@@ -93,3 +94,7 @@ class ArrivalPlanner:
             address=sender.address,
         )
         return self.rules.plan(subject)
+
+    def begun(self, plans: Sequence[DeliveryPlan]) -> None:
+        """Take notice of deliveries that are durable."""
+        self.note_begun(plans)

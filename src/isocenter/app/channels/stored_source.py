@@ -195,7 +195,11 @@ def plan_stored(archive: Archive, gate: Gate, changes: Sequence[Change], *, part
     for key, row in archive.index.instances_of_keys(list(dict.fromkeys(keys))).items():
         is_ours = row.source != SOURCE_DELIVERY and partition in ("", row.identifier.partition_name)
         planned += [(key, plan) for plan in _plans(archive, gate, row)] if is_ours else []
-    return archive.index.ledger.begin(planned, now=archive.clock.now().timestamp()) if planned else 0
+    if not planned:
+        return 0
+    began = archive.index.ledger.begin(planned, now=archive.clock.now().timestamp())
+    gate.note_begun([plan for _, plan in planned])
+    return began
 
 
 def _plans(archive: Archive, gate: Gate, row: InstanceRow) -> tuple[DeliveryPlan, ...]:

@@ -6,16 +6,19 @@ the rest of the request still arrives. Memory is bounded by what this request ha
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import aclosing
+from dataclasses import dataclass
 
 from starlette.responses import Response
 
 from isocenter.archive.external_metadata import note_again, register_tags
 from isocenter.archive.identify import SOP_CLASS_UID, SOP_INSTANCE_UID
+from isocenter.archive.planning import Planner
 from isocenter.archive.store import Reception, begin_store
 from isocenter.archive.validate import SOURCE_V1, SOURCE_V2
 from isocenter.dicomweb.codec.accept import require_dicom_json
@@ -56,8 +59,20 @@ _SOURCES = {Dialect.STANDARD: "stow", Dialect.AZURE_V1: SOURCE_V1, Dialect.AZURE
 """Where an instance comes from, which says how it is validated too."""
 
 
-async def store_instances(call: Call) -> Response:
-    """Store the instances of the body; answer when each is durable or refused."""
+@dataclass(frozen=True, slots=True)
+class StoreOnward:
+    """What becomes of instances that are taken in for others."""
+
+    planner: Callable[[Call], Planner]
+    """Gives what plans for the instances of a request; raises Unavailable while nothing is taken in."""
+    note_refusal: Callable[[Call, Submitted, IsocenterError], None]
+    """Called for each instance that is refused."""
+    wait_delivered: Callable[[StoreOutcome], Awaitable[IsocenterError | None]] | None = None
+    """Waits until an instance is where it goes, or returns why it is not; None: durable here is enough."""
+
+
+async def store_instances(call: Call, onward: StoreOnward | None = None) -> Response:
+    """Store the instances of the body; answer when each is durable or refused, and with `onward` where it goes."""
     require_dicom_json(call.accept, call.dialect)
     study = call.parameters.get("study")
     study_instance_uid = None if study is None else parse_uid(study)
@@ -66,7 +81,7 @@ async def store_instances(call: Call) -> Response:
     external = parse_external_metadata(call.request.headers.raw) if call.dialect is Dialect.AZURE_V2 else ()
     if external:
         await call.service.run(register_tags, call.archive, call.principal, external)
-    receiver = _Receiver(call, study_instance_uid, external)
+    receiver = _Receiver(call, study_instance_uid, external, onward)
     broken_off: Refused | None = None
     try:
         if body.boundary is None:
@@ -77,6 +92,8 @@ async def store_instances(call: Call) -> Response:
         broken_off = error
     finally:
         await receiver.abandon()
+    if onward is not None:
+        await asyncio.gather(*(_see_off(call, each, onward) for each in receiver.submitted))
     if broken_off is not None:
         response = await answer_broken_off(call, receiver.submitted, study_instance_uid, broken_off)
     else:
@@ -85,6 +102,15 @@ async def store_instances(call: Call) -> Response:
         again = [one for each in receiver.submitted if (one := _stored_before(each)) is not None]
         await call.service.run(note_again, call.archive, call.principal, again, external)
     return response
+
+
+async def _see_off(call: Call, submitted: Submitted, onward: StoreOnward) -> None:
+    """Note that an instance was refused; wait for the deliveries of another, where its sender wants that."""
+    await settle(submitted)
+    if submitted.error is not None:
+        onward.note_refusal(call, submitted, submitted.error)
+    elif onward.wait_delivered is not None and submitted.future is not None:
+        submitted.error = await onward.wait_delivered(submitted.future.result())
 
 
 def _stored_before(submitted: Submitted) -> InstanceIdentifier | None:
@@ -159,8 +185,15 @@ def _policy(call: Call) -> DuplicatePolicy | None:
 class _Receiver:
     """Turn the parts of one request into submitted instances, within its share of memory."""
 
-    def __init__(self, call: Call, study_instance_uid: str | None, external: tuple[ExternalValue, ...]) -> None:
+    def __init__(
+        self,
+        call: Call,
+        study_instance_uid: str | None,
+        external: tuple[ExternalValue, ...],
+        onward: StoreOnward | None,
+    ) -> None:
         self._call = call
+        self._onward = onward
         self._external = external
         self._study_instance_uid = study_instance_uid
         self._reception: Reception | None = None
@@ -183,6 +216,8 @@ class _Receiver:
             study_instance_uid=self._study_instance_uid,
         )
         self._reception.external_metadata = self._external
+        if self._onward is not None:
+            self._reception.planner = self._onward.planner(self._call)
 
     async def write(self, data: memoryview) -> None:
         """Take bytes of the instance; once it is refused the rest of it is only passed over."""
