@@ -26,7 +26,7 @@ demo: install ## Start a node with studies in it and print its addresses
 
 test: install-dev peers ## Check the code and run every test but the long ones
 	@./check static || failed=1; \
-	$(BIN)/python -m pytest || exit 1; \
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile || exit 1; \
 	if [ -n "$$failed" ]; then echo "make test: the tests passed, ./check static did not (see above)"; exit 1; fi
 
 test-long: install-dev peers ## Run the tests that take minutes: hundreds of kills, power cuts, full disks

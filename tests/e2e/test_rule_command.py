@@ -152,7 +152,9 @@ def test_what_transforms_change_is_shown_before_and_after(
 
 def test_a_broken_file_is_told_and_fails_the_command(command_line: CommandLine, channels: Path, folder: Path) -> None:
     (folder / "a.dcm").write_bytes((folder / "a.dcm").read_bytes()[:-7])
-    answer = command_line.run("rule", "try", folder, "--rules", channels, "--channel", "router")
+    answer = command_line.run(
+        "rule", "try", folder, "--rules", channels, "--channel", "router", "--at", "2026-11-21T12:00"
+    )
     assert answer.code == 1
     assert "failed: " in answer.out
     assert "rest" in answer.out, "the others are tried all the same"
