@@ -54,6 +54,7 @@ COMMANDS = (
     Entry("get", "Move images", "Fetch a study, series or instance as DICOM files.", "get"),
     Entry("move", "Move images", "Have an archive send a study, series or instance to another one.", "move"),
     Entry("delete", "Move images", "Delete a study, series or instance from an archive.", "delete"),
+    Entry("migrate", "Move images", "Move an archive to another one, and prove that everything arrived.", "migrate"),
     Entry("commit", "Move images", "Ask a peer to commit to the safekeeping of instances.", "commit"),
     Entry("worklist", "Plan work", "Keep the modality work list, or ask a peer for its own.", "worklist"),
     Entry("rule", "Route images", "Try the rules of channels on files; check and compare their configuration.", "rule"),

@@ -246,6 +246,24 @@ class Job:
             if listing:
                 connection.execute(sql.SET_LISTING, (listing, study_instance_uid))
 
+    def note_files(self, found: Iterable[tuple[FoundStudy, FoundInstance]]) -> list[tuple[str, str]]:
+        """Keep files of a folder; return pairs of those that hold one instance, the one that is kept first."""
+        twice: list[tuple[str, str]] = []
+        with self._changing() as connection:
+            for study, instance in found:
+                self._put_studies(connection, [study])
+                series = (study.study_instance_uid, instance.series_instance_uid)
+                connection.execute(sql.PUT_SERIES, series)
+                named = (instance.sop_instance_uid, instance.sop_class_uid, instance.path)
+                connection.execute(sql.PUT_INSTANCE, named + series)
+                kept: list[tuple[Any, ...]] = connection.execute(
+                    sql.PATH_OF, (*series, instance.sop_instance_uid)
+                ).fetchall()
+                if kept[0][0] != instance.path:
+                    twice.append((kept[0][0], instance.path))
+                connection.execute(sql.SET_LISTING, ("done", study.study_instance_uid))
+        return twice
+
     def unlisted_studies(self) -> list[str]:
         """Return the studies whose instances are not known yet."""
         return [row[0] for row in self._ask(sql.UNLISTED_STUDIES)]

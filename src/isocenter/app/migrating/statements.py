@@ -85,6 +85,10 @@ INSERT INTO instance (series_key, sop_instance_uid, sop_class_uid, path)
 SELECT series_key, ?, ?, ? FROM series WHERE study_instance_uid = ? AND series_instance_uid = ?
 ON CONFLICT (series_key, sop_instance_uid) DO NOTHING
 """
+PATH_OF = """
+SELECT path FROM series JOIN instance USING (series_key)
+WHERE study_instance_uid = ? AND series_instance_uid = ? AND sop_instance_uid = ?
+"""
 SET_LISTING = "UPDATE study SET listing = ? WHERE study_instance_uid = ?"
 UNLISTED_STUDIES = "SELECT study_instance_uid FROM study WHERE listing = 'open' ORDER BY study_instance_uid"
 PUT_ANOMALY = "INSERT OR IGNORE INTO anomaly VALUES (?, ?)"

@@ -1,0 +1,81 @@
+"""Ask again what failed for the time being, ever more slowly; the one retry layer of a migration."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import TypeVar
+
+from isocenter.app.migrating.throttle import Throttle
+from isocenter.domain.errors import IsocenterError, Refused, Unavailable
+from isocenter.routing.catalogue.lookup import explain_report
+from isocenter.routing.deliveries.report import Report
+from isocenter.routing.deliveries.retry import RetryPolicy, next_attempt_at
+from isocenter.routing.deliveries.verdict import Verdict, judge
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Patience:
+    """Counts the failures of one journey, and waits."""
+
+    policy: RetryPolicy
+    throttle: Throttle
+    random: Random
+    who: str
+    """Whose failures they are, for the last word."""
+    began_at: float | None = None
+    failures: int = 0
+
+    def wait(self, report: Report, *, told: str = "") -> None:
+        """Wait before the next attempt; raises Unavailable when it has been too long, Stopped."""
+        now = time.monotonic()
+        if self.began_at is None:
+            self.began_at = now
+        self.failures += 1
+        due = next_attempt_at(
+            self.policy,
+            now=now,
+            received_at=self.began_at,
+            failures=self.failures,
+            draw=self.random.random,
+            retry_after_s=judge(report).retry_after_s,
+        )
+        if due is None:
+            raise Unavailable(f"{describe(self.who, report, told=told)} Give the same command again to go on.")
+        self.throttle.rest(max(0.0, due - now))
+
+    def succeeded(self) -> None:
+        """Begin anew after a success."""
+        self.began_at, self.failures = None, 0
+
+
+def patiently(
+    patience: Patience,
+    action: Callable[[], T],
+    report_of: Callable[[IsocenterError], Report],
+    *,
+    on_failure: Callable[[], None] = lambda: None,
+) -> T:
+    """Do something, again where it failed for the time being. Raises what it failed with otherwise."""
+    while True:
+        try:
+            return action()
+        except Unavailable as error:
+            patience.throttle.require_going()
+            report = report_of(error)
+            on_failure()
+            if judge(report).verdict not in (Verdict.TRANSIENT, Verdict.DELIVERED):
+                raise Refused(describe(patience.who, report, told=error.message)) from error
+            patience.wait(report, told=error.message)
+
+
+def describe(who: str, report: Report, *, told: str = "") -> str:
+    """Return what happened and what to do, in the words of the catalogue."""
+    entry = explain_report(report)
+    remedy = entry.remedy.removeprefix("It is tried again.").strip()
+    said = f" ({told.rstrip('.')})" if told else ""
+    return f"{who}: {entry.meaning.rstrip('.')}{said}. {remedy}".strip()
