@@ -11,15 +11,15 @@ items, or None where Specific Character Set stands.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import TypeAlias, Union
+from typing import Protocol, TypeAlias, Union
 
 from isocenter.dicom.charset_encode import UTF_8_TERM, encode_text
 from isocenter.dicom.dataset import SHORT_LENGTH_MAX, deflate, is_text_vr, swapped
 from isocenter.dicom.dictionary import UNKNOWN_VR
-from isocenter.dicom.element_view import SPECIFIC_CHARACTER_SET, ElementView
+from isocenter.dicom.element_view import SPECIFIC_CHARACTER_SET
 from isocenter.dicom.model import Encoding
 from isocenter.dicom.text import CHARSET_DELIMITERS, NUMBER_FORMATS
 from isocenter.dicom.walk import LONG_VRS
@@ -41,6 +41,45 @@ BINARY_LENGTH_MAX = 64 * 1024
 _LEVEL_NAMES = {level: name for name, level in LEVELS.items()}
 _ITEM = 0xFFFEE000
 _NUL_PADDED = frozenset({"UI", "OB", UNKNOWN_VR})
+
+
+class Header(Protocol):
+    """Attributes that are no texts of an index: those of a header (`ElementView`), or of a row of another service."""
+
+    @property
+    def character_set_terms(self) -> bytes:
+        """Return Specific Character Set, empty where none is named."""
+        ...
+
+    @property
+    def is_little_endian(self) -> bool:
+        """Tell the order of bytes in what `raw` returns."""
+        ...
+
+    def __iter__(self) -> Iterator[int]: ...
+
+    def __contains__(self, tag: int) -> bool: ...
+
+    def vr_of(self, tag: int) -> str:
+        """Return the VR of an attribute."""
+        ...
+
+    def values_of(self, tag: int) -> Sequence[str]:
+        """Return the values of an attribute as texts."""
+        ...
+
+    def text_of(self, tag: int) -> str:
+        """Return the same joined by backslashes."""
+        ...
+
+    def items_of(self, tag: int) -> Sequence[Header]:
+        """Return the items of a sequence."""
+        ...
+
+    def raw(self, tag: int) -> bytes | None:
+        """Return the bytes of a value."""
+        ...
+
 
 Cell: TypeAlias = tuple[int, str, Union[str, bytes, "list[list[Cell]]", None]]
 
@@ -69,7 +108,7 @@ class AnswerEncoder:
         values = row.attributes
         return not all(values.get(tag, "").isascii() for tag in self._request.return_keys)
 
-    def encode(self, row: SearchRow, header: ElementView | None) -> bytes:
+    def encode(self, row: SearchRow, header: Header | None) -> bytes:
         """Return the identifier of the response that a row is; `header` has what the index does not keep."""
         cells = list(self._cells(row, header))
         named = self._request.character_set
@@ -78,7 +117,7 @@ class AnswerEncoder:
         written = (self._writer.write(cells, terms) for terms in sets)
         return next(content for content in written if content is not None)  # UTF-8 has every letter
 
-    def _cells(self, row: SearchRow, header: ElementView | None) -> Iterator[Cell]:
+    def _cells(self, row: SearchRow, header: Header | None) -> Iterator[Cell]:
         request, constants, values = self._request, self._constants, row.attributes
         for tag in self._tags:
             if tag in constants:
@@ -101,7 +140,7 @@ class AnswerEncoder:
         self,
         tag: int,
         key: ReturnKey | None,
-        header: ElementView | None,
+        header: Header | None,
         matches: Mapping[int, tuple[Match, ...]],
     ) -> Cell:
         """Return an attribute as the header has it, empty where it has none; of a sequence the items that match."""
@@ -119,7 +158,7 @@ class AnswerEncoder:
         return tag, vr, self._writer.binary(vr, raw, header) if len(raw) <= BINARY_LENGTH_MAX else b""
 
     def _items(
-        self, items: Iterable[ElementView], wanted: Mapping[int, ReturnKey], matches: tuple[Match, ...]
+        self, items: Iterable[Header], wanted: Mapping[int, ReturnKey], matches: tuple[Match, ...]
     ) -> Iterator[list[Cell]]:
         """Yield the items that match, each with the attributes that are wanted (PS3.4 C.2.2.2.6)."""
         below = _item_matches(matches)
@@ -157,7 +196,7 @@ class _Writer:
         except (ValueError, struct.error):
             return b""
 
-    def binary(self, vr: str, raw: bytes, header: ElementView) -> bytes:
+    def binary(self, vr: str, raw: bytes, header: Header) -> bytes:
         """Return a value that is no text in the order of the bytes that is written."""
         return raw if header.is_little_endian is self._encoding.is_little_endian else swapped(raw, vr)
 

@@ -46,6 +46,7 @@ _RESOURCES = {Level.STUDY: "studies", Level.SERIES: "series", Level.INSTANCE: "i
 _UIDS = {Level.STUDY: 0x0020000D, Level.SERIES: 0x0020000E, Level.INSTANCE: 0x00080018}
 _PERSON_NAME = "PN"
 _WILD = frozenset("*?")
+_INCLUDE = "includefield"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,11 @@ class SearchRequest:
     def query_string(self) -> str:
         """Return its parameters as UTF-8 in a URL; wild cards and commas stand as they are."""
         return urlencode(self.parameters, quote_via=quote, safe="*?,")
+
+    @property
+    def has_fields(self) -> bool:
+        """Tell whether it names attributes to return."""
+        return any(name == _INCLUDE for name, _ in self.parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,13 @@ def translate_search(query: Query, profile: SearchProfile, *, return_tags: Seque
         is_by_patient=query.level is Level.PATIENT,
         is_too_wide=bool(query.matches) and not asked and not has_scope,
     )
+
+
+def with_known_fields(request: SearchRequest, profile: SearchProfile) -> SearchRequest:
+    """Return a request that asks for attributes only that a server surely has, for one that refused others."""
+    known = {f"{tag:08X}" for tags in profile.searchable.values() for tag in tags}
+    kept = tuple(pair for pair in request.parameters if pair[0] != _INCLUDE or pair[1] in known)
+    return SearchRequest(request.path, kept)
 
 
 def _path(query: Query, level: Level) -> str:
@@ -172,7 +185,7 @@ def _common_parameters(
         yield "fuzzymatching", "true"
     wanted = dict.fromkeys((*return_tags, *(tag for match in residual for tag in _tags_of(match))))
     for tag in itertools.islice(wanted, INCLUDED_MAX):
-        yield "includefield", f"{tag:08X}"
+        yield _INCLUDE, f"{tag:08X}"
 
 
 def _tags_of(match: Match) -> tuple[int, ...]:
