@@ -128,6 +128,8 @@ class _Accepted:
     address: BlobAddress | None = None
     heals: bool = False
     """The stored bytes are damaged and these are what they were."""
+    stored_key: int = 0
+    """Of the instance that is there already, where this one is identical."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,8 @@ class _Written:
     """What of a batch lies in the packs, durable, and is to be committed."""
 
     fresh: list[_Accepted]
+    again: list[_Accepted]
+    """What was there already; deliveries of it are still to begin."""
     now: float
     positions: list[BlobPosition]
     """How far the containers are filled with this batch and those before it; the next may be in the pack already."""
@@ -300,16 +304,18 @@ class Intake:
 
     def _append(self, batch: list[_Waiting]) -> _Written | None:
         """Write what is to be stored of a batch to the pack and have it durable there; None where that is nothing."""
-        fresh = [entry for entry in self._decide(batch) if entry.disposition is not Disposition.IDENTICAL]
-        if not fresh:
-            return None
+        decided = self._decide(batch)
+        fresh = [entry for entry in decided if entry.disposition is not Disposition.IDENTICAL]
+        again = [entry for entry in decided if entry.disposition is Disposition.IDENTICAL]
         now = self._clock.now().timestamp()
+        if not fresh:
+            return _Written(fresh, again, now, []) if again else None
         try:
             self._index.require_room()
             self._failpoint("archive.before_append")
             self._write(fresh, now)
             containers = sorted({entry.address.container for entry in fresh if entry.address is not None})
-            return _Written(fresh, now, [self._blobs.position(container) for container in containers])
+            return _Written(fresh, again, now, [self._blobs.position(container) for container in containers])
         except StorageFailed as error:
             self._failure = error.without_frames()
             raise
@@ -318,11 +324,35 @@ class Intake:
             raise
 
     def _commit_and_answer(self, written: _Written) -> None:
-        keys = self._commit(written)
+        if written.fresh:
+            self._acknowledge(written.fresh, self._commit(written))
+        if written.again:
+            self._deliver_again(written.again, now=written.now)
+
+    def _acknowledge(self, entries: list[_Accepted], keys: list[int]) -> None:
         self._failpoint("archive.before_acknowledge")
-        for entry, key in zip(written.fresh, keys, strict=True):
+        for entry, key in zip(entries, keys, strict=True):
             entry.waiting.future.set_result(_outcome(entry.waiting.arrival, entry.disposition, key))
         self._failpoint("archive.after_acknowledge")
+
+    def _deliver_again(self, again: list[_Accepted], *, now: float) -> None:
+        """Begin the deliveries that instances which came again have none of yet, and acknowledge them.
+
+        One that was deleted or replaced meanwhile is judged anew, so that its deliveries are not lost with it.
+        """
+        planned = [(entry.stored_key, plan) for entry in again for plan in entry.waiting.arrival.deliveries]
+        try:
+            self._failpoint("archive.before_commit")
+            self._index.ledger.begin(planned, now=now)
+            standing = self._index.instances_of_keys([entry.stored_key for entry in again])
+        except StorageFailed as error:
+            self._failure = error.without_frames()
+            raise
+        kept = [entry for entry in again if entry.stored_key in standing]
+        for entry in kept:
+            _discard(entry.waiting.arrival)
+        self._acknowledge(kept, [entry.stored_key for entry in kept])
+        self._put_back([entry.waiting for entry in again if entry.stored_key not in standing])
 
     def _decide(self, batch: list[_Waiting]) -> list[_Accepted]:
         """Sort out duplicates: answer the identical and the refused, return what is to be written."""
@@ -351,6 +381,8 @@ class Intake:
                 _log.warning("intake.healed", sop_instance_uid=arrival.identifier.sop_instance_uid)
                 return [_Accepted(waiting, Disposition.REPLACED, heals=True)]
             is_identical = False
+        if is_identical and arrival.deliveries:
+            return [_Accepted(waiting, Disposition.IDENTICAL, stored_key=row.instance_key)]
         if is_identical:
             _discard(arrival)
             waiting.future.set_result(_outcome(arrival, Disposition.IDENTICAL, row.instance_key))
@@ -394,6 +426,7 @@ class Intake:
         with self._wake:
             self._queue.extendleft(reversed(again))
             self._queued_bytes += sum(waiting.arrival.memory_bytes for waiting in again)
+            self._wake.notify()
 
     def _write(self, fresh: list[_Accepted], now: float) -> None:
         in_memory = [entry for entry in fresh if entry.waiting.arrival.content is not None]
