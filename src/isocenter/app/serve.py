@@ -19,6 +19,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from isocenter.app.allocator import exempt_from_collection, keep_freed_memory
 from isocenter.app.audit_log import AuditLog
+from isocenter.app.channels.dimse_source import Associations
+from isocenter.app.channels.stow_source import FIRST_SEGMENT as CHANNELS_SEGMENT
+from isocenter.app.channels.stow_source import ChannelStores
 from isocenter.app.dicom import DicomNode, bound_endpoints
 from isocenter.app.edge_guard import guarded
 from isocenter.app.eraser import Eraser
@@ -26,12 +29,13 @@ from isocenter.app.gateway.application import FIRST_SEGMENT
 from isocenter.app.gateway.running import RunningGateways, open_gateways
 from isocenter.app.health import health_routes
 from isocenter.app.http_listeners import bound_listeners
-from isocenter.app.http_server import serve_http
+from isocenter.app.http_server import Edge, serve_http
 from isocenter.app.http_tls import HttpTls
 from isocenter.app.logging_setup import set_up_logging
 from isocenter.app.long_work import LongWork, running_long_work
 from isocenter.app.node_identity import KeyFetcher, NodeIdentity, open_identity, open_to_anybody
 from isocenter.app.routing_file import load_routing
+from isocenter.app.routing_running import Routing, running_routing
 from isocenter.app.settings import Settings
 from isocenter.app.wiring import SystemClock, azure_options, open_archive
 from isocenter.archive.archive import Archive
@@ -108,6 +112,7 @@ class Parts:
     audit: Callable[[AuditRecord], None] | None = None
     long_work: LongWork | None = None
     gateways: RunningGateways | None = None
+    routing: Routing | None = None
 
 
 def build_application(
@@ -162,6 +167,8 @@ def build_application(
     services: dict[str, ASGIApp] = {root: DicomwebApplication(service, root_path=root) for root in ROOTS}
     if parts.gateways is not None:
         services[FIRST_SEGMENT] = parts.gateways.application(service)
+    if parts.routing is not None:
+        services[CHANNELS_SEGMENT] = ChannelStores(parts.routing.router, service)
     return _Node(services, Starlette(routes=routes), identity.prepare)
 
 
@@ -227,17 +234,20 @@ def run(settings: Settings) -> None:
                 users=identity.users,
             )
             gateways = stack.enter_context(open_gateways(configuration, settings, dicom.runtime))
+            associations = Associations(archive, settings.dicom, dicom.register, identity.users, dicom.runtime)
+            routing = stack.enter_context(running_routing(archive, settings, associations, audit=audit))
             application = build_application(
                 archive,
                 settings,
                 Threads(executor, picture_executor),
                 register=dicom.register,
-                parts=Parts(identity, audit, long_work, gateways),
+                parts=Parts(identity, audit, long_work, gateways, routing),
             )
             application = guarded(application, settings.http, has_own_certificate=tls is None or tls.is_own)
             exempt_from_collection()
             with Eraser(archive):
-                serve_http(application, listeners, [dicom, gateways], tls=tls, data_dir=settings.data_dir)
+                edges: list[Edge] = [dicom, gateways, *([] if routing is None else [routing.router])]
+                serve_http(application, listeners, edges, tls=tls, data_dir=settings.data_dir)
 
 
 @contextmanager

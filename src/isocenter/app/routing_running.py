@@ -1,0 +1,92 @@
+"""Join routing: the channels of the configuration with the archive, and what sends what they plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from isocenter.app.channels.configuration import ConfigurationStore
+from isocenter.app.channels.dimse_source import Associations, DimseChannelSource
+from isocenter.app.channels.folder_source import FolderChannelSource
+from isocenter.app.channels.gate import Gate
+from isocenter.app.channels.router import Router
+from isocenter.app.channels.source import Source
+from isocenter.app.channels.stored_source import FeedReader, StoredChannelSource, Timetable
+from isocenter.app.channels.stow_source import StowChannelSource
+from isocenter.app.settings import Settings
+from isocenter.archive.archive import Archive
+from isocenter.domain.audit import AuditRecord
+from isocenter.routing.configuration.channel import (
+    Channel,
+    DimseSource,
+    FeedSource,
+    FolderSource,
+    ScheduleSource,
+    StowSource,
+)
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """What routes in a running node."""
+
+    router: Router
+
+
+@contextmanager
+def running_routing(
+    archive: Archive,
+    settings: Settings,
+    associations: Associations,
+    *,
+    audit: Callable[[AuditRecord], None] | None = None,
+) -> Iterator[Routing | None]:
+    """Route for the length of a block, nothing where the settings name no configuration.
+
+    Raises InvalidConfiguration, StorageFailed.
+    """
+    if settings.routing.configuration is None:
+        yield None
+        return
+    store = ConfigurationStore(settings, now=archive.clock.now)
+    current = store.load()
+    for warning in current.warnings:
+        _log.warning("router.warning", problem=str(warning))
+    for problem in store.missing_secrets(current.configuration):
+        _log.warning("router.secret_missing", problem=problem)
+
+    sources = _Sources(archive, settings, associations, audit)
+    yield Routing(Router(store, current, clock=archive.clock, make_source=sources.make))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """What sources of channels are made with."""
+
+    archive: Archive
+    settings: Settings
+    associations: Associations
+    audit: Callable[[AuditRecord], None] | None
+
+    def make(self, channel: Channel, gate: Gate, is_new: bool) -> Source:
+        """Return what takes instances in for a channel, not open yet."""
+        name, archive = channel.name, self.archive
+        match channel.source:
+            case DimseSource() as source:
+                return DimseChannelSource(source, gate, self.associations)
+            case StowSource():
+                return StowChannelSource(name)
+            case FolderSource() as source:
+                return FolderChannelSource(source, gate, archive, data_dir=self.settings.data_dir, audit=self.audit)
+            case FeedSource() as source:
+                address = f"partition {source.partition}" if source.partition else "every partition"
+                reader = FeedReader(source, gate, archive, is_new=is_new)
+                return StoredChannelSource(reader, name=name, address=address)
+            case ScheduleSource() as source:
+                timetable = Timetable(source, gate, archive, is_new=is_new)
+                return StoredChannelSource(timetable, name=name, address=", ".join(source.at))
