@@ -193,6 +193,14 @@ class RoutingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MllpSettings:
+    """The listener for HL7 messages."""
+
+    listen: Address | None
+    senders: tuple[Network, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ViewerSettings:
     """The viewer in the browser."""
 
@@ -223,6 +231,7 @@ class Settings:
     events: EventSettings
     dicom: DicomSettings
     routing: RoutingSettings
+    mllp: MllpSettings
     viewer: ViewerSettings
     log: LogSettings
     origins: Mapping[str, str]
@@ -400,6 +409,7 @@ def _build(values: Mapping[str, Any], *, origins: Mapping[str, str], config_file
         events=EventSettings(**section("events")),
         dicom=DicomSettings(**section("dicom")),
         routing=RoutingSettings(**section("routing")),
+        mllp=MllpSettings(**section("mllp")),
         viewer=ViewerSettings(**section("viewer")),
         log=LogSettings(**section("log")),
         origins=origins,

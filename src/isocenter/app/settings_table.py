@@ -555,6 +555,19 @@ SETTINGS = (
         "nothing. Secrets that it names are variables `ISOCENTER_SECRET_NAME` or files in `secrets` of `data_dir`.",
     ),
     Setting(
+        "mllp.listen",
+        OPTIONAL_ADDRESS,
+        "",
+        "Where HL7 messages are taken over MLLP: orders, appointments and admissions, which trigger the rules for "
+        "prefetching of `routing.configuration`.",
+    ),
+    Setting(
+        "mllp.senders",
+        NETWORKS,
+        "",
+        "Who may send them, by address or network; this machine always may. MLLP knows no other evidence.",
+    ),
+    Setting(
         "viewer.investigational_use_dialog",
         choice_of("never", "always"),
         "never",

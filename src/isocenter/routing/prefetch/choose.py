@@ -120,6 +120,8 @@ def _differ(one: str, other: str) -> bool:
 
 def _by_age(candidate: Candidate, rule: PrefetchRule, day: date) -> str:
     age_days = age_of(candidate, day)
+    if age_days is not None and age_days < 0:
+        return "it was made later than the study itself"
     if not rule.age_max_s or age_days is None or age_days * DAY_S <= rule.age_max_s:
         return ""
     return f"{_age_in_words(age_days)} old; limit {_age_in_words(rule.age_max_s / DAY_S)}"

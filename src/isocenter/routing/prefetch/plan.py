@@ -14,6 +14,8 @@ class SourceSeries:
     modality: str = ""
     instances: int | None = None
     """None where the source does not count."""
+    description: str = ""
+    """Body part and series description."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,3 +105,8 @@ def test_a_new_examination_of_an_unknown_kind_is_compared_with_all() -> None:
 
 def test_a_date_of_the_old_form_is_read() -> None:
     assert "11 months old" in _one(replace(_PRIOR, study_date="2026.01.01")).reason
+
+
+def test_what_was_made_later_is_no_prior() -> None:
+    assert _one(replace(_PRIOR, study_date="20261122")).reason == "skipped: it was made later than the study itself"
+    assert _one(replace(_PRIOR, study_date="20261121")).is_chosen
