@@ -11,6 +11,7 @@ import pytest
 from isocenter.ports.blobs import BlobStore
 from isocenter.ports.commitments import Commitments
 from isocenter.ports.event_cursors import EventCursors
+from isocenter.ports.fhir_ledger import FhirLedger
 from isocenter.ports.index import InstanceIndex
 from isocenter.ports.operations import Operations
 from isocenter.ports.performed_steps import PerformedSteps
@@ -19,6 +20,7 @@ from isocenter.storage.memory import (
     MemoryBlobStore,
     MemoryCommitments,
     MemoryEventCursors,
+    MemoryFhirLedger,
     MemoryInstanceIndex,
     MemoryOperations,
     MemoryPerformedSteps,
@@ -81,6 +83,15 @@ def event_cursors(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ev
     else:
         with SqliteInstanceIndex(tmp_path / "index.sqlite") as index:
             yield index.event_cursors
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def fhir_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FhirLedger]:
+    if request.param == "memory":
+        yield MemoryFhirLedger()
+    else:
+        with SqliteInstanceIndex(tmp_path / "index.sqlite") as index:
+            yield index.fhir_ledger
 
 
 @pytest.fixture

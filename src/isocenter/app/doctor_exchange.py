@@ -1,4 +1,4 @@
-"""Checks of what a node exchanges files and events with: places to import from, receivers of events."""
+"""Checks of what a node exchanges files and events with: places to import from, receivers, FHIR."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from itertools import islice
 
 from isocenter.app.doctor import Check, Finding, fail, ok, warn
 from isocenter.app.eventing import SecretFolder, origin_of
+from isocenter.app.fhir_desk import check as check_server
 from isocenter.app.importing import has_container, open_container, require_apart
 from isocenter.app.settings import Settings
 from isocenter.app.webhook import Webhook
+from isocenter.domain.errors import Unavailable
 from isocenter.storage.sources.folder import MESSAGE_SUFFIX
 
 REFUSED_COUNTED_MAX = 10_000
@@ -67,8 +69,20 @@ def check_event_receivers(settings: Settings) -> Finding:
     return ok(f"{len(subscriptions)} receivers of events agree")
 
 
+def check_fhir_server(settings: Settings) -> Finding:
+    """Ask the FHIR server whether studies can be cast to it."""
+    if not settings.fhir.url:
+        return ok("no FHIR server is kept in step")
+    try:
+        capability = check_server(settings)
+    except Unavailable as error:
+        return warn(error.message, "Mend it; studies wait in the change feed meanwhile (docs/how-to/fhir.md).")
+    return ok(f"{settings.fhir.url} is {capability.software}, FHIR {capability.fhir_version}")
+
+
 CHECKS = (
     Check("bulk import folder", check_import_folder),
     Check("bulk import container", check_import_container),
     Check("event receivers", check_event_receivers),
+    Check("FHIR server", check_fhir_server),
 )

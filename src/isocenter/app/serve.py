@@ -186,6 +186,7 @@ def _observed(
         transactions=counts,
         exports=long_work.exported,
         updates=long_work.updater.counts,
+        fhir=long_work.fhir,
         erasure_age_s=erasure_age_s,
     )
 

@@ -152,6 +152,24 @@ class EventSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FhirSettings:
+    """The FHIR server that is kept in step."""
+
+    url: str
+    dicomweb_url: str
+    patient_system: str
+    patient_issuer: Literal["off", "on"]
+    timezone_offset: str
+    enforce_validation: Literal["off", "on"]
+    instances: Literal["list", "count"]
+    poll_interval_s: float
+    token_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
 class DicomSettings:
     """The DICOM listener, and associations of our own."""
 
@@ -229,6 +247,7 @@ class Settings:
     storage: StorageSettings
     bulk_import: BulkImportSettings
     events: EventSettings
+    fhir: FhirSettings
     dicom: DicomSettings
     routing: RoutingSettings
     mllp: MllpSettings
@@ -407,6 +426,7 @@ def _build(values: Mapping[str, Any], *, origins: Mapping[str, str], config_file
         storage=StorageSettings(**section("storage")),
         bulk_import=BulkImportSettings(**section("bulk_import")),
         events=EventSettings(**section("events")),
+        fhir=FhirSettings(**section("fhir")),
         dicom=DicomSettings(**section("dicom")),
         routing=RoutingSettings(**section("routing")),
         mllp=MllpSettings(**section("mllp")),

@@ -426,6 +426,77 @@ SETTINGS = (
         "They stay in the change feed.",
     ),
     Setting(
+        "fhir.url",
+        WEB_ADDRESS,
+        "",
+        "The base address of a FHIR R4 server that is to know every study as ImagingStudy, with its Patient and "
+        "Endpoint; nothing: none is.",
+    ),
+    Setting(
+        "fhir.dicomweb_url",
+        WEB_ADDRESS,
+        "",
+        "Where those who read the FHIR server find the images (`Endpoint.address`); nothing: `/v2` below "
+        "`http.public_url`, or below where the node listens if that is on this machine. Another address is another "
+        "source: what was written under the one before stays.",
+    ),
+    Setting(
+        "fhir.patient_system",
+        TEXT,
+        "",
+        "The system of PatientID, by which a Patient is found (`Patient.identifier.system`), for example "
+        "`urn:oid:1.2.276.0.76`. Needed unless `fhir.patient_issuer` is on; then for instances without an issuer.",
+    ),
+    Setting(
+        "fhir.patient_issuer",
+        choice_of("off", "on"),
+        "off",
+        "Whether IssuerOfPatientID is that system, where an instance has one.",
+    ),
+    Setting(
+        "fhir.timezone_offset",
+        TEXT,
+        "",
+        "The offset from UTC, for example `+01:00`, of instances without TimezoneOffsetFromUTC; nothing: only the "
+        "date of such a study or series is written, for FHIR knows no time without an offset.",
+    ),
+    Setting(
+        "fhir.enforce_validation",
+        choice_of("off", "on"),
+        "off",
+        "Whether an instance is left out when any mapped attribute has a value that is not valid (`on`), or that "
+        "attribute alone (`off`). Required ones always decide over the instance.",
+    ),
+    Setting(
+        "fhir.instances",
+        choice_of("list", "count"),
+        "list",
+        "Whether a series lists its instances or tells only how many there are: with thousands of them an "
+        "ImagingStudy has megabytes, which are sent with each change.",
+    ),
+    Setting(
+        "fhir.poll_interval_s",
+        DURATION,
+        "2s",
+        "How often the change feed is looked at: what happens to a study in between is written at once.",
+    ),
+    Setting(
+        "fhir.token_url",
+        WEB_ADDRESS,
+        "",
+        "The token endpoint of the FHIR server's identity provider (OAuth 2.0 client credentials); nothing: no token "
+        "is shown.",
+    ),
+    Setting("fhir.client_id", TEXT, "", "Who this node is there."),
+    Setting("fhir.client_secret", TEXT, "", "Its secret there.", is_secret=True),
+    Setting(
+        "fhir.scope",
+        TEXT,
+        "",
+        "What the token is for; nothing: `/.default` below `fhir.url`, as Entra ID has it. SMART servers want "
+        "`system/*.cruds` or the like.",
+    ),
+    Setting(
         "dicom.listen",
         AE_ENDPOINT,
         "",

@@ -24,7 +24,7 @@ from isocenter.archive.archive import Archive
 from isocenter.domain.errors import IsocenterError, Unavailable
 from isocenter.fhir.client import FhirClient
 from isocenter.fhir.errors import FhirConflict, FhirNotUsable, FhirRefused, FhirUnavailable
-from isocenter.fhir.reconcile import strays
+from isocenter.fhir.reconcile import Records, strays
 from isocenter.fhir.study_cast import CastOptions, CastResult, StudyCaster
 from isocenter.ports.event_cursors import EventCursor
 from isocenter.ports.fhir_ledger import CastError, ErrorKind, FhirLedger, OpenStudy, StudyName
@@ -180,7 +180,8 @@ class FhirCast:
 
     def _begin_anew(self) -> None:
         """Cast everything, where the index was rebuilt: its feed has other numbers, and no word of what is gone."""
-        gone = self._persist(lambda: list(strays(self._archive, self._client, self._options)))
+        records = Records(self._archive.index, self._archive.partitions, self._ledger)
+        gone = self._persist(lambda: list(strays(records, self._client, self._options)))
         if gone:
             self._ledger.ask_for(gone, due_at=self._now())
         self._covered.clear()

@@ -165,7 +165,7 @@ def _drop_later_tables(connection: apsw.Connection) -> None:
     """Take away what came behind version 6."""
     later = (
         "SELECT name FROM sqlite_schema WHERE type = 'table' "
-        "AND (name GLOB 'query_tag*' OR name GLOB 'external_*' "
+        "AND (name GLOB 'query_tag*' OR name GLOB 'external_*' OR name GLOB 'fhir_*' "
         "OR name GLOB 'delivery*' OR name IN ('event_cursor', 'staged_version', 'concluded_revision'))"
     )
     connection.pragma("foreign_keys", False)

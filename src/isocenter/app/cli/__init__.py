@@ -71,6 +71,7 @@ COMMANDS = (
     Entry(
         "commitments", "Look after the archive", "List what peers asked us to commit to, and we them.", "commitments"
     ),
+    Entry("fhir", "Look after the archive", "Look after the cast of studies to a FHIR server.", "fhir"),
     Entry("doctor", "Look after the archive", "Check this machine and a data folder, with remedies.", "doctor"),
     Entry("config", "Look after the archive", "Show every setting and where its value comes from.", "config"),
 )

@@ -1,5 +1,5 @@
 """What a node counts, in the text form of Prometheus: associations, requests, instances, imports, events,
-operations, erasures, the process.
+operations, erasures, the cast to FHIR, the process.
 
 Nothing is counted here: values are read from those who do the work when somebody asks.
 """
@@ -25,6 +25,7 @@ from isocenter.dicomweb.server.counts import LENGTHS_BYTES, TransactionCounts
 from isocenter.dimse.shell.record import AssociationRegister, Side
 from isocenter.domain.errors import IsocenterError
 from isocenter.domain.principal import Principal
+from isocenter.fhir.cast import CastCounts
 from isocenter.web.api.associations import HEADERS, error_response, message_name
 
 METRICS_PATH = "/metrics"
@@ -42,6 +43,7 @@ class Observed:
     transactions: TransactionCounts = field(default_factory=TransactionCounts)
     exports: WorkCounts = field(default_factory=WorkCounts)
     updates: WorkCounts = field(default_factory=WorkCounts)
+    fhir: CastCounts = field(default_factory=CastCounts)
     erasure_age_s: Callable[[], float] = lambda: 0.0
     """How long ago what waits longest to be erased was deleted or replaced; 0 where nothing waits."""
 
@@ -107,6 +109,11 @@ def _lengths(observed: Observed) -> Samples:
     """Return how many instances are of a length or shorter, as Prometheus wants the classes of a histogram."""
     counts, ends = observed.transactions.lengths.copy(), (*map(str, LENGTHS_BYTES), "+Inf")
     return {(end,): float(sum(counts[index] for index in range(number + 1))) for number, end in enumerate(ends)}
+
+
+def _while_cast(observed: Observed, value: float) -> Samples:
+    """Return a value of the cast; nothing where there is none."""
+    return {(): value} if observed.fhir.is_on else {}
 
 
 FAMILIES = (
@@ -229,6 +236,46 @@ FAMILIES = (
         "Rows of the change feed that a subscriber was not told of yet.",
         ("subscriber",),
         lambda observed: {(name,): one.behind for name, one in sorted(observed.events.by_name.items())},
+        kind=Kind.GAUGE,
+    ),
+    Family(
+        "isocenter_fhir_rows_total",
+        "Rows of the change feed that were cast to the FHIR server.",
+        (),
+        lambda observed: _while_cast(observed, observed.fhir.rows),
+    ),
+    Family(
+        "isocenter_fhir_studies_total",
+        "Studies that were cast by result: written, unchanged (the server had them as they are), shelved for a person.",
+        ("result",),
+        lambda observed: {(result,): count for result, count in observed.fhir.studies.items() if observed.fhir.is_on},
+    ),
+    Family(
+        "isocenter_fhir_failures_total",
+        "Attempts that failed and were repeated: the FHIR server did not answer, or somebody else was faster.",
+        (),
+        lambda observed: _while_cast(observed, observed.fhir.failed_attempts),
+    ),
+    Family(
+        "isocenter_fhir_behind",
+        "Rows of the change feed that were not cast yet.",
+        (),
+        lambda observed: _while_cast(observed, observed.fhir.behind),
+        kind=Kind.GAUGE,
+    ),
+    Family(
+        "isocenter_fhir_behind_seconds",
+        "How old the first row is that was not cast yet, at the last look.",
+        (),
+        lambda observed: _while_cast(observed, observed.fhir.behind_s),
+        kind=Kind.GAUGE,
+    ),
+    Family(
+        "isocenter_fhir_errors",
+        "Errors that are kept by kind: tag (an attribute was left out), dicom (an instance was left out), fhir (a "
+        "study waits for a person), transient (a study is tried again by itself).",
+        ("kind",),
+        lambda observed: {(kind,): count for kind, count in observed.fhir.errors.items()},
         kind=Kind.GAUGE,
     ),
 )
