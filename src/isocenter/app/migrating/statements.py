@@ -139,7 +139,7 @@ TRY_SERIES_AGAIN = """
 UPDATE series SET state = 'waiting' WHERE series_key IN (SELECT series_key FROM instance WHERE state = 'waiting')
 """
 STATES = """
-SELECT state, count(*), coalesce(sum(size_bytes), 0), coalesce(sum(attempts > 1), 0) FROM instance
+SELECT instance.state, count(*), coalesce(sum(instance.size_bytes), 0), coalesce(sum(attempts > 1), 0) FROM instance
 JOIN series USING (series_key) JOIN study USING (study_instance_uid) WHERE (? OR wave IS NOT NULL) GROUP BY 1
 """
 STUDY_COUNTS = "SELECT count(*), coalesce(sum(wave IS NOT NULL), 0), coalesce(sum(listing = 'open'), 0) FROM study"

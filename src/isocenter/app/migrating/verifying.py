@@ -22,7 +22,7 @@ from isocenter.app.migrating.ends import Target
 from isocenter.app.migrating.job import Job, MovedInstance
 from isocenter.app.migrating.moving import Mover, now_text
 from isocenter.app.migrating.throttle import Throttle
-from isocenter.domain.errors import InvalidDataset, Refused
+from isocenter.domain.errors import InvalidDataset, InvalidRequest, Refused
 from isocenter.domain.identifiers import Scope
 from isocenter.routing.migration.comparison import Comparison, Finding, compare_digests, compare_sets
 from isocenter.routing.migration.sample import CONFIDENCE, DEFECT_RATE, Statement, draw, sample_size, state
@@ -87,9 +87,11 @@ def verify(
     on_progress: OnProgress = lambda what, done, total: None,
 ) -> Verification:
     """Verify what the target has acknowledged; raises Unavailable, and what the target refuses."""
+    studies = job.moved_studies()
+    if not studies and job.totals().instances:
+        raise InvalidRequest("Nothing has moved yet; run `isocenter migrate move` first.")
     job.clear_findings()
     job.put("verification", None)
-    studies = job.moved_studies()
     found = Verification(settings.level, studies=len(studies))
     for number, study in enumerate(studies, 1):
         throttle.wait_until_open()
