@@ -21,6 +21,10 @@ from enum import StrEnum
 
 NOTE_LENGTH_MAX = 64
 """A code of the catalogue, such as `http:503`."""
+SENT_NOWHERE = "delivery:nowhere"
+SUPERSEDED = "delivery:superseded"
+DELETED = "delivery:deleted"
+"""Notes of what is cancelled by itself: no rule sends it anywhere, or its version is gone."""
 NOWHERE = ""
 """The destination of an instance that no rule sends anywhere: its delivery is cancelled from the start, and counted."""
 
@@ -142,7 +146,7 @@ def begin(plan: DeliveryPlan, now: float) -> Delivery:
     """Return the delivery that a plan begins with."""
     delivery = queue(now)
     if plan.destination == NOWHERE:
-        return ended(delivery, DeliveryState.CANCELLED, "delivery:nowhere")
+        return ended(delivery, DeliveryState.CANCELLED, SENT_NOWHERE)
     return delivery
 
 

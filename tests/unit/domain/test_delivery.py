@@ -4,6 +4,8 @@ import pytest
 
 from isocenter.domain.delivery import (
     NOWHERE,
+    OPEN_STATES,
+    SUPERSEDED,
     Delivery,
     DeliveryPlan,
     DeliveryState,
@@ -11,11 +13,14 @@ from isocenter.domain.delivery import (
     cancel,
     give_up,
     hold,
+    inherit,
+    is_inherited,
     lease,
     queue,
     release,
     renew,
     send_again,
+    withdraw,
 )
 
 S = DeliveryState
@@ -92,3 +97,56 @@ def test_what_is_sent_again_has_its_time_anew() -> None:
     again = send_again(shelved, now=9.0)
     assert again == Delivery(S.QUEUED, received_at=9.0, due_at=9.0, lease_number=3)
     assert send_again(queue(0.0), now=9.0) is None
+
+
+@pytest.mark.parametrize("state", list(S))
+def test_of_a_version_that_is_gone_what_is_open_is_cancelled_with_the_reason(state: DeliveryState) -> None:
+    withdrawn = withdraw(Delivery(state, 0.0, 0.0, leased_until=5.0 if state is S.SENDING else None), SUPERSEDED)
+    if state not in OPEN_STATES:
+        assert withdrawn is None
+        return
+    assert withdrawn is not None
+    if state is S.SENDING:  # its sender may tell yet that it arrived; else it is cancelled
+        withdrawn = give_up(withdrawn, now=1.0)
+    assert withdrawn is not None
+    assert (withdrawn.state, withdrawn.note) == (S.CANCELLED, SUPERSEDED)
+
+
+@pytest.mark.parametrize(
+    ("new", "inherited"),
+    [
+        ((), True),
+        ((DeliveryPlan("cloud", "mr"),), True),
+        ((DeliveryPlan("cloud"),), True),
+        ((DeliveryPlan("pacs", "mr"),), False),
+        ((DeliveryPlan("cloud", "ct"),), False),
+        ((DeliveryPlan(NOWHERE, "ct"),), False),
+    ],
+)
+def test_a_new_version_goes_on_where_nobody_said_otherwise(new: tuple[DeliveryPlan, ...], inherited: bool) -> None:
+    assert is_inherited(DeliveryPlan("pacs", "ct"), new) is inherited
+
+
+def test_what_somebody_sent_by_hand_goes_on_whatever_others_send_by_hand() -> None:
+    assert is_inherited(DeliveryPlan("pacs"), [DeliveryPlan("cloud")])
+
+
+@pytest.mark.parametrize(
+    ("former", "state"),
+    [
+        (Delivery(S.QUEUED, 0.0, 50.0, failures=3, note="http:503"), S.QUEUED),
+        (_sending(), S.QUEUED),
+        (_after_wish(_sending(), "hold"), S.HELD),
+        (_after_wish(_sending(), "cancel"), None),
+        (Delivery(S.HELD, 0.0, 0.0), S.HELD),
+        (Delivery(S.NEEDS_HUMAN, 0.0, 0.0, note="http:400"), S.QUEUED),
+        (Delivery(S.DELIVERED, 0.0, 0.0), None),
+        (Delivery(S.CANCELLED, 0.0, 0.0), None),
+    ],
+)
+def test_what_goes_on_with_a_new_version_begins_anew(former: Delivery, state: DeliveryState | None) -> None:
+    begun = inherit(DeliveryPlan("pacs"), former, now=9.0)
+    if state is None:
+        assert begun is None
+    else:
+        assert begun == Delivery(state, received_at=9.0, due_at=9.0)

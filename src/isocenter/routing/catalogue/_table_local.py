@@ -175,6 +175,20 @@ _DELIVERY: tuple[Row, ...] = (
         "Nothing, if that is meant; `isocenter rule explain` tells what each rule compared.",
     ),
     (
+        "superseded",
+        "Replaced by a newer version",
+        "The instance was replaced here before this version was delivered.",
+        _X,
+        "Nothing: the newer version has a delivery of its own, unless the rules of the same channel now send it elsewhere.",
+    ),
+    (
+        "deleted",
+        "Deleted before it was delivered",
+        "The instance was deleted here while it waited.",
+        _X,
+        "Nothing, if that was meant; else fetch it again from where it came.",
+    ),
+    (
         "too-old",
         "Tried for too long",
         "It could not be delivered within the time that the destination has for it.",

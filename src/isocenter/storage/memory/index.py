@@ -13,6 +13,7 @@ from isocenter.domain.attributes import (
     SERIES_ATTRIBUTES,
     STUDY_ATTRIBUTES,
 )
+from isocenter.domain.delivery import DELETED
 from isocenter.domain.errors import NotFound, QueryTagsChanged
 from isocenter.domain.forms import integer_of
 from isocenter.domain.identifiers import InstanceIdentifier, Scope
@@ -314,7 +315,7 @@ class MemoryInstanceIndex:
         for version in (instance.current, instance.original):
             if version is not None:
                 self._erase_later(version, erase_due_at)
-                self.ledger.withdraw(version.key, "delivery:deleted")
+                self.ledger.withdraw(version.key, DELETED)
         self.query_tags.forget_errors(identifier)
         key = instance.current.key
         self._feed.append(_FeedRow(len(self._feed) + 1, identifier, ChangeAction.DELETE, now, key))

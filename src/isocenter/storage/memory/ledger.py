@@ -9,6 +9,7 @@ from dataclasses import replace
 from isocenter.domain.delivery import (
     NOWHERE,
     OPEN_STATES,
+    SUPERSEDED,
     WAITING_STATES,
     Delivery,
     DeliveryPlan,
@@ -86,7 +87,7 @@ class MemoryLedger:
             heir = inherit(row.plan, row.delivery, now=now) if is_inherited(row.plan, plans) else None
             if heir is not None:
                 heirs.append((row.plan, heir))
-        self.withdraw(instance_key, "delivery:superseded")
+        self.withdraw(instance_key, SUPERSEDED)
         return heirs
 
     def _open(self, instance_key: int) -> list[LedgerRow]:

@@ -14,6 +14,7 @@ import apsw
 
 from isocenter.domain.delivery import (
     NOWHERE,
+    SUPERSEDED,
     Delivery,
     DeliveryPlan,
     DeliveryState,
@@ -167,7 +168,7 @@ class LedgerTransaction:
             heir = inherit(plan, delivery, now=self._now) if is_inherited(plan, plans) else None
             if heir is not None:
                 heirs.append((plan, heir))
-            self._keep(kept, withdraw(delivery, "delivery:superseded"))
+            self._keep(kept, withdraw(delivery, SUPERSEDED))
         return heirs
 
     def _open(self, instance_keys: Iterable[int]) -> list[KeptDelivery]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from isocenter.domain.delivery import DELETED
 from isocenter.domain.identifiers import Level, Scope
 from isocenter.ports.index import ChangeAction
 from isocenter.storage.sqlite.connections import fetch
@@ -63,7 +64,7 @@ class RemovalTransaction:
         self._note_changes(current)
         self._erase_later(versions)
         keys = [(one.instance_key,) for one in versions]
-        self._ledger.withdraw([one.instance_key for one in versions], "delivery:deleted")
+        self._ledger.withdraw([one.instance_key for one in versions], DELETED)
         self._connection.executemany(self._queries["delete_instance"], keys)
         self._forget_values(Level.INSTANCE, [one.instance_key for one in current])
         self._forget_errors(current)

@@ -15,9 +15,10 @@ from isocenter.dimse.scu import status_texts
 from isocenter.dimse.ul import pdu
 from isocenter.domain import errors as domain_errors
 from isocenter.domain.commitment import FailureReason
+from isocenter.domain.delivery import DELETED, SENT_NOWHERE, SUPERSEDED
 from isocenter.domain.statuses import statuses_of
 from isocenter.routing.catalogue.entry import Entry, Family, Side
-from isocenter.routing.catalogue.lookup import ENTRIES, code_of, entry_of, explain_report, verdict_on
+from isocenter.routing.catalogue.lookup import ENTRIES, code_of, entry_of, entry_of_note, explain_report, verdict_on
 from isocenter.routing.deliveries.report import (
     AssociationAborted,
     AssociationRejected,
@@ -155,6 +156,11 @@ def test_every_reason_of_a_store_response_is_explained(reason: int) -> None:
 def test_what_no_protocol_has_a_number_for_is_explained(fault: TransportFault | LocalFault) -> None:
     family = Family.TRANSPORT if isinstance(fault, TransportFault) else Family.LOCAL
     assert entry_of(family, fault.value).code == fault.value
+
+
+@pytest.mark.parametrize("note", [SENT_NOWHERE, SUPERSEDED, DELETED])
+def test_what_the_ledger_notes_by_itself_is_explained(note: str) -> None:
+    assert entry_of_note(note).key == note
 
 
 def test_a_number_is_explained_by_the_service_it_comes_from() -> None:
