@@ -53,13 +53,13 @@ def _scopes(archive: Archive, principal: Principal, selection: Selection) -> Ite
 
 def _found_scopes(archive: Archive, principal: Principal, selection: Selection) -> Iterator[Scope]:
     level = Level.STUDY if selection.level is Level.PATIENT else selection.level
-    for matches in _searches(selection):
+    for matches in searches_for(selection):
         query = Query(level, matches, partition_name=selection.partition_name)
         for found in iter_search(archive, principal, query):
             yield scope_of(query, found.row)
 
 
-def _searches(selection: Selection) -> Iterator[tuple[Match, ...]]:
+def searches_for(selection: Selection) -> Iterator[tuple[Match, ...]]:
     """Yield the matches of the searches that find it, the UIDs of its own level some at a time."""
     keys = {
         Level.STUDY: (STUDY_INSTANCE_UID, selection.study_instance_uids),

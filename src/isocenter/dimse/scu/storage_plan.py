@@ -15,7 +15,7 @@ CONTEXTS_LEFT = CONTEXTS_MAX - 1
 """One is for the C-GET itself."""
 CONTEXTS_PER_CLASS_MIN = 2
 
-_LIKELY = (
+LIKELY_SYNTAXES = (
     "1.2.840.10008.1.2.1",  # Explicit VR Little Endian
     "1.2.840.10008.1.2.4.70",  # JPEG Lossless SV1
     "1.2.840.10008.1.2.4.90",  # JPEG 2000 Lossless
@@ -30,7 +30,7 @@ _LIKELY = (
     "1.2.840.10008.1.2",  # Implicit VR Little Endian
 )
 """Transfer syntaxes that archives hold, the most frequent first."""
-SYNTAXES = tuple(dict.fromkeys([*_LIKELY, *(syntax.uid for syntax in TRANSFER_SYNTAXES)]))
+SYNTAXES = tuple(dict.fromkeys([*LIKELY_SYNTAXES, *(syntax.uid for syntax in TRANSFER_SYNTAXES)]))
 
 GUESSED_CLASSES = tuple(
     f"1.2.840.10008.5.1.4.1.1.{ending}"
@@ -61,7 +61,9 @@ def plan_storage(classes: Mapping[str, Iterable[str]]) -> list[dict[str, list[Pr
 
 
 def _contexts(sop_class_uid: str, known: Sequence[str], room: int) -> list[ProposedContext]:
-    others_wanted = SYNTAXES if room > len(_LIKELY) else _LIKELY  # else the request grows beyond what some peers take
+    others_wanted = (
+        SYNTAXES if room > len(LIKELY_SYNTAXES) else LIKELY_SYNTAXES
+    )  # else the request grows beyond what some peers take
     syntaxes = tuple(dict.fromkeys([*known, *others_wanted]))
     alone, others = syntaxes[: room - 1], syntaxes[room - 1 :]
     groups = [*((uid,) for uid in alone), *([others] if others else [])]
