@@ -57,6 +57,7 @@ def test_overview_names_every_command_under_its_heading_with_two_examples(comman
         "Move images",
         "Plan work",
         "Route images",
+        "Practise outages",
         "Say who may call",
         "Look after the archive",
         "Examples",

@@ -58,6 +58,7 @@ COMMANDS = (
     Entry("commit", "Move images", "Ask a peer to commit to the safekeeping of instances.", "commit"),
     Entry("worklist", "Plan work", "Keep the modality work list, or ask a peer for its own.", "worklist"),
     Entry("rule", "Route images", "Try the rules of channels on files; check and compare their configuration.", "rule"),
+    Entry("faults", "Practise outages", "Put faults between components; play outages with a verdict.", "faults"),
     Entry("app", "Say who may call", "Register the programs that may call, and give them secrets.", "app"),
     Entry("user", "Say who may call", "Register the people who may sign in.", "user"),
     Entry("role", "Say who may call", "Give roles to applications and people.", "role"),

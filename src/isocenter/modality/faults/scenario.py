@@ -120,9 +120,9 @@ class ProcessAction(StrEnum):
     STOP = "stop"
     """It is there and does nothing (SIGSTOP)."""
     CONTINUE = "continue"
-    LIMIT_FILES = "limit-files"
-    """No file that it writes may grow further: what a full volume does to it, without a volume to fill."""
-    FREE_FILES = "free-files"
+    DENY_WRITES = "deny-writes"
+    """Every write of it to a file fails, by a limit of the kernel: as on a full volume, without a volume to fill."""
+    ALLOW_WRITES = "allow-writes"
 
 
 @dataclass(frozen=True, slots=True)
