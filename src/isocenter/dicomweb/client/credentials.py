@@ -22,6 +22,8 @@ from isocenter.domain.errors import InvalidRequest, Unauthenticated, Unavailable
 DEFAULT_RESOURCE = "https://dicom.healthcareapis.azure.com"
 RENEWED_AT = 0.8
 """Of its life: a request that begins then ends before the token does."""
+RENEWED_AGAIN_S = 5.0
+"""A token that is younger is not thrown away: another thread has just got it."""
 TIMEOUT_S = 30.0
 LIFETIME_DEFAULT_S = 300.0
 """For an answer that does not say."""
@@ -92,6 +94,7 @@ class ClientCredentials(httpx.Auth):
         self._resource = DEFAULT_RESOURCE
         self._token = ""
         self._renew_at = float("-inf")
+        self._got_at_s = float("-inf")
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Send a request with a token, and once more with a new one where it was refused (httpx)."""
@@ -104,6 +107,15 @@ class ClientCredentials(httpx.Auth):
             return
         request.headers["Authorization"] = f"Bearer {self._token_instead_of(shown, response, request.url)}"
         yield request
+
+    def renew(self) -> None:
+        """Have the next request get a new token: this one is not taken any more, though its life is not over.
+
+        Whoever asks for it while another thread has just done the same is given that one's.
+        """
+        with self._lock:
+            if self._monotonic_s() - self._got_at_s >= RENEWED_AGAIN_S:
+                self._renew_at = float("-inf")
 
     def _current_token(self) -> str:
         with self._lock:
@@ -149,6 +161,7 @@ class ClientCredentials(httpx.Auth):
         if response.status_code != httpx.codes.OK or not isinstance(token, str):
             raise _refusal(response, document)
         self._token, self._renew_at = token, began_at + RENEWED_AT * _lifetime_s(document)
+        self._got_at_s = began_at
 
     def _purpose(self) -> dict[str, str]:
         """Return what says in the form what the token is for: `scope`, or `resource` in Azure's first version."""
