@@ -34,6 +34,7 @@ from isocenter.app.http_tls import HttpTls
 from isocenter.app.logging_setup import set_up_logging
 from isocenter.app.long_work import LongWork, running_long_work
 from isocenter.app.node_identity import KeyFetcher, NodeIdentity, open_identity, open_to_anybody
+from isocenter.app.prefetching.opening import open_prefetching
 from isocenter.app.routing_file import load_routing
 from isocenter.app.routing_running import Routing, running_routing
 from isocenter.app.settings import Settings
@@ -234,9 +235,12 @@ def run(settings: Settings) -> None:
                 picture_executor=picture_executor,
                 users=identity.users,
             )
-            gateways = stack.enter_context(open_gateways(configuration, settings, dicom.runtime))
+            gateways = stack.enter_context(open_gateways(configuration, settings, dicom))
             associations = Associations(archive, settings.dicom, dicom.register, identity.users, dicom.runtime)
             routing = stack.enter_context(running_routing(archive, settings, associations, audit=audit))
+            prefetch = stack.enter_context(
+                open_prefetching(archive, settings, configuration, register=dicom.register, make_runtime=dicom.runtime)
+            )
             application = build_application(
                 archive,
                 settings,
@@ -247,7 +251,7 @@ def run(settings: Settings) -> None:
             application = guarded(application, settings.http, has_own_certificate=tls is None or tls.is_own)
             exempt_from_collection()
             with Eraser(archive):
-                edges: list[Edge] = [dicom, gateways, *([] if routing is None else [routing.router])]
+                edges: list[Edge] = [dicom, gateways, *([] if routing is None else [routing.router]), *prefetch]
                 serve_http(application, listeners, edges, tls=tls, data_dir=settings.data_dir)
 
 

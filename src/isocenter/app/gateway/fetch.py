@@ -46,8 +46,11 @@ Classes = Mapping[str, Iterable[str]]
 class Puller(Protocol):
     """One way to have the archive send instances into the cache."""
 
-    async def pull(self, identifiers: Sequence[Dataset], classes: Classes | None) -> None:
-        """Have it send what the identifiers name; classes are None where the archive could not be searched."""
+    async def pull(self, identifiers: Sequence[Dataset], classes: Classes | None) -> str:
+        """Have it send what the identifiers name; return what it told where it did not send everything.
+
+        Classes are None where the archive could not be searched.
+        """
         ...
 
 
@@ -58,6 +61,8 @@ class _Known:
     looked_at: float
     used_at: float
     listed: frozenset[InstanceIdentifier] | None
+    told: str = ""
+    """By the archive, where it did not send everything."""
 
 
 @dataclass(slots=True)
@@ -118,21 +123,21 @@ class Fetcher:
             with upstream_errors(remote.ae_title):
                 listed = await list_instances(self.upstream.opener, DimsePeer(remote), unit)
                 if listed is None:
-                    await self.puller.pull([scope_identifier(unit)], None)
+                    told = await self.puller.pull([scope_identifier(unit)], None)
                 else:
-                    await self._bring(unit, listed)
-        self._remember(unit, None if listed is None else frozenset(each.identifier for each in listed))
+                    told = await self._bring(unit, listed)
+        self._remember(unit, None if listed is None else frozenset(each.identifier for each in listed), told)
 
-    async def _bring(self, unit: Scope, listed: Sequence[Listed]) -> None:
+    async def _bring(self, unit: Scope, listed: Sequence[Listed]) -> str:
         stored = await self._stored(unit)
         await self._drop(stored - {each.identifier for each in listed})
         missing = [each for each in listed if each.identifier not in stored]
         if not missing:
-            return
+            return ""
         _log.info("gateway.fetch", upstream=self.upstream.remote.ae_title, instances=len(missing), of=len(listed))
         is_whole = len(missing) > WHOLE_MIN_SHARE * len(listed)
         identifiers = [scope_identifier(unit)] if is_whole else _parts(missing)
-        await self.puller.pull(identifiers, _classes(missing))
+        return await self.puller.pull(identifiers, _classes(missing))
 
     async def _stored(self, unit: Scope) -> set[InstanceIdentifier]:
         rows = await self.upstream.opener.runtime.run(self.cache.index.instances, unit)
@@ -144,11 +149,11 @@ class Fetcher:
             scope = Scope(one.study_instance_uid, one.series_instance_uid, one.sop_instance_uid)
             await self.upstream.opener.runtime.run(delete, self.cache, LOCAL_OWNER, scope)
 
-    def _remember(self, unit: Scope, listed: frozenset[InstanceIdentifier] | None) -> None:
+    def _remember(self, unit: Scope, listed: frozenset[InstanceIdentifier] | None, told: str) -> None:
         now = self.monotonic_s()
         while len(self._known) >= KNOWN_MAX:
             self._known.pop(min(self._known, key=lambda each: self._known[each].used_at))
-        self._known[unit] = _Known(now, now, listed)
+        self._known[unit] = _Known(now, now, listed, told)
 
     async def _require(self, scope: Scope, unit: Scope) -> None:
         """Raise unless the cache has all that the archive listed of a scope."""
@@ -165,8 +170,9 @@ class Fetcher:
         missing = len(wanted - stored)
         if missing:
             self._known.pop(unit, None)
+            said = f": {known.told}" if known is not None and known.told else "; try again"
             raise Unavailable(
-                f"{self.upstream.remote.ae_title} did not send {missing:,} of {len(wanted):,} instances; try again."
+                f"{self.upstream.remote.ae_title} did not send {missing:,} of {len(wanted):,} instances{said}."
             )
 
     async def forget_unused(self, older_than_s: float) -> int:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 
 import structlog
 from starlette.types import ASGIApp
 
-from isocenter.app.dicom import bind
+from isocenter.app.dicom import DicomNode, bind
 from isocenter.app.eraser import Eraser
 from isocenter.app.gateway.application import Gateways, gateway_application
 from isocenter.app.gateway.fetch import Fetcher
@@ -28,7 +28,6 @@ from isocenter.dimse.scp.echo import echo_service
 from isocenter.dimse.scp.listener import BACKLOG, Endpoint, Listener, ListenerLimits
 from isocenter.dimse.scp.store import Storage
 from isocenter.dimse.scu.client import Opener
-from isocenter.dimse.shell.record import AssociationRegister
 from isocenter.dimse.shell.runtime import Runtime
 from isocenter.dimse.shell.service import ServiceTable
 from isocenter.domain.application_entity import AeService, RemoteAe
@@ -67,15 +66,14 @@ def _bound(gateway: Gateway) -> socket.socket | None:
 class RunningGateways:
     """The gateways of a node, in its event loop (`http_server.Edge`)."""
 
-    def __init__(self, caches: Sequence[tuple[GatewayAe, Archive]], make_runtime: Callable[[], Runtime]) -> None:
+    def __init__(self, caches: Sequence[tuple[GatewayAe, Archive]], dicom: DicomNode) -> None:
+        """Prepare to serve; associations are opened as those of the node are."""
         self._caches = caches
-        self._make_runtime = make_runtime
+        self._dicom = dicom
         self._service: Service | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners: list[Listener] = []
         self._sockets = {each.gateway.name: bound for each, _ in caches if (bound := _bound(each.gateway)) is not None}
-        self.register = AssociationRegister()
-        """What is known of associations with the archives behind."""
         self._applications: dict[str, ASGIApp] = {}
         """By name; filled when they start."""
 
@@ -91,7 +89,7 @@ class RunningGateways:
 
     async def start(self) -> None:
         """Begin to serve, in the running event loop."""
-        runtime = self._make_runtime()
+        runtime = self._dicom.runtime()
         assert self._service is not None
         for each, cache in self._caches:
             await self._start(each, cache, runtime, self._service)
@@ -99,7 +97,7 @@ class RunningGateways:
     async def _start(self, each: GatewayAe, cache: Archive, runtime: Runtime, service: Service) -> None:
         gateway = each.gateway
         title = each.calling_ae_title if gateway.listen is None else gateway.listen.ae_title
-        upstream = Upstream(Opener(runtime, self.register, title), each.remote)
+        upstream = Upstream(Opener(runtime, self._dicom.register, title), each.remote)
         storage = Storage(cache, principal=LOCAL_OWNER)
         pulling = Pulling(
             upstream,
@@ -123,7 +121,7 @@ class RunningGateways:
         may_store = replace(each.remote, services=frozenset({AeService.STORE, AeService.ECHO}))
         table = AeTable(ae_title=ae_title, remotes=(may_store,), accepts_unknown_callers=False)
         services = ServiceTable([echo_service()], other=storage.find)
-        listener = Listener(runtime, self.register, table, services, limits=ListenerLimits())
+        listener = Listener(runtime, self._dicom.register, table, services, limits=ListenerLimits())
         await listener.start([Endpoint(self._sockets[each.gateway.name])])
         self._listeners.append(listener)
 
@@ -149,9 +147,7 @@ async def _tidy(fetcher: Fetcher, keep_s: float) -> None:
 
 
 @contextmanager
-def open_gateways(
-    configuration: Configuration, settings: Settings, make_runtime: Callable[[], Runtime]
-) -> Iterator[RunningGateways]:
+def open_gateways(configuration: Configuration, settings: Settings, dicom: DicomNode) -> Iterator[RunningGateways]:
     """Open a cache for each gateway below the data folder, emptied of what an earlier run had fetched.
 
     Raises Unavailable where a port is taken, and the errors of opening an archive.
@@ -163,7 +159,7 @@ def open_gateways(
             _empty(cache)
             stack.enter_context(Eraser(cache))
             caches.append((_ae_of(configuration, gateway, settings), cache))
-        yield RunningGateways(caches, make_runtime)
+        yield RunningGateways(caches, dicom)
 
 
 def _ae_of(configuration: Configuration, gateway: Gateway, settings: Settings) -> GatewayAe:
