@@ -24,6 +24,8 @@ from isocenter.storage.memory import (
     MemoryInstanceIndex,
     MemoryPartitions,
     MemoryPerformedSteps,
+    MemoryPrefetches,
+    MemoryStepMessages,
     MemoryWorkitems,
     MemoryWorklist,
 )
@@ -69,7 +71,7 @@ def memory_archive(
         index=index, blobs=blobs, clock=clock, failpoints=Failpoints(), erase_after_s=settings.erase_after_s
     )
     try:
-        worklist, partitions = MemoryWorklist(), MemoryPartitions()
+        worklist, partitions, step_messages = MemoryWorklist(), MemoryPartitions(), MemoryStepMessages()
         yield Archive(
             index,
             blobs,
@@ -78,13 +80,15 @@ def memory_archive(
             MetadataCache(),
             settings,
             worklist=worklist,
-            performed_steps=MemoryPerformedSteps(worklist),
+            performed_steps=MemoryPerformedSteps(worklist, step_messages),
             commitments=MemoryCommitments(),
             partitions=partitions,
             workitems=MemoryWorkitems(partitions),
             operations=cast(MemoryInstanceIndex, index).operations,  # every index keeps them beside itself
             event_cursors=MemoryEventCursors(),
             fhir_ledger=MemoryFhirLedger(),
+            prefetches=MemoryPrefetches(),
+            step_messages=step_messages,
         )
     finally:
         intake.close()

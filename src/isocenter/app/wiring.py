@@ -121,6 +121,8 @@ def open_archive(settings: Settings) -> Iterator[Archive]:
                 operations=index.operations,
                 event_cursors=index.event_cursors,
                 fhir_ledger=index.fhir_ledger,
+                prefetches=index.prefetches,
+                step_messages=index.step_messages,
             )
         finally:
             intake.close()

@@ -19,6 +19,8 @@ from isocenter.ports.index import InstanceIndex
 from isocenter.ports.operations import Operations
 from isocenter.ports.partitions import Partitions
 from isocenter.ports.performed_steps import PerformedSteps
+from isocenter.ports.prefetches import Prefetches
+from isocenter.ports.step_messages import StepMessages
 from isocenter.ports.workitems import Workitems
 from isocenter.ports.worklist import Worklist
 
@@ -67,3 +69,5 @@ class Archive:
     operations: Operations = field(kw_only=True)
     event_cursors: EventCursors = field(kw_only=True)
     fhir_ledger: FhirLedger = field(kw_only=True)
+    prefetches: Prefetches = field(kw_only=True)
+    step_messages: StepMessages = field(kw_only=True)

@@ -5,19 +5,24 @@ from __future__ import annotations
 from typing import Protocol
 
 from isocenter.domain.performed_step import PerformedStep
+from isocenter.ports.step_messages import NewStepMessage
 
 
 class PerformedSteps(Protocol):
     """Keep performed steps; each change and what it means for the work list are one commit."""
 
-    def create(self, step: PerformedStep) -> bool:
-        """Keep a new step and mark the scheduled ones that it names; return False where its UID is in use."""
+    def create(self, step: PerformedStep, *, message: NewStepMessage | None = None) -> bool:
+        """Keep a new step and mark the scheduled ones that it names; return False where its UID is in use.
+
+        A message for another AE is kept in the same commit.
+        """
         ...
 
-    def replace(self, step: PerformedStep, *, revision: int) -> bool:
+    def replace(self, step: PerformedStep, *, revision: int, message: NewStepMessage | None = None) -> bool:
         """Keep a step in the place of its earlier revision and mark the scheduled ones that it names.
 
-        Return False, with nothing changed, where that revision is not the one that is kept.
+        Return False, with nothing changed, where that revision is not the one that is kept. A message for another AE
+        is kept in the same commit.
         """
         ...
 

@@ -166,7 +166,8 @@ def _drop_later_tables(connection: apsw.Connection) -> None:
     later = (
         "SELECT name FROM sqlite_schema WHERE type = 'table' "
         "AND (name GLOB 'query_tag*' OR name GLOB 'external_*' OR name GLOB 'fhir_*' "
-        "OR name GLOB 'delivery*' OR name IN ('event_cursor', 'staged_version', 'concluded_revision'))"
+        "OR name GLOB 'delivery*' OR name GLOB 'prefetch*' OR name GLOB 'watched_*' "
+        "OR name IN ('event_cursor', 'staged_version', 'concluded_revision', 'step_message'))"
     )
     connection.pragma("foreign_keys", False)
     for (table,) in connection.execute(later).fetchall():

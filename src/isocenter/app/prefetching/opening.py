@@ -26,7 +26,6 @@ from isocenter.dimse.scu.client import Opener
 from isocenter.dimse.shell.record import AssociationRegister
 from isocenter.dimse.shell.runtime import Runtime
 from isocenter.dimse.shell.tls import client_context
-from isocenter.ports.prefetches import Prefetches
 from isocenter.routing.configuration.channel import Configuration
 from isocenter.routing.configuration.destination import Destination, DimseTarget, WebTarget
 from isocenter.routing.prefetch.rule import FetchBy
@@ -129,19 +128,18 @@ class PrefetchEdge:
 @contextmanager
 def open_prefetching(
     archive: Archive,
-    prefetches: Prefetches,
     settings: Settings,
     configuration: Configuration,
     *,
     register: AssociationRegister,
     make_runtime: Callable[[], Runtime],
-) -> Iterator[PrefetchEdge | None]:
-    """Make prefetching ready; None where no rule and no listener wants it. Raises Unavailable where a port is taken."""
+) -> Iterator[list[PrefetchEdge]]:
+    """Make prefetching ready, where a rule or the listener wants it. Raises Unavailable where a port is taken."""
     if not configuration.prefetch and settings.mllp.listen is None:
-        yield None
+        yield []
         return
     zone = MachineZone()
-    desk = PrefetchDesk(prefetches, configuration.prefetch, archive.clock)
+    desk = PrefetchDesk(archive.prefetches, configuration.prefetch, archive.clock)
     mllp = None
     if settings.mllp.listen is not None:
         mllp = MllpListener(settings.mllp.listen, settings.mllp.senders, desk, local=zone, now=archive.clock.now)
@@ -150,4 +148,4 @@ def open_prefetching(
                 "mllp.no_rules", hint="No rule for prefetching is configured; messages are answered, not heeded."
             )
     factory = SourceFactory(archive, settings, configuration, register)
-    yield PrefetchEdge(Prefetching(archive, prefetches, desk, local=zone), factory, make_runtime, mllp)
+    yield [PrefetchEdge(Prefetching(archive, archive.prefetches, desk, local=zone), factory, make_runtime, mllp)]

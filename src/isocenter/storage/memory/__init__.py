@@ -16,7 +16,9 @@ from isocenter.storage.memory.index import MemoryInstanceIndex
 from isocenter.storage.memory.operations import MemoryOperations
 from isocenter.storage.memory.partitions import MemoryPartitions
 from isocenter.storage.memory.performed_steps import MemoryPerformedSteps
+from isocenter.storage.memory.prefetches import MemoryPrefetches
 from isocenter.storage.memory.query_tags import MemoryQueryTags
+from isocenter.storage.memory.step_messages import MemoryStepMessages
 from isocenter.storage.memory.workitems import MemoryWorkitems
 from isocenter.storage.memory.worklist import MemoryWorklist
 
@@ -30,7 +32,9 @@ __all__ = [
     "MemoryOperations",
     "MemoryPartitions",
     "MemoryPerformedSteps",
+    "MemoryPrefetches",
     "MemoryQueryTags",
+    "MemoryStepMessages",
     "MemoryWorkitems",
     "MemoryWorklist",
 ]

@@ -32,6 +32,9 @@ CARRIED_TABLES = (
     "delivery_series",
     "delivery",
     "delivery_attempt",
+    "prefetch_run",
+    "prefetched_study",
+    "step_message",
 )
 """Rows that refer to others stand behind them."""
 _CARRIED_AS = {("delivery", "instance_key"): "min(-instance_key, 0)"}

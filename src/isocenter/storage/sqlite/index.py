@@ -35,10 +35,12 @@ from isocenter.storage.sqlite.ledger import SqliteLedger
 from isocenter.storage.sqlite.operations import SqliteOperations
 from isocenter.storage.sqlite.partitions import SqlitePartitions
 from isocenter.storage.sqlite.performed_steps import SqlitePerformedSteps
+from isocenter.storage.sqlite.prefetches import SqlitePrefetches
 from isocenter.storage.sqlite.query_tags import SqliteQueryTags
 from isocenter.storage.sqlite.revisions import SqliteRevisions
 from isocenter.storage.sqlite.search import count_statement, page_statements
 from isocenter.storage.sqlite.statements import load_queries
+from isocenter.storage.sqlite.step_messages import SqliteStepMessages
 from isocenter.storage.sqlite.workitems import SqliteWorkitems
 from isocenter.storage.sqlite.worklist import SqliteWorklist
 from isocenter.storage.sqlite.writer import CHECKPOINT_PAGES, IndexWriter
@@ -85,6 +87,8 @@ class SqliteInstanceIndex:
         self.external_metadata = SqliteExternalMetadata(self._writer, self._readers, self._queries)
         self.event_cursors = SqliteEventCursors(self._writer, self._queries)
         self.fhir_ledger = SqliteFhirLedger(self._writer, self._readers, self._queries)
+        self.prefetches = SqlitePrefetches(self._writer, self._readers)
+        self.step_messages = SqliteStepMessages(self._writer, self._readers)
         self.query_tags = SqliteQueryTags(self._writer, self._readers, self._queries)
         self.workitems = SqliteWorkitems(self._writer, self._readers, self._queries)
         self.revisions = SqliteRevisions(self._writer, self._readers, self._queries)

@@ -13,7 +13,7 @@ from isocenter.storage.sqlite.statements import load_schema
 
 APPLICATION_ID = 0x49534F43
 """`ISOC`: tells our database from another program's."""
-SCHEMA_VERSION = 13
+SCHEMA_VERSION = 14
 
 _FILE_NAME = re.compile(r"(\d{4})_\w+\.sql", re.ASCII)
 

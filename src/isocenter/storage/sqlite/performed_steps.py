@@ -9,7 +9,10 @@ import orjson
 
 from isocenter.domain.performed_step import SCHEDULED_STATES, PerformedStep, PerformedStepState
 from isocenter.domain.worklist import ScheduledStepReference
+from isocenter.ports.step_messages import NewStepMessage
 from isocenter.storage.sqlite.connections import ReaderPool, Row, fetch
+from isocenter.storage.sqlite.prefetches import load_prefetch_queries
+from isocenter.storage.sqlite.step_messages import insert_message
 from isocenter.storage.sqlite.worklist import mark_steps
 from isocenter.storage.sqlite.writer import IndexWriter
 
@@ -21,8 +24,9 @@ class SqlitePerformedSteps:
         self._writer = writer
         self._readers = readers
         self._queries = queries
+        self._messages = load_prefetch_queries()
 
-    def create(self, step: PerformedStep) -> bool:
+    def create(self, step: PerformedStep, *, message: NewStepMessage | None = None) -> bool:
         """Keep a new step and mark the scheduled ones that it names; return False where its UID is in use."""
         row = (
             step.sop_instance_uid,
@@ -34,9 +38,9 @@ class SqlitePerformedSteps:
             _named(step),
             step.content,
         )
-        return self._writer.transact(lambda connection: self._write(connection, "insert_performed_step", row, step))
+        return self._transact("insert_performed_step", row, step, message)
 
-    def replace(self, step: PerformedStep, *, revision: int) -> bool:
+    def replace(self, step: PerformedStep, *, revision: int, message: NewStepMessage | None = None) -> bool:
         """Keep a step in the place of its earlier revision and mark the scheduled ones that it names."""
         row = (
             step.state.value,
@@ -47,16 +51,21 @@ class SqlitePerformedSteps:
             step.sop_instance_uid,
             revision,
         )
-        return self._writer.transact(lambda connection: self._write(connection, "update_performed_step", row, step))
+        return self._transact("update_performed_step", row, step, message)
 
-    def _write(
-        self, connection: apsw.Connection, name: str, row: tuple[str | int | float | bytes, ...], step: PerformedStep
+    def _transact(
+        self, name: str, row: tuple[str | int | float | bytes, ...], step: PerformedStep, message: NewStepMessage | None
     ) -> bool:
-        connection.execute(self._queries[name], row)
-        if not connection.changes():
-            return False
-        mark_steps(connection, self._queries, step.scheduled_steps, SCHEDULED_STATES[step.state])
-        return True
+        def write(connection: apsw.Connection) -> bool:
+            connection.execute(self._queries[name], row)
+            if not connection.changes():
+                return False
+            if message is not None:
+                insert_message(connection, self._messages, message, step.sop_instance_uid, now=step.changed_at)
+            mark_steps(connection, self._queries, step.scheduled_steps, SCHEDULED_STATES[step.state])
+            return True
+
+        return self._writer.transact(write)
 
     def find(self, sop_instance_uid: str) -> PerformedStep | None:
         """Return a step by its UID."""
