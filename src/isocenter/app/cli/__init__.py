@@ -57,6 +57,13 @@ COMMANDS = (
     Entry("migrate", "Move images", "Move an archive to another one, and prove that everything arrived.", "migrate"),
     Entry("commit", "Move images", "Ask a peer to commit to the safekeeping of instances.", "commit"),
     Entry("worklist", "Plan work", "Keep the modality work list, or ask a peer for its own.", "worklist"),
+    Entry("prefetch", "Plan work", "Fetch earlier studies of patients, or tell which and why.", "prefetch"),
+    Entry(
+        "test-connection",
+        "Route images",
+        "Find out whether a destination can be used, and what to tell its owner.",
+        "test_connection",
+    ),
     Entry("rule", "Route images", "Try the rules of channels on files; check and compare their configuration.", "rule"),
     Entry("faults", "Practise outages", "Put faults between components; play outages with a verdict.", "faults"),
     Entry("app", "Say who may call", "Register the programs that may call, and give them secrets.", "app"),

@@ -1,0 +1,1 @@
+"""Connection tests as work: open connections, look at certificates, ask small questions; each returns a report."""
