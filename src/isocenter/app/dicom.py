@@ -15,6 +15,7 @@ import structlog
 from isocenter.app.http_protocol import bound_sending
 from isocenter.app.settings import DicomSettings, Settings
 from isocenter.archive.archive import Archive
+from isocenter.archive.commitment import Titles
 from isocenter.dimse.scp.commitment import CommitmentProvider
 from isocenter.dimse.scp.find import FindProvider
 from isocenter.dimse.scp.listener import BACKLOG, Endpoint, Listener, ListenerLimits
@@ -143,6 +144,8 @@ class DicomNode:
         self._commitment: CommitmentProvider | None = None
         self.register = AssociationRegister()
         """What is known of associations, for whoever shows it."""
+        self.titles_of_others: frozenset[str] = frozenset()
+        """Of other listeners in this node, which see to the storage commitments that were asked of them."""
 
     def listen(self) -> None:
         """Let connections come in; they wait until `start`.
@@ -174,6 +177,7 @@ class DicomNode:
         await self._listener.start(
             [Endpoint(endpoint.socket, tls if endpoint.uses_tls else None) for endpoint in self._endpoints]
         )
+        self._commitment.titles = Titles(but=self.titles_of_others)
         self._commitment.start()
         for endpoint in self._endpoints:
             host, port = endpoint.socket.getsockname()[:2]

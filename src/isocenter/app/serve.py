@@ -38,6 +38,7 @@ from isocenter.app.prefetching.opening import open_prefetching
 from isocenter.app.routing_file import load_routing
 from isocenter.app.routing_running import Routing, running_routing
 from isocenter.app.settings import Settings
+from isocenter.app.translating.running import TranslatorNeeds, open_translators
 from isocenter.app.wiring import SystemClock, azure_options, open_archive
 from isocenter.archive.archive import Archive
 from isocenter.archive.delete import oldest_erasure_age_s
@@ -241,6 +242,8 @@ def run(settings: Settings) -> None:
             prefetch = stack.enter_context(
                 open_prefetching(archive, settings, configuration, register=dicom.register, make_runtime=dicom.runtime)
             )
+            needs = TranslatorNeeds(archive, settings, dicom, identity.users)
+            translators = stack.enter_context(open_translators(configuration, needs))
             application = build_application(
                 archive,
                 settings,
@@ -251,7 +254,13 @@ def run(settings: Settings) -> None:
             application = guarded(application, settings.http, has_own_certificate=tls is None or tls.is_own)
             exempt_from_collection()
             with Eraser(archive):
-                edges: list[Edge] = [dicom, gateways, *([] if routing is None else [routing.router]), *prefetch]
+                edges: list[Edge] = [
+                    dicom,
+                    gateways,
+                    translators,
+                    *([] if routing is None else [routing.router]),
+                    *prefetch,
+                ]
                 serve_http(application, listeners, edges, tls=tls, data_dir=settings.data_dir)
 
 

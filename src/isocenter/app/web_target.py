@@ -7,7 +7,7 @@ import ssl
 import httpx
 
 from isocenter.app.secrets_by_name import ReadSecret
-from isocenter.dicomweb.client.client import DicomwebClient
+from isocenter.dicomweb.client.client import TIMEOUT_S, DicomwebClient
 from isocenter.dicomweb.client.credentials import ClientCredentials, ClientSecret, HeaderKey
 from isocenter.domain.errors import InvalidSetting
 from isocenter.routing.configuration.destination import (
@@ -19,14 +19,15 @@ from isocenter.routing.configuration.destination import (
 )
 
 
-def open_web_client(target: WebTarget, read_secret: ReadSecret) -> DicomwebClient:
+def open_web_client(target: WebTarget, read_secret: ReadSecret, *, timeout_s: float = TIMEOUT_S) -> DicomwebClient:
     """Return a client of a service, which keeps its connections and its token; the caller closes it.
 
     Nothing is sent yet. Raises InvalidSetting where a secret, a key or a certificate cannot be read, InvalidRequest
     where an address cannot be used.
     """
     tls = tls_of(target, read_secret)
-    return DicomwebClient(target.url, auth=authentication_of(target, read_secret, tls=tls), tls=tls)
+    auth = authentication_of(target, read_secret, tls=tls)
+    return DicomwebClient(target.url, auth=auth, tls=tls, timeout_s=timeout_s)
 
 
 def tls_of(target: WebTarget, read_secret: ReadSecret) -> ssl.SSLContext | None:

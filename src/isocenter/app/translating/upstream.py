@@ -55,16 +55,20 @@ class Upstream:
     stopping: Event = field(default_factory=Event)
     """Set when nothing is to be waited for any more."""
 
-    def patiently(self, ask: Callable[[], T], *, is_cancelled: Callable[[], bool] = _never) -> T:
+    def patiently(
+        self, ask: Callable[[], T], *, is_cancelled: Callable[[], bool] = _never, again_after_timeout: bool = False
+    ) -> T:
         """Return what a request gives, asked again a few times while that may help.
 
-        Raises the errors of the client: the last one where it did not help.
+        Without `again_after_timeout`, what was waited for in vain is not asked for again: a person waits. Raises the
+        errors of the client: the last one where it did not help.
         """
         for attempt in range(1, TRIES_MAX + 1):
             try:
                 return ask()
             except IsocenterError as error:
-                wait_s = _wait_s(report_of(error), attempt)
+                report = report_of(error)
+                wait_s = _wait_s(report, attempt) if again_after_timeout or not _is_late(report) else None
                 if wait_s is None or is_cancelled() or self.stopping.wait(wait_s):
                     raise
         raise AssertionError  # the last attempt returned or raised
@@ -140,12 +144,14 @@ def unique_key(row: Row, level: Level) -> str:
     return str(values[0]) if isinstance(values, list) and values else ""
 
 
+def _is_late(report: Report) -> bool:
+    return isinstance(report, TransportFailed) and report.fault in _ANSWERED_LATE
+
+
 def _wait_s(report: Report, attempt: int) -> float | None:
     """Return how long to wait before the next attempt, None where there is to be none."""
     judgement = judge(report)
     if attempt == TRIES_MAX or judgement.verdict is not Verdict.TRANSIENT:
         return None
-    if isinstance(report, TransportFailed) and report.fault in _ANSWERED_LATE:
-        return None  # it was waited for long enough
     wait_s = judgement.retry_after_s if judgement.retry_after_s is not None else FIRST_WAIT_S * (1 << (attempt - 1))
     return wait_s if wait_s <= WAIT_MAX_S else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -216,7 +216,7 @@ class DicomwebClient:
             raise not_dicomweb(self.service)
         return RowPage([row for row in rows if isinstance(row, dict)], has_more=has_more)
 
-    def retrieve(self, scope: Scope, *, transfer_syntax: str = "*") -> Iterator[RetrievedInstance]:
+    def retrieve(self, scope: Scope, *, transfer_syntax: str = "*") -> Generator[RetrievedInstance, None, None]:
         """Yield the instances of a scope as they arrive, by default in the transfer syntax they are stored in."""
         accept = f'multipart/related; type="{_DICOM}"; transfer-syntax={transfer_syntax}'
         with self._answer("GET", _path(scope), {"Accept": accept}) as response:
