@@ -12,10 +12,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from isocenter.app.gateway.answer import encode_rows
 from isocenter.app.gateway.fetch import Fetcher
 from isocenter.app.gateway.search import GatewaySearch
-from isocenter.archive.archive import Archive
+from isocenter.app.gateway.storing import Forwarding
 from isocenter.dicomweb.codec.accept import require_dicom_json
 from isocenter.dicomweb.codec.return_tags import return_tags
-from isocenter.dicomweb.server import api_document, capabilities, metadata, rendered, retrieve, search
+from isocenter.dicomweb.server import api_document, capabilities, metadata, rendered, retrieve, search, store
 from isocenter.dicomweb.server.descriptions import Handler
 from isocenter.dicomweb.server.dispatch import DicomwebApplication
 from isocenter.dicomweb.server.routes import offer_in_front
@@ -37,21 +37,21 @@ _READING: tuple[Handler, ...] = (
 
 
 def gateway_application(
-    name: str, service: Service, cache: Archive, *, searching: GatewaySearch, fetcher: Fetcher
+    name: str, service: Service, *, searching: GatewaySearch, fetcher: Fetcher, forwarding: Forwarding
 ) -> ASGIApp:
     """Return what is served below `/gateways/NAME`; callers need the same rights as at the node's own roots."""
     handlers: dict[Handler, Handler] = {
         search.search_studies: partial(_search, searching, Level.STUDY),
         search.search_series: partial(_search, searching, Level.SERIES),
         search.search_instances: partial(_search, searching, Level.INSTANCE),
+        store.store_instances: forwarding.store,
         capabilities.describe_service: capabilities.describe_service,
         api_document.read_openapi_json: api_document.read_openapi_json,
         api_document.read_openapi_yaml: api_document.read_openapi_yaml,
     }
     handlers |= {handler: partial(_answer_from_cache, fetcher, handler) for handler in _READING}
-    in_front = replace(
-        service, archive=cache, operations=None, exporter=None, updater=None, query_tags=None, has_partitions=False
-    )
+    alone = replace(service, operations=None, exporter=None, updater=None, query_tags=None)
+    in_front = replace(alone, archive=fetcher.cache, has_partitions=False)
     root_path = f"{FIRST_SEGMENT}/{name}"
     return DicomwebApplication(in_front, root_path=root_path, offer=offer_in_front(handlers))
 

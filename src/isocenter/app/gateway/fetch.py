@@ -175,6 +175,11 @@ class Fetcher:
                 f"{self.upstream.remote.ae_title} did not send {missing:,} of {len(wanted):,} instances{said}."
             )
 
+    def forget(self, study_instance_uid: str) -> None:
+        """Look at a study anew when it is asked for next: the archive has something else of it now."""
+        for unit in [each for each in self._known if each.study_instance_uid == study_instance_uid]:
+            self._known.pop(unit, None)
+
     async def forget_unused(self, older_than_s: float) -> int:
         """Delete from the cache the studies that nobody asked for lately; return how many."""
         now = self.monotonic_s()
@@ -183,8 +188,7 @@ class Fetcher:
             used[unit.study_instance_uid] = max(known.used_at, used.get(unit.study_instance_uid, 0.0))
         unused = [study for study, at in used.items() if now - at > older_than_s]
         for study in unused:
-            for unit in [each for each in self._known if each.study_instance_uid == study]:
-                self._known.pop(unit, None)
+            self.forget(study)
             if self._covering(Scope(study)) is None:
                 try:
                     await self.upstream.opener.runtime.run(delete, self.cache, LOCAL_OWNER, Scope(study))

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 from starlette.types import ASGIApp
 
+from isocenter.app.delivering import own_side
 from isocenter.app.dicom import DicomNode, bind
 from isocenter.app.eraser import Eraser
 from isocenter.app.gateway.application import Gateways, gateway_application
 from isocenter.app.gateway.fetch import Fetcher
 from isocenter.app.gateway.pulling import Pulling
 from isocenter.app.gateway.search import GatewaySearch
+from isocenter.app.gateway.storing import Forwarding
 from isocenter.app.gateway.upstream import Upstream
+from isocenter.app.senders.converting import Converter
+from isocenter.app.senders.dimse import DimseSender, OwnSide
+from isocenter.app.senders.dimse_lane import PeerKnowledge
 from isocenter.app.settings import Settings
 from isocenter.app.wiring import open_archive
 from isocenter.archive.archive import Archive
@@ -46,8 +53,6 @@ TIDY_INTERVAL_S = 60.0
 """How often a cache is looked through for what nobody asks for any more."""
 TIDY_PAGE = 200
 _STUDY_INSTANCE_UID = 0x0020000D
-OWN_AE_TITLE = "ISOCENTER"
-"""Of a node that does not listen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +60,14 @@ class GatewayAe:
     """One gateway with the archive behind it."""
 
     gateway: Gateway
-    remote: RemoteAe
-    calling_ae_title: str
+    target: DimseTarget
+    own: OwnSide
+    """As whom it is called."""
+
+    @property
+    def remote(self) -> RemoteAe:
+        """Return the archive's AE."""
+        return self.target.remote
 
 
 def _bound(gateway: Gateway) -> socket.socket | None:
@@ -73,6 +84,7 @@ class RunningGateways:
         self._service: Service | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners: list[Listener] = []
+        self._closing: list[Callable[[], None]] = []
         self._sockets = {each.gateway.name: bound for each, _ in caches if (bound := _bound(each.gateway)) is not None}
         self._applications: dict[str, ASGIApp] = {}
         """By name; filled when they start."""
@@ -96,7 +108,7 @@ class RunningGateways:
 
     async def _start(self, each: GatewayAe, cache: Archive, runtime: Runtime, service: Service) -> None:
         gateway = each.gateway
-        title = each.calling_ae_title if gateway.listen is None else gateway.listen.ae_title
+        title = each.own.ae_title if gateway.listen is None else gateway.listen.ae_title
         upstream = Upstream(Opener(runtime, self._dicom.register, title), each.remote)
         storage = Storage(cache, principal=LOCAL_OWNER)
         pulling = Pulling(
@@ -109,12 +121,19 @@ class RunningGateways:
         fetcher = Fetcher(upstream, cache, pulling, monotonic_s)
         searching = GatewaySearch(upstream, monotonic_s=monotonic_s)
         self._applications[gateway.name] = gateway_application(
-            gateway.name, service, cache, searching=searching, fetcher=fetcher
+            gateway.name, service, searching=searching, fetcher=fetcher, forwarding=self._forwarding(each, fetcher)
         )
         if gateway.listen is not None:
             await self._take_moves(each, storage, runtime, gateway.listen.ae_title)
         self._tasks.append(asyncio.get_running_loop().create_task(_tidy(fetcher, gateway.keep_s)))
         _log.info("gateway.started", gateway=gateway.name, upstream=str(each.remote.address))
+
+    def _forwarding(self, each: GatewayAe, fetcher: Fetcher) -> Forwarding:
+        converter = Converter(fetcher.cache.decoder)
+        sender = DimseSender(each.target, each.own, converter, PeerKnowledge())
+        executor = ThreadPoolExecutor(1, f"gateway-{each.gateway.name}")
+        self._closing.append(partial(_close, sender, executor))
+        return Forwarding(fetcher.cache, sender, fetcher.forget, executor)
 
     async def _take_moves(self, each: GatewayAe, storage: Storage, runtime: Runtime, ae_title: str) -> None:
         """Let the archive behind, and nobody else, store into the cache."""
@@ -131,6 +150,12 @@ class RunningGateways:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(listener.stop() for listener in self._listeners))
+        await asyncio.gather(*(asyncio.to_thread(close) for close in self._closing))
+
+
+def _close(sender: DimseSender, executor: ThreadPoolExecutor) -> None:
+    executor.submit(sender.close).result()
+    executor.shutdown()
 
 
 async def _tidy(fetcher: Fetcher, keep_s: float) -> None:
@@ -166,8 +191,7 @@ def _ae_of(configuration: Configuration, gateway: Gateway, settings: Settings) -
     destination = configuration.destination(gateway.upstream)
     assert destination is not None
     assert isinstance(destination.target, DimseTarget)
-    own = settings.dicom.listen or settings.dicom.tls_listen
-    return GatewayAe(gateway, destination.target.remote, OWN_AE_TITLE if own is None else own.ae_title)
+    return GatewayAe(gateway, destination.target, own_side(settings.dicom))
 
 
 def _cache_settings(settings: Settings, name: str) -> Settings:
