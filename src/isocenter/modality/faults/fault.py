@@ -146,8 +146,8 @@ class HttpToken(HttpFault):
 class DimseReject(Fault):
     """A request for an association is rejected in the place of the target."""
 
-    result: int = RejectResult.PERMANENT
-    source: int = RejectSource.SERVICE_USER
+    result: int = RejectResult.PERMANENT.value
+    source: int = RejectSource.SERVICE_USER.value
     reason: int = 1
 
 
@@ -156,7 +156,7 @@ class DimseAbort(Fault):
     """An association is aborted to both sides behind so many answered instances."""
 
     after_instances: int = 0
-    source: int = AbortSource.SERVICE_PROVIDER
+    source: int = AbortSource.SERVICE_PROVIDER.value
     reason: int = 0
     hides_answer: bool = False
     """Whether the target has stored one more, whose answer the abort takes the place of."""

@@ -117,10 +117,10 @@ class RequestStream:
 
     def _take_head(self, seen: list[Seen]) -> bool:
         end = self._held.find(b"\r\n\r\n")
-        if end < 0 or end > HEAD_LENGTH_MAX:
-            if len(self._held) > HEAD_LENGTH_MAX or not _may_be_request(self._held):
-                return self._give_up()
-            return False
+        if end > HEAD_LENGTH_MAX or not _may_be_request(self._held):
+            return self._give_up()
+        if end < 0:
+            return self._give_up() if len(self._held) > HEAD_LENGTH_MAX else False
         head = Head(self._take(end + 4))
         plan, length = body_plan(head)
         seen.append(HeadSeen(head))
