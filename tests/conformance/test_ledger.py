@@ -571,3 +571,30 @@ def test_instances_of_the_same_name_in_two_partitions_are_two(instance_index: In
     assert [one.partition for one in ledger.studies(Selection())] == ["two", "one"]
     instance_index.delete(scope_of(identify(1, partition="one")), now=NOW, erase_due_at=DUE)
     assert [row.delivery.state for row in ledger.page(Selection())] == [S.QUEUED, S.CANCELLED]
+
+
+def test_a_delivery_is_queued_again_by_another_plan_of_the_same_way(
+    instance_index: InstanceIndex, ledger: Ledger
+) -> None:
+    plan = DeliveryPlan("north", "ct", "old", 1)
+    _commit(instance_index, plan)
+    [row] = _lease(ledger)
+    ledger.settle([_end(row, S.NEEDS_HUMAN, "http:400")])
+    fresh = replace(plan, rule="new", configuration_version=2, transforms=("utf-8",), priority=Priority.STAT)
+    assert ledger.replan([(row.delivery_key, fresh)], now=NOW + 5) == 1
+    [again] = _lease(ledger, priority=Priority.STAT, now=NOW + 5)
+    assert (again.plan, again.delivery.received_at, again.delivery.note) == (fresh, NOW + 5, "")
+    [tally] = ledger.tallies()
+    assert tally.counters == Counters(received=1, waiting=1)
+
+
+def test_a_plan_of_another_way_and_one_of_what_waits_are_left_out(
+    instance_index: InstanceIndex, ledger: Ledger
+) -> None:
+    plan = DeliveryPlan("north", "ct", "old", 1)
+    _commit(instance_index, plan)
+    _commit(instance_index, plan)
+    first, second = sorted(row.delivery_key for row in ledger.page(Selection()))
+    ledger.change(Selection(delivery_keys=(first,)), cancel)
+    others = [(first, replace(plan, destination="south")), (first, replace(plan, channel="mr")), (999, plan)]
+    assert ledger.replan([*others, (second, plan)], now=NOW) == 0

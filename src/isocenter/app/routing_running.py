@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from isocenter.app.channels.configuration import ConfigurationStore
+from isocenter.app.channels.desk import RunningDesk
 from isocenter.app.channels.dimse_source import Associations, DimseChannelSource
 from isocenter.app.channels.folder_source import FolderChannelSource
 from isocenter.app.channels.gate import Gate
@@ -16,6 +18,8 @@ from isocenter.app.channels.router import Router
 from isocenter.app.channels.source import Source
 from isocenter.app.channels.stored_source import FeedReader, StoredChannelSource, Timetable
 from isocenter.app.channels.stow_source import StowChannelSource
+from isocenter.app.delivering import running_deliveries
+from isocenter.app.secrets_by_name import SecretsByName
 from isocenter.app.settings import Settings
 from isocenter.archive.archive import Archive
 from isocenter.domain.audit import AuditRecord
@@ -36,6 +40,7 @@ class Routing:
     """What routes in a running node."""
 
     router: Router
+    desk: RunningDesk
 
 
 @contextmanager
@@ -61,7 +66,23 @@ def running_routing(
         _log.warning("router.secret_missing", problem=problem)
 
     sources = _Sources(archive, settings, associations, audit)
-    yield Routing(Router(store, current, clock=archive.clock, make_source=sources.make))
+    secrets = SecretsByName(settings.data_dir, os.environ)
+    with running_deliveries(
+        archive,
+        settings,
+        current.configuration,
+        read_secret=secrets.read,
+        configuration_of=store.configuration_of,
+    ) as deliveries:
+        router = Router(
+            store,
+            current,
+            clock=archive.clock,
+            make_source=sources.make,
+            on_configuration=lambda configuration: deliveries.reconfigure(configuration.destinations),
+            notify=deliveries.notify,
+        )
+        yield Routing(router, RunningDesk(archive, router, deliveries))
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ from isocenter.domain.principal import DataAction, Principal
 from isocenter.domain.query import Query, SearchRow
 from isocenter.web.api.associations import association_routes
 from isocenter.web.api.metrics import Observed, metrics_routes
+from isocenter.web.api.router import router_routes
 from isocenter.web.pages.api_reference import api_reference_routes
 from isocenter.web.pages.studies import console_routes
 from isocenter.web.viewer import viewer_routes
@@ -166,6 +167,9 @@ def build_application(
         *metrics_routes(_observed(archive, register, service.counts, long_work), authenticate=admit_reader),
         *identity.routes,
     ]
+    if parts.routing is not None:
+        desk, executor = parts.routing.desk, threads.readers
+        routes += router_routes(desk, authenticate=identity.admit_call, executor=executor, audit=audit)
     services: dict[str, ASGIApp] = {root: DicomwebApplication(service, root_path=root) for root in ROOTS}
     if parts.gateways is not None:
         services[FIRST_SEGMENT] = parts.gateways.application(service)

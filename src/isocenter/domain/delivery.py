@@ -214,6 +214,12 @@ def inherit(plan: DeliveryPlan, delivery: Delivery, *, now: float) -> Delivery |
     return hold(begun) if delivery.state is DeliveryState.HELD or delivery.wish is Wish.HOLD else begun
 
 
+def may_replace(plan: DeliveryPlan, other: DeliveryPlan) -> bool:
+    """Tell whether a delivery may go by another plan: where it goes and by which channel stays as it is."""
+    is_same_way = (plan.channel, plan.destination) == (other.channel, other.destination)
+    return is_same_way and plan.destination != NOWHERE
+
+
 def holds(delivery: Delivery, lease_number: int) -> bool:
     """Tell whether the sender with this lease may still settle the delivery."""
     return delivery.state is DeliveryState.SENDING and delivery.lease_number == lease_number

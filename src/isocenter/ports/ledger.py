@@ -127,6 +127,14 @@ class Ledger(Protocol):
         """Do the same with one plan for all."""
         ...
 
+    def replan(self, planned: Sequence[tuple[int, DeliveryPlan]], *, now: float) -> int:
+        """Queue deliveries again by other plans, by their keys, in one commit; return how many were.
+
+        A plan takes the place of one of the same channel to the same destination; other ones, and those of deliveries
+        that wait, are left out.
+        """
+        ...
+
     def lease(
         self, destination: str, priority: Priority, *, now: float, until: float, count_max: int, size_max_bytes: int
     ) -> list[LedgerRow]:

@@ -7,10 +7,11 @@ from datetime import datetime
 
 from isocenter.app.channels.control import Running
 from isocenter.app.channels.planner import ArrivalPlanner, ChannelRules, Sender
-from isocenter.app.channels.refusals import Refusal, Refusals
+from isocenter.app.channels.refusals import Refusals
 from isocenter.domain.delivery import DeliveryPlan
 from isocenter.domain.errors import Unavailable
 from isocenter.domain.identifiers import is_uid
+from isocenter.web.api.router_desk import Refusal
 
 Notify = Callable[[Iterable[str]], None]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import orjson
@@ -16,6 +16,7 @@ import structlog
 
 from isocenter.domain.errors import IsocenterError
 from isocenter.storage.folders import make_folder
+from isocenter.web.api.router_desk import Refusal
 
 _log = structlog.get_logger()
 
@@ -24,24 +25,6 @@ KEPT_MAX = 1000
 """Over all channels; what a night of a misconfigured device leaves is still looked through by a person."""
 FILE_SIZE_MAX_BYTES = 1024**2
 """Four times what is kept; then the file is written anew with that."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """One instance that was refused."""
-
-    at: float
-    """Seconds since the epoch."""
-    channel: str
-    sender: str
-    """AE title and address, or the name of a caller."""
-    sop_instance_uid: str
-    """As the sender announced it; empty where it did not."""
-    sop_class_uid: str
-    status: str
-    """What was answered: `A700`, or an HTTP status."""
-    reason: str
-    """In words, without values of attributes."""
 
 
 class Refusals:

@@ -19,7 +19,9 @@ from isocenter.domain.delivery import (
     inherit,
     is_inherited,
     lease,
+    may_replace,
     renew,
+    send_again,
     withdraw,
 )
 from isocenter.domain.delivery_counters import count
@@ -60,6 +62,18 @@ class MemoryLedger:
     def add(self, instance_keys: Sequence[int], plan: DeliveryPlan, *, now: float) -> int:
         """Begin deliveries of stored instances with one plan; return how many began."""
         return self.begin([(key, plan) for key in instance_keys], now=now)
+
+    def replan(self, planned: Sequence[tuple[int, DeliveryPlan]], *, now: float) -> int:
+        """Queue deliveries again by other plans; return how many were."""
+        count = 0
+        with self._lock:
+            for key, plan in planned:
+                row = self._rows.get(key)
+                after = None if row is None or not may_replace(row.plan, plan) else send_again(row.delivery, now=now)
+                if row is not None and after is not None:
+                    self._keep(replace(row, plan=plan), after)
+                    count += 1
+        return count
 
     def begin_with(self, begun: Iterable[tuple[int, DeliveryPlan, Delivery]]) -> int:
         """Keep deliveries that begin, each version's once to a destination; return how many are new."""

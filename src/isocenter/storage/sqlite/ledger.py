@@ -50,6 +50,12 @@ class SqliteLedger:
         """Begin deliveries of stored instances with one plan; return how many began."""
         return self.begin([(key, plan) for key in instance_keys], now=now)
 
+    def replan(self, planned: Sequence[tuple[int, DeliveryPlan]], *, now: float) -> int:
+        """Queue deliveries again by other plans; return how many were."""
+        if not planned:
+            return 0
+        return self._writer.change_ledger(lambda ledger: ledger.replan(planned, now=now), now=now)
+
     def lease(
         self, destination: str, priority: Priority, *, now: float, until: float, count_max: int, size_max_bytes: int
     ) -> list[LedgerRow]:

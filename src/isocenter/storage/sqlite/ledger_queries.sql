@@ -37,6 +37,10 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 UPDATE delivery SET state = ?, due_at = ?, lease_number = ?, leased_until = ?, failures = ?, wish = ?, note = ?
 WHERE delivery_key = ?;
 
+-- name: replan_delivery
+-- Let a delivery go by another plan, of the same channel to the same destination.
+UPDATE delivery SET plan_key = ?, priority = ? WHERE delivery_key = ?;
+
 -- name: requeue_delivery
 -- Keep the new beginning of a delivery's time, where a step changed it.
 UPDATE delivery SET received_at = ? WHERE delivery_key = ?;

@@ -9,6 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import apsw
 
@@ -21,6 +22,8 @@ from isocenter.domain.delivery import (
     begin,
     inherit,
     is_inherited,
+    may_replace,
+    send_again,
     withdraw,
 )
 from isocenter.domain.identifiers import InstanceIdentifier
@@ -203,6 +206,20 @@ class LedgerTransaction:
         keys = SelectedDeliveries(self._connection, self._queries, selection).keys(span)
         stepped = [self.step(kept, step) for kept in self.read(keys).values()]
         return (keys[-1] if keys else KEY_MAX - 1), sum(one is not None for one in stepped)
+
+    def replan(self, planned: Sequence[tuple[int, DeliveryPlan]], *, now: float) -> int:
+        """Queue deliveries again by other plans; return how many were."""
+        kept = self.read([key for key, _ in planned])
+        count = 0
+        for key, plan in planned:
+            before = kept.pop(key, None)
+            if before is None or not may_replace(before.row.plan, plan):
+                continue
+            if self.step(before, partial(send_again, now=now)) is not None:
+                row = self._plan_keys(plan).plan_key, plan.priority.value, key
+                self._connection.execute(self._queries["replan_delivery"], row)
+                count += 1
+        return count
 
     def fetch(self, name: str, bindings: Sequence[object]) -> list[Row]:
         """Return the rows of a question, as they are within the transaction."""
