@@ -40,10 +40,13 @@ class Authority:
             certificate.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
         )
 
-    def issue(self, common_name: str, *, alternatives: Sequence[x509.GeneralName] = ()) -> Identity:
+    def issue(
+        self, common_name: str, *, alternatives: Sequence[x509.GeneralName] = (), is_expired: bool = False
+    ) -> Identity:
         """Return a certificate for a name, and others, and its key."""
         key = rsa.generate_private_key(65537, KEY_SIZE_BITS)
-        builder = _builder(_name(common_name), self._name, key.public_key())
+        lasts = -timedelta(minutes=1) if is_expired else LIFETIME
+        builder = _builder(_name(common_name), self._name, key.public_key(), lasts=lasts)
         if alternatives:
             builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
@@ -61,7 +64,9 @@ def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: rsa.RSAPublicKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: rsa.RSAPublicKey, *, lasts: timedelta = LIFETIME
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -70,5 +75,5 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: rsa.RSAPublicKey) -> x5
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + LIFETIME)
+        .not_valid_after(now + lasts)
     )

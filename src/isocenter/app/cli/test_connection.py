@@ -204,5 +204,6 @@ def _print_step(step: Step) -> None:
         side = f" [{step.side.value}]" if step.side else ""
         click.echo(f"{'':21}{printable(step.advice)}{side}")
     if step.name.value in FACTS_SHOWN:
-        for name, value in step.facts:
-            click.echo(f"{'':21}{printable(name)}: {printable(value)}")
+        for value in dict.fromkeys(value for _, value in step.facts):
+            names = ", ".join(name for name, each in step.facts if each == value)
+            click.echo(f"{'':21}{printable(names)}: {printable(value)}")

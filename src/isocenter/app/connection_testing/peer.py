@@ -89,7 +89,7 @@ def check_peer(
     steps = Steps(planned)
     if _reach(peer, Place(address.host, address.port), steps, now=now, timeout_s=timeout_s):
         _ask(replace(peer, timeout_s=timeout_s), steps, timeout_s=timeout_s)
-    return ConnectionReport(destination, str(peer), steps.finished())
+    return ConnectionReport(destination, str(peer), steps.finished(), peer.calling_ae_title)
 
 
 def _reach(peer: DimsePeer, place: Place, steps: Steps, *, now: datetime, timeout_s: float) -> bool:

@@ -109,6 +109,8 @@ def _ask(service: ServiceUnderTest, client: DicomwebClient, steps: Steps, *, now
         steps.add(skipped(StepName.STORE, "Not asked for; --store-test stores a synthetic image and deletes it again."))
 
 
+_NO_EVIDENCE = "The service wants to know who calls, and was shown nothing."
+_GIVE_EVIDENCE = "Give the destination an authentication table, or the command a token."
 _EMPTY = skipped(StepName.WADO, "There is no study whose metadata could be asked for.")
 
 
@@ -126,8 +128,9 @@ def _refused(service: ServiceUnderTest, error: IsocenterError) -> Step:
     if isinstance(report, TokenRefused):
         return failed_by(StepName.TOKEN, entry, told=told)
     if judge(report).verdict is Verdict.AUTHENTICATION and isinstance(report, HttpAnswered) and report.status == 401:
-        shown = service.evidence or "nothing that shows who calls"
-        return failed_by(StepName.TOKEN, entry, told=f"it was shown {shown}")
+        if not service.evidence:
+            return failed(StepName.TOKEN, _NO_EVIDENCE, _GIVE_EVIDENCE, side=Side.OURS)
+        return failed_by(StepName.TOKEN, entry, told=f"it was shown {service.evidence}")
     return failed_by(StepName.QIDO, entry, told=told)
 
 

@@ -8,8 +8,6 @@ from typing import Any
 
 from isocenter.routing.catalogue.entry import Entry, Side
 
-NAME_WIDTH = 14
-
 
 class StepName(StrEnum):
     """The steps, in their order; which of them there are depends on the protocol."""
@@ -80,6 +78,8 @@ class ConnectionReport:
     """As it was named: a destination of the configuration, an address."""
     address: str
     steps: tuple[Step, ...] = ()
+    caller: str = ""
+    """As whom we call, where the protocol has a name for that."""
 
     @property
     def is_sound(self) -> bool:
@@ -97,6 +97,7 @@ class ConnectionReport:
         return {
             "destination": self.destination,
             "address": self.address,
+            "caller": self.caller or None,
             "sound": self.is_sound,
             "steps": [step.as_json() for step in self.steps],
         }
@@ -106,7 +107,8 @@ class ConnectionReport:
         theirs = [step for step in self.steps if step.outcome is Outcome.FAILED and step.side not in (None, Side.OURS)]
         if not theirs:
             return ""
-        lines = [f"We cannot use {self.address}:"]
+        caller = f" (we call as {self.caller})" if self.caller else ""
+        lines = [f"We cannot use {self.address}{caller}:"]
         lines += [f"- {step.happened} {step.advice}".rstrip() for step in theirs]
         passed = ", ".join(step.name.value for step in self.steps if step.outcome is Outcome.PASSED)
         return "\n".join([*lines, f"What went well: {passed or 'nothing'}."])
