@@ -12,7 +12,6 @@ from tests.support.dicom_files import element, file_of
 from tests.support.instances import CT_IMAGE_STORAGE
 
 COLUMNS = 64
-ROW_BYTES = COLUMNS * 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +39,13 @@ def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def make_instance(identifier: InstanceIdentifier, *, seed: int = 0, size_bytes: int = 4096) -> SmallInstance:
+def make_instance(
+    identifier: InstanceIdentifier, *, seed: int = 0, size_bytes: int = 4096, columns: int = COLUMNS
+) -> SmallInstance:
     """Return a CT image of about a size; other seeds give other pixels and another data set beside."""
-    rows = max(1, size_bytes // ROW_BYTES)
+    rows = max(1, size_bytes // (columns * 2))
     numbers = random.Random(f"{identifier.sop_instance_uid} {seed}")
-    pixels = numbers.randbytes(rows * ROW_BYTES)
+    pixels = numbers.randbytes(rows * columns * 2)
     dataset = b"".join(
         [
             element(0x00080016, "UI", _padded(CT_IMAGE_STORAGE)),
@@ -58,7 +59,7 @@ def make_instance(identifier: InstanceIdentifier, *, seed: int = 0, size_bytes: 
             element(0x00280002, "US", pack("<H", 1)),
             element(0x00280004, "CS", b"MONOCHROME2 "),
             element(0x00280010, "US", pack("<H", rows)),
-            element(0x00280011, "US", pack("<H", COLUMNS)),
+            element(0x00280011, "US", pack("<H", columns)),
             element(0x00280100, "US", pack("<H", 16)),
             element(0x00280101, "US", pack("<H", 16)),
             element(0x00280102, "US", pack("<H", 15)),

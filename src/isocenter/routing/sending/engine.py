@@ -187,18 +187,18 @@ class Deliveries:
     def _now(self) -> float:
         return self._means.clock.now().timestamp()
 
-    def close(self) -> None:
+    def close(self, *, grace_s: float = STOP_GRACE_S, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """Stop: what is on the wire is answered and settled, what is not is given up and due again."""
         self._stop.set()
         with self._lock:
             runs = [*self._runs.values(), *self._ending]
         for run in runs:
             run.desk.stop()
-        if not _all_ended(runs, STOP_GRACE_S):
+        if not _all_ended(runs, grace_s):
             for run in runs:
                 for worker in run.workers:
                     worker.give_up()
-            _all_ended(runs, STOP_TIMEOUT_S)
+            _all_ended(runs, timeout_s)
         if self._keeper.is_alive():
             self._keeper.join()
         self._give_back([row for run in runs for row in run.desk.under_way])
