@@ -48,7 +48,8 @@ class DimseSource:
     name: str
     remote: RemoteAe
     opener: Opener
-    archive: Archive
+    archive: Archive | None
+    """Where it stores what comes by C-GET."""
     own_ae_title: str = ""
     """Where it moves series to; empty: they are fetched by C-GET."""
 
@@ -87,6 +88,7 @@ class DimseSource:
 
     async def _get(self, scopes: Sequence[Scope]) -> list[Retrieved]:
         """Fetch by C-GET, with contexts for what hospitals have: at first for the most frequent classes."""
+        assert self.archive is not None
         [plan, *_] = plan_storage(dict.fromkeys(GUESSED_CLASSES, ()))
         contexts = [ProposedContext(STUDY_ROOT_GET), *(context for each in plan.values() for context in each)]
         services = ServiceTable([], other=Storage(self.archive, principal=PREFETCHER).find)

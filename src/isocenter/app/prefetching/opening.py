@@ -40,8 +40,13 @@ class SourceFactory:
     """Makes the sources that a configuration names."""
 
     def __init__(
-        self, archive: Archive, settings: Settings, configuration: Configuration, register: AssociationRegister
+        self,
+        archive: Archive | None,
+        settings: Settings,
+        configuration: Configuration,
+        register: AssociationRegister,
     ) -> None:
+        """Without an archive they can be searched only."""
         self._archive = archive
         self._settings = settings
         self._configuration = configuration

@@ -10,14 +10,15 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import structlog
 
 from isocenter.app.prefetching.source import Source
-from isocenter.archive.archive import Archive
 from isocenter.domain.errors import IsocenterError, Unavailable
 from isocenter.domain.identifiers import Scope
+from isocenter.ports.index import InstanceIndex
 from isocenter.routing.prefetch.choose import Candidate, Judgement, choose
 from isocenter.routing.prefetch.plan import MissingSeries, SourceSeries, missing_series
 from isocenter.routing.prefetch.region import regions_of
@@ -89,8 +90,17 @@ def _judgement_json(one: Judgement, missing: Mapping[str, Sequence[MissingSeries
 class Run:
     """One run."""
 
-    def __init__(self, archive: Archive, sources: Sequence[Source], rule: PrefetchRule, trigger: Trigger) -> None:
-        self._archive = archive
+    def __init__(
+        self,
+        index: InstanceIndex,
+        sources: Sequence[Source],
+        rule: PrefetchRule,
+        trigger: Trigger,
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._index = index
+        self._now = now
         self._sources = {source.name: source for source in sources}
         self._rule = rule
         self._trigger = trigger
@@ -105,7 +115,7 @@ class Run:
                 candidates += await self._look_into(source, await source.studies(self._trigger.patient_id))
             except IsocenterError as error:
                 self.report.note_problem(source.name, error)
-        day = reference_day(self._trigger, now=self._archive.clock.now())
+        day = reference_day(self._trigger, now=self._now())
         self.report.judgements = choose(candidates, self._trigger, self._rule, day=day)
         for one in self.report.judgements:
             if one.is_chosen:
@@ -152,7 +162,7 @@ class Run:
             self.report.note_problem(candidate.source, error)
 
     def _here(self, study_instance_uid: str) -> Mapping[str, int]:
-        rows = self._archive.index.instances(Scope(study_instance_uid))
+        rows = self._index.instances(Scope(study_instance_uid))
         return Counter(row.identifier.series_instance_uid for row in rows)
 
     async def _fetch(self, candidate: Candidate, missing: Sequence[MissingSeries]) -> None:

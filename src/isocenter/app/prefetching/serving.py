@@ -137,7 +137,9 @@ class Prefetching:
             problem = {"source": "", "reason": "The rule is not configured any more.", "is_transient": False}
             return replace(run, state=RunState.FAILED, finished_at=self._now(), report={"problems": [problem]})
         sources = self._sources_of(rule.name)
-        report = await Run(self._archive, sources, rule, trigger_of_json(dict(run.trigger))).carry_out(
+        trigger = trigger_of_json(dict(run.trigger))
+        one = Run(self._archive.index, sources, rule, trigger, now=self._archive.clock.now)
+        report = await one.carry_out(
             lambda uid, source: self._prefetches.note_fetched(uid, rule=rule.name, source=source, now=self._now())
         )
         fetched = [*run.report.get("fetched", []), *report.fetched]

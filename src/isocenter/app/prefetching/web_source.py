@@ -35,7 +35,7 @@ class WebSource:
     """A DICOMweb service that is searched."""
 
     def __init__(
-        self, name: str, *, open_client: Callable[[], DicomwebClient], archive: Archive, runtime: Runtime
+        self, name: str, *, open_client: Callable[[], DicomwebClient], archive: Archive | None, runtime: Runtime
     ) -> None:
         self._name = name
         self._open_client = open_client
@@ -97,6 +97,7 @@ class WebSource:
 
     def _store(self, retrieved: RetrievedInstance, scope: Scope) -> str:
         """Store an instance, and return why that cannot be; an empty text where it is durable."""
+        assert self._archive is not None
         reception = begin_store(self._archive, PREFETCHER, source=SOURCE, study_instance_uid=scope.study_instance_uid)
         try:
             for chunk in retrieved.chunks:
