@@ -10,7 +10,6 @@ import pytest
 from isocenter.archive.archive import Archive
 from isocenter.archive.delete import delete
 from isocenter.archive.store import begin_store
-from isocenter.dicom.scan import ScannedHeader
 from isocenter.domain.delivery import DeliveryPlan, DeliveryState
 from isocenter.domain.errors import StorageFailed
 from isocenter.domain.outcome import Disposition, DuplicatePolicy, StoreOutcome
@@ -18,6 +17,7 @@ from isocenter.domain.principal import LOCAL_OWNER
 from isocenter.ports.ledger import Selection
 from isocenter.storage.memory import MemoryInstanceIndex
 from isocenter.storage.memory.ledger import MemoryLedger
+from tests.support.fixed_plans import FixedPlans
 from tests.support.instances import identify, scope_of
 from tests.support.memory_archive import ANSWER_TIMEOUT_S, memory_archive, store
 from tests.support.small_instances import make_instance
@@ -26,24 +26,9 @@ FIRST = make_instance(identify(1)).content
 SECOND = make_instance(identify(1), seed=1).content
 
 
-class _Plans:
-    """A planner that says the same of every instance."""
-
-    tags: frozenset[int] = frozenset()
-
-    def __init__(self, *destinations: str, channel: str = "ct") -> None:
-        self._plans = tuple(DeliveryPlan(destination, channel) for destination in destinations)
-
-    def plan(self, header: ScannedHeader, *, size_bytes: int) -> tuple[DeliveryPlan, ...]:
-        return self._plans
-
-    def begun(self, plans: Sequence[DeliveryPlan]) -> None:
-        pass
-
-
 def _receive(archive: Archive, content: bytes, *destinations: str, channel: str = "ct") -> StoreOutcome:
     reception = begin_store(archive, LOCAL_OWNER, source="test", policy=DuplicatePolicy.REPLACE)
-    reception.planner = _Plans(*destinations, channel=channel)
+    reception.planner = FixedPlans(*destinations, channel=channel)
     reception.write(content)
     return reception.finish().result(ANSWER_TIMEOUT_S)
 
