@@ -19,6 +19,8 @@ from isocenter.app.faults.load import Load
 from isocenter.app.faults.plane import FaultPlane, running_plane
 from isocenter.app.faults.process import ScenarioProcess
 from isocenter.domain.errors import IsocenterError
+from isocenter.modality.faults.board import ActiveFault
+from isocenter.modality.faults.fault import Refuse
 from isocenter.modality.faults.record import Happening, Record, Sample
 from isocenter.modality.faults.scenario import (
     ActOnProcess,
@@ -87,6 +89,7 @@ class _Player:
         self._loop = asyncio.get_running_loop()
         self._began_s = self._loop.time()
         self._load: Load | None = None
+        self._set: list[tuple[str, ActiveFault]] = []
 
     async def play(self, folder: Path) -> None:
         """Play from the start of the processes to the evidence."""
@@ -171,7 +174,7 @@ class _Player:
         try:
             match step.action:
                 case SetFault(link=name, fault=fault, for_s=for_s):
-                    self._plane.link(name).set(fault, for_s=for_s)
+                    self._set.append((name, self._plane.link(name).set(fault, for_s=for_s)))
                     ends_s = at_s + (for_s or 0.0) if for_s is not None or fault.count else None
                     self._happened(Happening(at_s, name, described(fault), ends_s=ends_s))
                 case ClearFaults(link=name):
@@ -202,6 +205,10 @@ class _Player:
 
     async def _gather_evidence(self) -> None:
         record, load = self._record, self._load
+        for name, active in self._set:
+            # How many connections a closed port refused, nobody counts; of the rest, what never struck proves nothing.
+            if not active.struck and not isinstance(active.fault, Refuse):
+                record.problems.append(f"{name}: {described(active.fault)} never struck")
         for link in self._plane.links.values():
             link.clear()
             record.sent_again[link.plan.name] = sum(number - 1 for number in link.instances.values())

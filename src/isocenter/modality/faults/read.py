@@ -29,6 +29,7 @@ from isocenter.modality.faults.scenario import (
     RecoveredWithin,
     Scenario,
     SetFault,
+    StaysAtMost,
     Step,
     Trigger,
 )
@@ -276,7 +277,7 @@ def _check_fitting(fault: Fault, link: LinkPlan, path: KeyPath, report: Report) 
 
 def _counters_of(expectation: Expectation) -> tuple[str, ...]:
     match expectation:
-        case RecoveredWithin() | Reached():
+        case RecoveredWithin() | Reached() | StaysAtMost():
             return (expectation.counter,)
         case AddsUp():
             return (expectation.whole, *expectation.parts)

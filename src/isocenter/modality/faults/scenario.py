@@ -186,6 +186,14 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StaysAtMost:
+    """A counter never passes a value: what the outage is no business of."""
+
+    counter: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AllAcknowledged:
     """The modality got rid of every instance."""
 
@@ -193,7 +201,7 @@ class AllAcknowledged:
     """Each within this time of its first try; 0 for any time."""
 
 
-Expectation = NothingLost | DuplicatesAtMost | RecoveredWithin | AddsUp | Reached | AllAcknowledged
+Expectation = NothingLost | DuplicatesAtMost | RecoveredWithin | AddsUp | Reached | StaysAtMost | AllAcknowledged
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from isocenter.modality.faults.scenario import (
     ProcessPlan,
     Reached,
     RecoveredWithin,
+    StaysAtMost,
 )
 from isocenter.routing.configuration.kinds import (
     AE_ENDPOINT,
@@ -200,6 +201,12 @@ EXPECTATIONS = (
         (Key("counter", NAME, "Which."), Key("value", _VALUE, "At least this, once.")),
         kind="reached",
         help="The outage was one.",
+    ),
+    Section(
+        StaysAtMost,
+        (Key("counter", NAME, "Which."), Key("value", _VALUE, "Never more than this.")),
+        kind="stays-at-most",
+        help="The outage is no business of this counter: a destination that is well is not delayed by one that is not.",
     ),
     Section(
         AllAcknowledged,

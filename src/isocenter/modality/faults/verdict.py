@@ -15,6 +15,7 @@ from isocenter.modality.faults.scenario import (
     Reached,
     RecoveredWithin,
     Scenario,
+    StaysAtMost,
 )
 
 SHOWN_MAX = 5
@@ -57,6 +58,8 @@ def _judge(expectation: Expectation, record: Record) -> Finding:
             return _adds_up(expectation, record.samples)
         case Reached():
             return _reached(expectation, record.samples)
+        case StaysAtMost():
+            return _stays(expectation, record.samples)
         case AllAcknowledged():
             return _all_acknowledged(expectation, record)
 
@@ -123,10 +126,21 @@ def _is_sum(sample: Sample, expectation: AddsUp) -> bool:
 
 
 def _reached(expectation: Reached, samples: Sequence[Sample]) -> Finding:
-    numbers = [sample.counters[expectation.counter] for sample in samples if expectation.counter in sample.counters]
+    numbers = _numbers(expectation.counter, samples)
     highest = max(numbers, default=0.0)
     wanted = f"{expectation.counter} reaches {expectation.value:g}"
     return Finding(wanted, bool(numbers) and highest >= expectation.value, f"{highest:g} at most")
+
+
+def _stays(expectation: StaysAtMost, samples: Sequence[Sample]) -> Finding:
+    numbers = _numbers(expectation.counter, samples)
+    highest = max(numbers, default=0.0)
+    wanted = f"{expectation.counter} stays at most {expectation.value:g}"
+    return Finding(wanted, bool(numbers) and highest <= expectation.value, f"{highest:g} at most")
+
+
+def _numbers(counter: str, samples: Sequence[Sample]) -> list[float]:
+    return [sample.counters[counter] for sample in samples if counter in sample.counters]
 
 
 def _all_acknowledged(expectation: AllAcknowledged, record: Record) -> Finding:

@@ -12,6 +12,7 @@ from isocenter.modality.faults.scenario import (
     Reached,
     RecoveredWithin,
     Scenario,
+    StaysAtMost,
 )
 from isocenter.modality.faults.verdict import Finding, judge
 
@@ -97,6 +98,12 @@ def test_counters_add_up_in_every_sample() -> None:
 def test_an_outage_that_was_none_is_told() -> None:
     assert _judged(Reached(counter="waiting", value=5), Record(samples=_waiting(0, 5, 0))).is_met
     assert not _judged(Reached(counter="waiting", value=6), Record(samples=_waiting(0, 5, 0))).is_met
+
+
+def test_what_the_outage_is_no_business_of_stays_small() -> None:
+    assert _judged(StaysAtMost(counter="waiting", value=5), Record(samples=_waiting(0, 5, 0))).is_met
+    assert not _judged(StaysAtMost(counter="waiting", value=4), Record(samples=_waiting(0, 5, 0))).is_met
+    assert not _judged(StaysAtMost(counter="waiting", value=4), Record()).is_met
 
 
 def test_the_modality_gets_rid_of_every_instance_in_time() -> None:
