@@ -211,3 +211,104 @@ def require_job(folder: Path, ends: tuple[str | None, str | None]) -> None:
 
     if not (folder / DATABASE).exists() and not all(ends):
         raise click.UsageError(f"There is no migration in {folder}; begin one with --from and --to.")
+
+
+wave_option = click.option("--wave", type=click.IntRange(1), metavar="NUMBER", help="Only this wave of the plan.")
+workers_option = click.option(
+    "--workers",
+    "workers_max",
+    type=click.IntRange(1, 16),
+    default=4,
+    show_default=True,
+    metavar="NUMBER",
+    help="Series at a time at most; it begins with one and takes fewer while the source is slow.",
+)
+patience_option = click.option(
+    "--give-up-after",
+    "patience",
+    metavar="DURATION",
+    default="1h",
+    show_default=True,
+    help="End the run after so long without success; the next one goes on.",
+)
+limit_option = click.option(
+    "--source-limit",
+    "limit",
+    type=click.IntRange(2),
+    metavar="NUMBER",
+    help="How many studies the source answers with at most, if that is known; else it is found out.",
+)
+later_option = click.option(
+    "--instances-later", "lists_later", is_flag=True, help="Count studies only; list what is in each when it moves."
+)
+key_option = click.option(
+    "--sign-with",
+    "key_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="An Ed25519 key in PEM form to sign the manifest with (default: one of the job's own).",
+)
+
+
+def plan_options(command: Any) -> Any:
+    """Add how to plan; the command gets it as `planned`."""
+    for option in (
+        click.option(
+            "--wave-instances",
+            type=click.IntRange(1),
+            default=100_000,
+            show_default=True,
+            metavar="NUMBER",
+            help="About how many instances a wave has.",
+        ),
+        click.option("--only-patients", is_flag=True, help="Move nobody else than the patients of --patients."),
+        click.option(
+            "--patients",
+            "patients_file",
+            metavar="CSV",
+            type=click.Path(path_type=Path, exists=True, dir_okay=False),
+            help="Whose studies come first, by PatientID; a table with that column, or one of a single column.",
+        ),
+        click.option(
+            "--first",
+            "order",
+            type=click.Choice(["newest", "oldest"]),
+            default="newest",
+            show_default=True,
+            help="Which studies come first.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def verify_options(command: Any) -> Any:
+    """Add how to verify."""
+    for option in (
+        click.option(
+            "--defect-rate",
+            type=click.FloatRange(0.000_01, 0.5),
+            default=0.001,
+            show_default=True,
+            metavar="SHARE",
+            help="Draw a sample large enough to exclude that more than this share differs.",
+        ),
+        click.option(
+            "--confidence",
+            type=click.FloatRange(0.5, 0.9999),
+            default=0.95,
+            show_default=True,
+            metavar="SHARE",
+            help="With how much certainty.",
+        ),
+        click.option("--seed", type=int, metavar="NUMBER", help="Of the sample (default: one of the job's own)."),
+        click.option(
+            "--level",
+            type=click.IntRange(1, 4),
+            default=3,
+            show_default=True,
+            help="1 counts, 2 sets of UIDs, 3 digests of a random sample, 4 digests of all.",
+        ),
+    ):
+        command = option(command)
+    return command
