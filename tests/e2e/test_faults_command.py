@@ -218,3 +218,11 @@ def test_an_outage_that_ends_otherwise_is_told_so(command_line: CommandLine, tmp
     assert "NO\tat most 0 came twice" in answer.out
     assert "NOT as expected." in answer.out
     assert "pacs  " in answer.out
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_an_outage_that_ships_ends_as_it_promises(command_line: CommandLine, tmp_path: Path, name: str) -> None:
+    answer = command_line.run("faults", "run", name, "--folder", tmp_path / "run", "--control", tmp_path / "c.json")
+    assert answer.code == 0, answer.out + answer.err
+    assert "As expected." in answer.out
+    assert "NO\t" not in answer.out

@@ -93,11 +93,7 @@ class _Player:
 
     async def play(self, folder: Path) -> None:
         """Play from the start of the processes to the evidence."""
-        for process in self._processes.values():
-            if process.plan.is_started:
-                await process.start()
-                self._tell(f"{process.plan.name} runs")
-        await self._prepare_load(folder)
+        await asyncio.gather(self._prepare_load(folder), *map(self._start, self._processes.values()))
         self._began_s = self._loop.time()
         sending = None if self._load is None else self._loop.create_task(self._load.send())
         try:
@@ -108,6 +104,11 @@ class _Player:
                 with suppress(asyncio.CancelledError):
                     await sending
         await self._gather_evidence()
+
+    async def _start(self, process: ScenarioProcess) -> None:
+        if process.plan.is_started:
+            await process.start()
+            self._tell(f"{process.plan.name} runs")
 
     async def _prepare_load(self, folder: Path) -> None:
         if self._scenario.load is None:
