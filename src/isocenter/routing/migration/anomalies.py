@@ -9,8 +9,6 @@ from enum import StrEnum
 from isocenter.dicom.dictionary import uid_name
 from isocenter.domain.identifiers import is_uid
 
-STANDARD_ROOT = "1.2.840.10008."
-
 
 class AnomalyKind(StrEnum):
     """What is odd."""
@@ -36,7 +34,7 @@ WORDS = {
     AnomalyKind.INVALID_UID: "A UID is no UID by the standard; targets refuse it, and nothing of it is moved.",
     AnomalyKind.NO_INSTANCES: "The source lists the study and has no instance of it; there is nothing to move.",
     AnomalyKind.COUNT_DIFFERS: "The source counts another number of instances than it lists.",
-    AnomalyKind.ODD_SOP_CLASS: "A SOP class is private, retired from storage or unknown; the target may not take it.",
+    AnomalyKind.ODD_SOP_CLASS: "A SOP class is private, unknown, or none that is stored; the target may not take it.",
     AnomalyKind.INSTANCE_TWICE: "Two files have one SOP Instance UID and other bytes; only the first is moved.",
     AnomalyKind.UNREADABLE_FILE: "A file begins as DICOM and cannot be read as an instance; it is not moved.",
     AnomalyKind.NOT_LISTED: "The source would not list what is in the study; it is moved as a whole and not verified.",
@@ -94,4 +92,4 @@ def find_anomalies(study: StudyFacts) -> Iterator[Anomaly]:
 def is_odd_class(sop_class_uid: str) -> bool:
     """Tell whether a SOP class is none that archives surely keep."""
     name = uid_name(sop_class_uid)
-    return name is None or "Storage" not in name or "(Retired)" in name
+    return name is None or "Storage" not in name
