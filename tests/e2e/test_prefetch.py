@@ -72,7 +72,8 @@ def test_an_acknowledged_order_is_carried_out_though_the_node_is_killed_and_the_
             headers = {"Content-Type": "application/dicom"}
             httpx.post(f"{source.dicomweb_url}/studies", content=content, headers=headers).raise_for_status()
         with _router(folder, source_port=source_port, mllp_port=mllp_port) as node:
-            node.process.wait_until(lambda: _runs(command_line, folder)[0]["state"] == "done")
+            url = f"{node.base_url}/api/prefetch"
+            node.process.wait_until(lambda: httpx.get(url).json()["runs"][0]["state"] == "done")
             answer = httpx.get(f"{node.dicomweb_url}/studies?PatientID=KILL1").json()
     assert [row["0020000D"]["Value"] for row in answer] == [[study.study_instance_uid]]
 

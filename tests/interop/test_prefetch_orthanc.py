@@ -60,7 +60,7 @@ class Hospital:
         return json.loads(answer.out)
 
     def runs(self, patient_id: str) -> list[dict[str, Any]]:
-        listed = self.prefetch("--list")["runs"]
+        listed = httpx.get(f"{self.node.base_url}/api/prefetch?limit=1000").json()["runs"]
         return [run for run in listed if run["trigger"]["patient_id"] == patient_id]
 
     def wait_for_runs(self, patient_id: str, states: list[str]) -> list[dict[str, Any]]:
@@ -112,6 +112,7 @@ def test_an_order_fetches_the_priors_that_matter_and_tells_why_others_stay(hospi
     assert [(one["instances"], len(one["series"])) for one in report["fetched"]] == [(4, 2)]
     reasons = {one["study_instance_uid"]: one["reason"] for one in report["judgements"]}
     assert reasons[wanted.study_instance_uid].startswith("chosen: score")
+    assert hospital.prefetch("--list")["runs"], "the command tells of them too"
     assert [reasons[study.study_instance_uid] for study in others] == [
         "skipped: 17 years old; limit 5 years",
         "skipped: region leg; wanted chest",
@@ -170,3 +171,28 @@ def test_a_dry_run_fetches_and_keeps_nothing(hospital: Hospital) -> None:
     assert "1 series to fetch" in answer
     assert hospital.runs(patient) == []
     assert hospital.instances_here(patient) == set()
+
+
+def test_a_fetched_study_that_somebody_opens_is_a_hit(hospital: Hospital) -> None:
+    patient = "HIT1"
+    study = PriorStudy(patient, "20260301")
+    hospital.preload(study)
+    url = f"{hospital.node.base_url}/api/prefetch"
+    body = {"patient_id": patient, "modality": "CT", "description": "chest", "rule": "orders"}
+    assert httpx.post(url, json=body).status_code == 202
+    hospital.wait_for_runs(patient, ["done"])
+    before = httpx.get(url).json()
+    assert before["fetched_studies"] > before["opened_studies"]
+    headers = {"Accept": "multipart/related; type=application/dicom"}
+    retrieved = httpx.get(f"{hospital.node.dicomweb_url}/studies/{study.study_instance_uid}", headers=headers)
+    assert retrieved.status_code == 200
+    hospital.node.process.wait_until(lambda: bool(httpx.get(url).json()["opened_studies"] > before["opened_studies"]))
+
+
+def test_what_cannot_be_asked_for_is_refused(hospital: Hospital) -> None:
+    url = f"{hospital.node.base_url}/api/prefetch"
+    assert httpx.post(url, json={"modality": "CT"}).json() == {"error": "patient_id is missing."}
+    assert httpx.post(url, json={"patient_id": "1", "rule": "nobody"}).status_code == 404
+    assert httpx.post(url, content=b"[").status_code == 400
+    assert httpx.post(url, json={"patient": "1"}).status_code == 400
+    assert httpx.get(url + "?limit=0").status_code == 400

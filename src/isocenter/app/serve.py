@@ -35,6 +35,7 @@ from isocenter.app.logging_setup import set_up_logging
 from isocenter.app.long_work import LongWork, running_long_work
 from isocenter.app.node_identity import KeyFetcher, NodeIdentity, open_identity, open_to_anybody
 from isocenter.app.prefetching.opening import open_prefetching
+from isocenter.app.prefetching.table import RunningTable
 from isocenter.app.routing_file import load_routing
 from isocenter.app.routing_running import Routing, running_routing
 from isocenter.app.settings import Settings
@@ -55,6 +56,7 @@ from isocenter.domain.principal import DataAction, Principal
 from isocenter.domain.query import Query, SearchRow
 from isocenter.web.api.associations import association_routes
 from isocenter.web.api.metrics import Observed, metrics_routes
+from isocenter.web.api.prefetch import prefetch_routes
 from isocenter.web.api.router import router_routes
 from isocenter.web.pages.api_reference import api_reference_routes
 from isocenter.web.pages.studies import console_routes
@@ -116,6 +118,7 @@ class Parts:
     long_work: LongWork | None = None
     gateways: RunningGateways | None = None
     routing: Routing | None = None
+    prefetch: RunningTable | None = None
 
 
 def build_application(
@@ -170,6 +173,8 @@ def build_application(
     if parts.routing is not None:
         desk, executor = parts.routing.desk, threads.readers
         routes += router_routes(desk, authenticate=identity.admit_call, executor=executor, audit=audit)
+    if parts.prefetch is not None:
+        routes += prefetch_routes(parts.prefetch, authenticate=identity.admit_call)
     services: dict[str, ASGIApp] = {root: DicomwebApplication(service, root_path=root) for root in ROOTS}
     if parts.gateways is not None:
         services[FIRST_SEGMENT] = parts.gateways.application(service)
@@ -243,9 +248,7 @@ def run(settings: Settings) -> None:
             gateways = stack.enter_context(open_gateways(configuration, settings, dicom))
             associations = Associations(archive, settings.dicom, dicom.register, identity.users, dicom.runtime)
             routing = stack.enter_context(running_routing(archive, settings, associations, audit=audit))
-            prefetch = stack.enter_context(
-                open_prefetching(archive, settings, configuration, register=dicom.register, make_runtime=dicom.runtime)
-            )
+            prefetch = stack.enter_context(open_prefetching(archive, settings, configuration, dicom, audit=audit))
             needs = TranslatorNeeds(archive, settings, dicom, identity.users)
             translators = stack.enter_context(open_translators(configuration, needs))
             application = build_application(
@@ -253,7 +256,7 @@ def run(settings: Settings) -> None:
                 settings,
                 Threads(executor, picture_executor),
                 register=dicom.register,
-                parts=Parts(identity, audit, long_work, gateways, routing),
+                parts=Parts(identity, prefetch.audit, long_work, gateways, routing, prefetch.table),
             )
             application = guarded(application, settings.http, has_own_certificate=tls is None or tls.is_own)
             exempt_from_collection()
@@ -263,7 +266,7 @@ def run(settings: Settings) -> None:
                     gateways,
                     translators,
                     *([] if routing is None else [routing.router]),
-                    *prefetch,
+                    *prefetch.edges,
                 ]
                 serve_http(application, listeners, edges, tls=tls, data_dir=settings.data_dir)
 

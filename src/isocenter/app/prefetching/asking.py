@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from isocenter.app.logging_setup import set_up_logging
 from isocenter.app.machine_zone import MachineZone
-from isocenter.app.prefetching.desk import PrefetchDesk
+from isocenter.app.prefetching.desk import PrefetchDesk, run_json
 from isocenter.app.prefetching.opening import SourceFactory
 from isocenter.app.prefetching.run import Report, Run
 from isocenter.app.routing_file import load_routing
@@ -157,24 +156,3 @@ def list_runs(settings: Settings, *, limit: int) -> tuple[list[dict[str, Any]], 
     """Return runs for programs, the last one first, and how often fetching was worth it."""
     with open_index(settings) as index:
         return [run_json(run) for run in index.prefetches.recent(limit=limit)], index.prefetches.hits()
-
-
-def run_json(run: PrefetchRun) -> dict[str, Any]:
-    """Return a run for programs."""
-    return {
-        "run": run.run_key,
-        "rule": run.rule,
-        "kind": run.kind,
-        "state": run.state.value,
-        "received_at": _moment(run.received_at),
-        "start_at": _moment(run.start_at),
-        "deadline": _moment(run.deadline),
-        "finished_at": _moment(run.finished_at),
-        "attempts": run.attempts,
-        "trigger": dict(run.trigger),
-        "report": dict(run.report),
-    }
-
-
-def _moment(seconds: float | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 
@@ -48,3 +50,24 @@ class PrefetchDesk:
         for run in kept:
             _log.info("prefetch.triggered", rule=run.rule, kind=run.kind, run=run.run_key, state=run.state.value)
         return kept
+
+
+def run_json(run: PrefetchRun) -> dict[str, Any]:
+    """Return a run for programs."""
+    return {
+        "run": run.run_key,
+        "rule": run.rule,
+        "kind": run.kind,
+        "state": run.state.value,
+        "received_at": _moment(run.received_at),
+        "start_at": _moment(run.start_at),
+        "deadline": _moment(run.deadline),
+        "finished_at": _moment(run.finished_at),
+        "attempts": run.attempts,
+        "trigger": dict(run.trigger),
+        "report": dict(run.report),
+    }
+
+
+def _moment(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

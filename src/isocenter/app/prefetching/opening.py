@@ -7,16 +7,19 @@ import os
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 
 import structlog
 
-from isocenter.app.dicom import tls_settings
+from isocenter.app.dicom import DicomNode, tls_settings
 from isocenter.app.machine_zone import MachineZone
 from isocenter.app.mllp import MllpListener
 from isocenter.app.prefetching.desk import PrefetchDesk
 from isocenter.app.prefetching.dimse_source import DimseSource
+from isocenter.app.prefetching.opened import OpenedStudies
 from isocenter.app.prefetching.serving import Prefetching
 from isocenter.app.prefetching.source import Source
+from isocenter.app.prefetching.table import RunningTable
 from isocenter.app.prefetching.web_source import WebSource
 from isocenter.app.secrets_by_name import SecretsByName
 from isocenter.app.settings import Settings
@@ -26,6 +29,7 @@ from isocenter.dimse.scu.client import Opener
 from isocenter.dimse.shell.record import AssociationRegister
 from isocenter.dimse.shell.runtime import Runtime
 from isocenter.dimse.shell.tls import client_context
+from isocenter.domain.audit import AuditRecord
 from isocenter.routing.configuration.channel import Configuration
 from isocenter.routing.configuration.destination import Destination, DimseTarget, WebTarget
 from isocenter.routing.prefetch.rule import FetchBy
@@ -130,18 +134,28 @@ class PrefetchEdge:
                 await self._task
 
 
+@dataclass(frozen=True, slots=True)
+class RunningPrefetch:
+    """What a node runs and shows of prefetching; nothing where nobody wants it."""
+
+    audit: Callable[[AuditRecord], None] | None
+    """Takes the trail of requests, and tells from it what is opened."""
+    edges: tuple[PrefetchEdge, ...] = ()
+    table: RunningTable | None = None
+
+
 @contextmanager
 def open_prefetching(
     archive: Archive,
     settings: Settings,
     configuration: Configuration,
+    dicom: DicomNode,
     *,
-    register: AssociationRegister,
-    make_runtime: Callable[[], Runtime],
-) -> Iterator[list[PrefetchEdge]]:
+    audit: Callable[[AuditRecord], None] | None,
+) -> Iterator[RunningPrefetch]:
     """Make prefetching ready, where a rule or the listener wants it. Raises Unavailable where a port is taken."""
     if not configuration.prefetch and settings.mllp.listen is None:
-        yield []
+        yield RunningPrefetch(audit)
         return
     zone = MachineZone()
     desk = PrefetchDesk(archive.prefetches, configuration.prefetch, archive.clock)
@@ -149,8 +163,11 @@ def open_prefetching(
     if settings.mllp.listen is not None:
         mllp = MllpListener(settings.mllp.listen, settings.mllp.senders, desk, local=zone, now=archive.clock.now)
         if not configuration.prefetch:
-            _log.warning(
-                "mllp.no_rules", hint="No rule for prefetching is configured; messages are answered, not heeded."
-            )
-    factory = SourceFactory(archive, settings, configuration, register)
-    yield [PrefetchEdge(Prefetching(archive, archive.prefetches, desk, local=zone), factory, make_runtime, mllp)]
+            _log.warning("mllp.no_rules", hint="No rule for prefetching is configured: messages trigger nothing.")
+    counts = mllp.counts if mllp is not None else None
+    table = RunningTable(archive.prefetches, desk, lambda: {} if counts is None else asdict(counts))
+    opened = OpenedStudies(audit)
+    prefetching = Prefetching(archive, desk, opened, local=zone)
+    factory = SourceFactory(archive, settings, configuration, dicom.register)
+    edge = PrefetchEdge(prefetching, factory, dicom.runtime, mllp)
+    yield RunningPrefetch(opened.write, (edge,), table)

@@ -14,11 +14,12 @@ import structlog
 
 from isocenter.app.prefetching.desk import PrefetchDesk
 from isocenter.app.prefetching.following import StudyFollower, WorklistFollower
+from isocenter.app.prefetching.opened import OpenedStudies
 from isocenter.app.prefetching.run import Run
 from isocenter.app.prefetching.source import Source
 from isocenter.archive.archive import Archive
 from isocenter.domain.errors import IsocenterError
-from isocenter.ports.prefetches import Prefetches, PrefetchRun, RunState
+from isocenter.ports.prefetches import PrefetchRun, RunState
 from isocenter.routing.prefetch.rule import DAY_S, TriggerKind
 from isocenter.routing.prefetch.trigger import trigger_of_json
 
@@ -30,6 +31,7 @@ POLL_S = 1.0
 """How late a run may begin: a look at an idle table takes some 50 µs."""
 FEED_POLL_S = 1.0
 WORKLIST_POLL_S = 30.0
+OPENED_POLL_S = 2.0
 WAIT_FIRST_S, WAIT_MAX_S = 10.0, 600.0
 """Between attempts: a source that is back is asked within ten minutes."""
 AGE_MAX_S = DAY_S
@@ -42,9 +44,10 @@ FORGET_INTERVAL_S = 3600.0
 class Prefetching:
     """Followers and runs, in the event loop of the node."""
 
-    def __init__(self, archive: Archive, prefetches: Prefetches, desk: PrefetchDesk, *, local: tzinfo) -> None:
+    def __init__(self, archive: Archive, desk: PrefetchDesk, opened: OpenedStudies, *, local: tzinfo) -> None:
         self._archive = archive
-        self._prefetches = prefetches
+        self._prefetches = archive.prefetches
+        self._opened = opened
         self._desk = desk
         self._rules = {rule.name: rule for rule in desk.rules}
         self._local = local
@@ -59,6 +62,7 @@ class Prefetching:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._begin_runs())
                 group.create_task(self._forget())
+                group.create_task(self._note_opened())
                 if TriggerKind.STUDY in kinds:
                     group.create_task(self._follow_studies())
                 if TriggerKind.WORKLIST in kinds:
@@ -85,6 +89,11 @@ class Prefetching:
         while True:
             await self._guarded(lambda: self._prefetches.forget(before=self._now() - KEPT_S))
             await asyncio.sleep(FORGET_INTERVAL_S)
+
+    async def _note_opened(self) -> None:
+        while True:
+            await self._guarded(lambda: self._opened.note(self._prefetches, now=self._now()))
+            await asyncio.sleep(OPENED_POLL_S)
 
     async def _guarded(self, look: Callable[[], int]) -> int:
         """Call something in a thread; where it fails, there is a next time."""
