@@ -66,9 +66,9 @@ def service_options(flag: str) -> Callable[[Command], Command]:
                 message = f"{printable(address)} is no address; it begins with http:// or https://."
                 raise click.BadParameter(message, param_hint=f"'{flag}'")
             shown = {name: others.pop(name) for name in _SHOWN}
-            return command(archive=_service(address, authorities, **shown), **others)
+            return command(archive=service_of(address, authorities, **shown), **others)
 
-        return address(authorities(_credential_options(wrapped)))
+        return address(authorities(credential_options(wrapped)))
 
     return decorate
 
@@ -117,7 +117,7 @@ def _with_peer(
                         f"--as, --tls, --cert, --key, --timeout, --user, --password-file and --user-token are for a "
                         f"peer {PEER_METAVAR}, not for a URL."
                     )
-                return command(**{name: _service(address, authorities, **shown)}, **others)
+                return command(**{name: service_of(address, authorities, **shown)}, **others)
             peer = _peer(address, hint, allows_url=allows_url, calling_ae_title=calling_ae_title, timeout_s=timeout_s)
             wants_tls = uses_tls or peer.remote.uses_tls
             if wants_tls or any(path is not None for path in (certificate, key, authorities)):
@@ -125,13 +125,14 @@ def _with_peer(
             peer = _with_user(peer, **user)
             return command(**{name: peer}, **others)
 
-        with_options = _dimse_options(user_options(_credential_options(wrapped) if allows_url else wrapped))
+        with_options = _dimse_options(user_options(credential_options(wrapped) if allows_url else wrapped))
         return address_parameter(with_options)
 
     return decorate
 
 
-def _credential_options(command: Command) -> Command:
+def credential_options(command: Command) -> Command:
+    """Add the options that say what a service is shown."""
     for option in (
         click.option(
             "--authority",
@@ -153,7 +154,7 @@ def _credential_options(command: Command) -> Command:
     return command
 
 
-def _service(
+def service_of(
     url: str,
     authorities: Path | None,
     *,
@@ -162,6 +163,7 @@ def _service(
     client_secret_file: str | None,
     authority: str | None,
 ) -> WebArchive:
+    """Return a service with what it is shown; a secret comes from a file or the environment."""
     from isocenter.app.cli.directory import read_secret
 
     in_environment = os.environ.get("ISOCENTER_CA")
@@ -181,7 +183,7 @@ def service_from_environment(url: str) -> WebArchive:
     """Return a service that is shown what the environment holds for it, for commands that have no options for that."""
     client_id, authority = os.environ.get("ISOCENTER_CLIENT_ID"), os.environ.get("ISOCENTER_AUTHORITY")
     token = os.environ.get("ISOCENTER_TOKEN")
-    return _service(url, None, token=token, client_id=client_id, client_secret_file=None, authority=authority)
+    return service_of(url, None, token=token, client_id=client_id, client_secret_file=None, authority=authority)
 
 
 def _dimse_options(command: Command) -> Command:

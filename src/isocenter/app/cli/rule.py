@@ -11,8 +11,10 @@ import click
 from isocenter.app.cli.command import CommandWithExamples, GroupWithExamples
 from isocenter.app.cli.options import json_option
 from isocenter.app.cli.output import count_of, print_json, print_table, printable
+from isocenter.app.cli.router_options import router_options
 
 if TYPE_CHECKING:
+    from isocenter.app.routing_client import RouterClient
     from isocenter.app.rule_trying import Tried
 
 HEADINGS = ("file", "channel", "rules", "goes to")
@@ -29,12 +31,13 @@ _configuration_argument = click.Path(exists=True, dir_okay=False, path_type=Path
         "isocenter rule try scans/ --rules channels.toml",
         "isocenter rule check channels.toml",
         "isocenter rule diff channels.toml channels-new.toml",
+        "isocenter rule replay --days 7 --configuration channels-new.toml",
     ),
 )
 def command() -> None:
-    """Try the rules of channels before they are used.
+    """Try the rules of channels before they are used, and ask afterwards what they did.
 
-    The commands read files and change nothing.
+    The commands change nothing. `explain` and `replay` ask a node; the others read files.
     """
 
 
@@ -206,4 +209,90 @@ def diff(before: Path, after: Path, as_json: bool) -> int:
         click.echo(printable(str(one)))
     if not differences:
         click.echo("Both say the same.")
+    return 0
+
+
+@command.command(
+    cls=CommandWithExamples,
+    examples=("isocenter rule explain 4711", "isocenter rule explain 1.2.840.113619.2.55.3 --values"),
+)
+@click.argument("what", metavar="DELIVERY|INSTANCE")
+@click.option("--values", "with_values", is_flag=True, help="Show the compared values too, which are patient data.")
+@router_options
+@json_option
+def explain(what: str, with_values: bool, router: RouterClient, as_json: bool) -> int:
+    """Tell what each rule compared when a delivery was planned, by the version of the rules that planned it.
+
+    An instance is named by its SOP Instance UID: each of its deliveries is explained.
+    """
+    from isocenter.app.routing_client import Question
+
+    keys = [what]
+    if not what.isdecimal():
+        found = router.ask(Question("GET", "/deliveries", (("instance", what),)))["deliveries"]
+        keys = [str(one["delivery"]) for one in found]
+    query = (("values", "true"),) if with_values else ()
+    answers = [router.ask(Question("GET", f"/deliveries/{key}/explanation", query)) for key in keys]
+    if as_json:
+        print_json(answers)
+    else:
+        for one in answers:
+            _print_explanation(one)
+    if not answers:
+        click.echo("No delivery of that instance is known.", err=True)
+    return 0 if answers else 1
+
+
+def _print_explanation(one: dict[str, Any]) -> None:
+    planned = one["planned"]
+    where = planned["destination"] or "nowhere"
+    click.secho(printable(f"Delivery {one['delivery']} to {where}, of channel {one['channel']}"), bold=True)
+    click.echo(printable(f"  planned by {planned['rule'] or 'no rule'}, version {one['configuration_version']}"))
+    for rule in one["rules"]:
+        click.echo(printable(f"  {rule['name']}: {rule['outcome']}"))
+        for line in rule["why"]:
+            click.echo(f"    {printable(line)}")
+
+
+@command.command(
+    cls=CommandWithExamples,
+    examples=("isocenter rule replay --days 7 --configuration channels-new.toml",),
+)
+@click.option(
+    "--days",
+    metavar="N",
+    default=7.0,
+    show_default=True,
+    type=click.FloatRange(0.001, 92),
+    help="How far to look back.",
+)
+@click.option(
+    "--configuration",
+    "configuration_file",
+    metavar="FILE",
+    type=_configuration_argument,
+    help="The configuration that is tried (default: the one that holds).",
+)
+@router_options
+@json_option
+def replay(days: float, configuration_file: Path | None, router: RouterClient, as_json: bool) -> int:
+    """Tell what of past traffic would have gone elsewhere by a configuration."""
+    from isocenter.app.channels.configuration import read_text
+    from isocenter.app.routing_client import Question
+
+    text = "" if configuration_file is None else read_text(configuration_file)
+    answer = router.ask(Question("POST", "/replay", body={"days": days, "text": text}))
+    if as_json:
+        print_json(answer["channels"])
+        return 0
+    for one in answer["channels"]:
+        click.echo(printable(f"{one['channel']}: {count_of(one['instances'], 'instance')}, {one['same']} as before."))
+        if not one["is_there"]:
+            click.echo("  This channel is not in the configuration.")
+        if one["gone"]:
+            click.echo(f"  {one['gone']} cannot be looked at any more.")
+        for change in one["changes"]:
+            click.echo(printable(f"  {change['instances']} {change['change']} (such as {change['examples'][0]})"))
+    if not answer["channels"]:
+        click.echo("Nothing came by a channel in that time.")
     return 0
