@@ -13,12 +13,13 @@ from pathlib import Path
 from bench import measures as m
 from bench.dimse import measure_dimse
 from bench.figures import Figure, print_table, write_json
+from bench.ledger import measure_ledger
 from bench.million import measure_million
 from bench.reindex import measure_reindex
 from bench.servers import Server, has_orthanc, start_isocenter, start_orthanc
 from isocenter.modality.workload import WORKLOADS, WorkloadShape, write_workload
 
-PARTS = ("store", "large", "retrieve", "search", "dimse", "million", "reindex")
+PARTS = ("store", "large", "retrieve", "search", "dimse", "million", "reindex", "ledger")
 STORE_A, STORE_B = 2000, 200
 SEARCH_STUDIES, LARGE_ARCHIVE_STUDIES = 2020, 20_000
 SERIES_OF_500 = WorkloadShape("S", 1, 1, 500, 512, 512)
@@ -45,7 +46,7 @@ def main() -> int:
         print("Orthanc is not installed: there is no peer beside the figures (apt install orthanc orthanc-dicomweb).")
         names.remove("orthanc")
     starters: list[Starter] = [STARTERS[name] for name in names]
-    sets = m.Sets(folder) if set(parts) <= {"million", "reindex"} else _generate(folder, arguments.quick)
+    sets = m.Sets(folder) if set(parts) <= {"million", "reindex", "ledger"} else _generate(folder, arguments.quick)
     figures: list[Figure] = []
     if "store" in parts:
         figures += _store(folder, sets, starters, runs)
@@ -63,6 +64,8 @@ def main() -> int:
         figures += measure_million(folder)
     if "reindex" in parts and not arguments.quick:
         figures += measure_reindex(folder)
+    if "ledger" in parts:
+        figures += measure_ledger(folder, quick=arguments.quick)
     print_table(figures)
     if arguments.json:
         write_json(figures, arguments.json)

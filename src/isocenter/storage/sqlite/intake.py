@@ -263,7 +263,6 @@ class StoreTransaction:
         self._connection.executemany(self._queries["insert_invalid_paths"], self._invalid_paths)
         self._instances.clear()
         self._invalid_paths.clear()
-        self._ledger.write_begun()
         self._pending.clear()
 
     def _write_study(self, study: StudyEntry) -> None:

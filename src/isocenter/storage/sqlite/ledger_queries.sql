@@ -57,12 +57,14 @@ UPDATE delivery_study SET queued = queued + ?, sending = sending + ?, held = hel
     last_received_at = max(last_received_at, ?)
 WHERE delivery_study_key = ?;
 
--- name: add_attempt
--- Keep what an attempt came to; return its number.
-INSERT INTO delivery_attempt (delivery_key, attempt_number, began_at, ended_at, note, detail)
-SELECT :delivery_key, coalesce(max(attempt_number), 0) + 1, :began_at, :ended_at, :note, :detail
-FROM delivery_attempt WHERE delivery_key = :delivery_key
-RETURNING attempt_number;
+-- name: last_attempts
+-- Tell the highest number of an attempt of each of some deliveries (a JSON array of keys).
+SELECT a.delivery_key, max(a.attempt_number) FROM json_each(?) AS asked
+CROSS JOIN delivery_attempt a ON a.delivery_key = asked.value GROUP BY a.delivery_key;
+
+-- name: insert_attempt
+-- Keep what an attempt came to.
+INSERT INTO delivery_attempt (delivery_key, attempt_number, began_at, ended_at, note, detail) VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: forget_attempts
 -- Drop the attempts of a delivery up to a number.

@@ -1,6 +1,7 @@
 """What a transaction does with the ledger: deliveries that begin, steps, attempts; the counters move with them.
 
-Rows of deliveries that begin, and what counters gain and lose, are collected and written at the end.
+Deliveries that begin or take a step are written together, before anybody looks for them; what counters gain and lose,
+at the end.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import apsw
@@ -27,7 +28,7 @@ from isocenter.domain.delivery import (
     withdraw,
 )
 from isocenter.domain.identifiers import InstanceIdentifier
-from isocenter.ports.ledger import ATTEMPTS_MAX, DETAIL_LENGTH_MAX, Attempt, Selection, Step
+from isocenter.ports.ledger import ATTEMPTS_MAX, DETAIL_LENGTH_MAX, Attempt, LedgerRow, Selection, Step
 from isocenter.storage.sqlite.connections import Row, fetch
 from isocenter.storage.sqlite.ledger_rows import KeptDelivery, plan_columns, read_deliveries
 from isocenter.storage.sqlite.ledger_selection import KEY_MAX, SelectedDeliveries, Span
@@ -68,6 +69,9 @@ class LedgerTransaction:
         self._counters = counters
         self._now = now
         self._begun: list[tuple[object, ...]] = []
+        self._stepped: dict[int, Delivery] = {}
+        self._requeued: dict[int, float] = {}
+        self._attempts: list[tuple[int, Attempt]] = []
         self._counts: dict[tuple[int, DeliveryState], list[int]] = defaultdict(lambda: [0, 0])
         self._studies: dict[int, dict[DeliveryState, int]] = defaultdict(lambda: defaultdict(int))
         self._received: dict[int, float] = {}
@@ -88,6 +92,7 @@ class LedgerTransaction:
             if version is None:
                 continue
             if key not in known:
+                self._write_deliveries()
                 destinations = fetch(self._connection, self._queries["destinations_of_instance"], (key,))
                 known[key] = {destination for (destination,) in destinations}
             count += self._begin_each(version, [(plan, begin(plan, self._now))], known[key])
@@ -175,11 +180,13 @@ class LedgerTransaction:
         return heirs
 
     def _open(self, instance_keys: Iterable[int]) -> list[KeptDelivery]:
+        self._write_deliveries()
         rows = fetch(self._connection, self._queries["open_deliveries"], (json.dumps(list(instance_keys)),))
         return list(self.read([key for (key,) in rows]).values()) if rows else []
 
     def read(self, delivery_keys: Sequence[int]) -> dict[int, KeptDelivery]:
         """Return those of some deliveries that there are, by key."""
+        self._write_deliveries()
         return read_deliveries(self._connection, self._queries, delivery_keys)
 
     def step(self, kept: KeptDelivery, step: Step) -> KeptDelivery | None:
@@ -192,17 +199,19 @@ class LedgerTransaction:
         if after is None:
             return None
         before, row = kept.row.delivery, kept.row
-        self._connection.execute(self._queries["step_delivery"], _step_row(row.delivery_key, after))
+        self._stepped[row.delivery_key] = after
         if after.received_at != before.received_at:
-            self._connection.execute(self._queries["requeue_delivery"], (after.received_at, row.delivery_key))
+            self._requeued[row.delivery_key] = after.received_at
             self._receive(kept.study_key, after)
         if after.state is not before.state:
             self._count(kept.tally_key, kept.study_key, before.state, -1, -row.size_bytes)
             self._count(kept.tally_key, kept.study_key, after.state, 1, row.size_bytes)
-        return replace(kept, row=replace(row, delivery=after))
+        parts = (row.delivery_key, row.instance_key, row.identifier, row.size_bytes, row.plan, after)
+        return KeptDelivery(LedgerRow(*parts), kept.tally_key, kept.study_key)
 
     def step_selected(self, selection: Selection, span: Span, step: Step) -> tuple[int, int]:
         """Take a step with what a selection has in a span; return the last key looked at, and how many took it."""
+        self._write_deliveries()
         keys = SelectedDeliveries(self._connection, self._queries, selection).keys(span)
         stepped = [self.step(kept, step) for kept in self.read(keys).values()]
         return (keys[-1] if keys else KEY_MAX - 1), sum(one is not None for one in stepped)
@@ -223,20 +232,24 @@ class LedgerTransaction:
 
     def fetch(self, name: str, bindings: Sequence[object]) -> list[Row]:
         """Return the rows of a question, as they are within the transaction."""
+        self._write_deliveries()
         return fetch(self._connection, self._queries[name], bindings)
 
     def keep_attempt(self, delivery_key: int, attempt: Attempt) -> None:
-        """Keep what an attempt came to, and drop the oldest where that makes too many."""
-        values = {
-            "delivery_key": delivery_key,
-            "began_at": attempt.began_at,
-            "ended_at": attempt.ended_at,
-            "note": attempt.note,
-            "detail": attempt.detail[:DETAIL_LENGTH_MAX],
-        }
-        number = int(fetch(self._connection, self._queries["add_attempt"], values)[0][0])
-        if number > ATTEMPTS_MAX:
-            self._connection.execute(self._queries["forget_attempts"], (delivery_key, number - ATTEMPTS_MAX))
+        """Keep what an attempt came to; the oldest are dropped where that makes too many."""
+        self._attempts.append((delivery_key, attempt))
+
+    def _write_attempts(self) -> None:
+        keys = json.dumps(sorted({key for key, _ in self._attempts}))
+        last: dict[int, int] = dict(fetch(self._connection, self._queries["last_attempts"], (keys,)))
+        rows: list[tuple[object, ...]] = []
+        for key, one in self._attempts:
+            last[key] = last.get(key, 0) + 1
+            rows.append((key, last[key], one.began_at, one.ended_at, one.note, one.detail[:DETAIL_LENGTH_MAX]))
+        self._connection.executemany(self._queries["insert_attempt"], rows)
+        surplus = [(key, number - ATTEMPTS_MAX) for key, number in last.items() if number > ATTEMPTS_MAX]
+        self._connection.executemany(self._queries["forget_attempts"], surplus)
+        self._attempts.clear()
 
     def _count(self, tally_key: int, study_key: int, state: DeliveryState, number: int, size_bytes: int) -> None:
         count = self._counts[tally_key, state]
@@ -247,14 +260,22 @@ class LedgerTransaction:
     def _receive(self, study_key: int, delivery: Delivery) -> None:
         self._received[study_key] = max(self._received.get(study_key, 0.0), delivery.received_at)
 
-    def write_begun(self) -> None:
-        """Write the deliveries that began so far, for those who look for them."""
+    def _write_deliveries(self) -> None:
+        """Write the deliveries that began and those that took steps, for whoever looks for them."""
         self._connection.executemany(self._queries["insert_delivery"], self._begun)
+        steps = [_step_row(key, after) for key, after in self._stepped.items()]
+        self._connection.executemany(self._queries["step_delivery"], steps)
+        requeued = [(received_at, key) for key, received_at in self._requeued.items()]
+        self._connection.executemany(self._queries["requeue_delivery"], requeued)
         self._begun.clear()
+        self._stepped.clear()
+        self._requeued.clear()
 
     def write(self) -> None:
         """Write everything that was collected."""
-        self.write_begun()
+        self._write_deliveries()
+        if self._attempts:
+            self._write_attempts()
         counts = [(key, state.value, *added) for (key, state), added in self._counts.items() if any(added)]
         self._connection.executemany(self._queries["add_delivery_count"], counts)
         studies = [
