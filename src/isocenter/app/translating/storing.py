@@ -41,7 +41,7 @@ WAITING_MAX = 10_000
 BATCH_INSTANCES_MAX = 500
 """Of one request; a service answers when all of them are stored, and senders wait for that."""
 TRIES_MAX = 3
-FIRST_WAIT_S = 0.5
+FIRST_WAIT_S = 0.2
 WAIT_MAX_S = 5.0
 """Between attempts; a sender of DIMSE gives up after half a minute or more."""
 _WANTED = frozenset(BY_TAG)
