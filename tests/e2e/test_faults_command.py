@@ -16,65 +16,32 @@ from isocenter.app.faults.shipped import check_scenario, shipped_names
 from tests.support.command_line import PROGRAM, CommandLine
 from tests.support.processes import Node, Process, free_port, running
 
-OUTAGE = """\
-name = "the line to the PACS breaks"
-duration_max = "60s"
-
-[processes.pacs]
-command = [
-  "isocenter", "serve", "--data-dir", "{folder}/pacs", "--http", "127.0.0.1:{port.http}", "--auth", "off",
-  "--set", "dicom.listen=PACS@127.0.0.1:{port.dimse}",
-]
-ready = "http://127.0.0.1:{port.http}/health/ready"
+NOBODY_THERE = """\
+name = "nobody there"
+duration_max = "1s"
 
 [links.line]
 listen = "127.0.0.1:{port.line}"
-target = "127.0.0.1:{port.dimse}"
+target = "127.0.0.1:{port.nobody}"
 protocol = "dimse"
 
 [load]
-to = "PACS@127.0.0.1:{port.line}"
-instances = 30
-studies = 2
-size = "20kB"
-instances_per_s = 15
+to = "PACS@127.0.0.1:{port.nobody}"
+instances = 3
+size = "1kB"
 
 [[timeline]]
-after = "5 instances acknowledged"
+at = "100ms"
 link = "line"
-set = { kind = "dimse-abort", after_instances = 2, count = 1, hides_answer = true }
+set = { kind = "latency", delay = "100ms" }
 
 [[timeline]]
-after = "8 instances acknowledged"
-process = "pacs"
-do = "kill"
-
-[[timeline]]
-wait = "500ms"
-process = "pacs"
-do = "start"
-
-[[timeline]]
-after = "15 instances acknowledged"
+after = "all instances acknowledged"
 link = "line"
-set = { kind = "refuse" }
-for = "500ms"
-
-[[expectations]]
-kind = "nothing-lost"
-archives = ["http://127.0.0.1:{port.http}/v2"]
+clear = true
 
 [[expectations]]
 kind = "all-acknowledged"
-
-[[expectations]]
-kind = "duplicates-at-most"
-archive = "http://127.0.0.1:{port.http}/v2"
-
-[[expectations]]
-kind = "duplicates-at-most"
-link = "line"
-count = 3
 """
 
 
@@ -183,46 +150,41 @@ def test_a_scenario_that_ships_is_shown_to_be_changed(command_line: CommandLine,
 
 def test_what_is_wrong_with_a_scenario_is_told_with_its_line(command_line: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "outage.toml"
-    path.write_text(OUTAGE.replace('do = "kill"', 'do = "slay"'))
+    path.write_text(NOBODY_THERE.replace('kind = "latency"', 'kind = "latncy"'))
     answer = command_line.run("faults", "check", path)
     assert answer.code == 2
-    assert "outage.toml:33: timeline[2].do:" in answer.err
+    assert "outage.toml:17: timeline[1].set" in answer.err
     assert command_line.run("faults", "run", "internet-outag").code == 2
-
-
-def test_an_outage_is_played_to_its_verdict(command_line: CommandLine, tmp_path: Path) -> None:
-    path = tmp_path / "outage.toml"
-    path.write_text(OUTAGE)
-    answer = command_line.run(
-        "faults", "run", path, "--folder", tmp_path / "run", "--control", tmp_path / "c.json", "--json"
-    )
-    outcome = json.loads(answer.out)
-    assert answer.code == 0, answer.out + answer.err
-    assert [finding["is_met"] for finding in outcome["findings"]] == [True] * 5
-    assert [one["text"].partition(" ")[0] for one in outcome["happenings"]] == [
-        "dimse-abort",
-        "kill",
-        "start",
-        "refuse",
-    ]
-    assert outcome["samples"][-1]["acknowledged"] == 30
-    assert outcome["sent_again"]["line"] >= 1
 
 
 def test_an_outage_that_ends_otherwise_is_told_so(command_line: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "outage.toml"
-    text = OUTAGE.replace("count = 3\n", "count = 0\n").replace('duration_max = "60s"', 'duration_max = "20s"')
-    path.write_text(text)
+    path.write_text(NOBODY_THERE)
     answer = command_line.run("faults", "run", path, "--control", tmp_path / "c.json")
     assert answer.code == 1
-    assert "NO\tat most 0 came twice" in answer.out
+    assert "NO\tevery instance is acknowledged\t0 of 3" in answer.out
+    assert "NO\tplayed as written\tline: latency never struck; 1 of 2 steps were never due" in answer.out
     assert "NOT as expected." in answer.out
-    assert "pacs  " in answer.out
 
 
-@pytest.mark.parametrize("name", shipped_names())
-def test_an_outage_that_ships_ends_as_it_promises(command_line: CommandLine, tmp_path: Path, name: str) -> None:
-    answer = command_line.run("faults", "run", name, "--folder", tmp_path / "run", "--control", tmp_path / "c.json")
+def test_an_outage_of_the_internet_ends_as_it_promises_and_is_drawn(command_line: CommandLine, tmp_path: Path) -> None:
+    answer = command_line.run("faults", "run", "internet-outage", "--control", tmp_path / "c.json")
     assert answer.code == 0, answer.out + answer.err
-    assert "As expected." in answer.out
-    assert "NO\t" not in answer.out
+    lines = answer.out.splitlines()
+    assert "█" in next(line for line in lines if line.startswith("internet "))
+    assert "█" in next(line for line in lines if line.startswith("cloud-waiting "))
+    assert sum(line.startswith("yes\t") for line in lines) == 10
+    assert lines[-1] == "As expected."
+
+
+def test_an_outage_of_the_pacs_ends_as_it_promises_and_is_told_to_programs(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    folder, control = tmp_path / "run", tmp_path / "c.json"
+    answer = command_line.run("faults", "run", "pacs-outage", "--folder", folder, "--control", control, "--json")
+    outcome = json.loads(answer.out)
+    assert answer.code == 0, json.dumps(outcome["findings"], indent=1) + answer.err
+    assert all(finding["is_met"] for finding in outcome["findings"])
+    assert [one["thing"] for one in outcome["happenings"]] == ["pacs-line"] * 3 + ["pacs"] * 2
+    assert outcome["samples"][-1]["acknowledged"] == 240
+    assert (folder / "router.log").exists()
