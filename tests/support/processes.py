@@ -194,6 +194,7 @@ def orthanc(
     ae_title: str = "ORTHANC",
     dicomweb_servers: Mapping[str, str] | None = None,
     configuration: Mapping[str, object] | None = None,
+    dicom_port: int | None = None,
 ) -> Iterator[Orthanc]:
     """Run Debian's Orthanc with its DICOMweb plugin in its default configuration until the block ends.
 
@@ -202,7 +203,7 @@ def orthanc(
     """
     program, plugin = require("Orthanc"), require_file(_ORTHANC_DICOMWEB)
     folder.mkdir(parents=True, exist_ok=True)
-    http_port, dicom_port = free_port(), free_port()
+    http_port, dicom_port = free_port(), dicom_port or free_port()
     servers = {name: {"Url": url, "HasDelete": True} for name, url in (dicomweb_servers or {}).items()}
     settings: dict[str, object] = {
         "Name": ae_title,
