@@ -63,7 +63,8 @@ def command(
     if how["wants_list"]:
         return _list(settings, how["limit"], as_json=as_json)
     triggers = _triggers(how)
-    from isocenter.app.prefetching.asking import explain, hand_in, run_json
+    from isocenter.app.prefetching.asking import explain, hand_in
+    from isocenter.app.prefetching.desk import run_json
 
     if how["dry_run"]:
         return _show(explain(settings, triggers, rule=how["rule"]), as_json=as_json)
