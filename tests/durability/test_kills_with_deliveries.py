@@ -21,15 +21,18 @@ from typing import NamedTuple
 import apsw
 import pytest
 
+from isocenter.app.offline import rebuild_index
 from isocenter.app.settings import Settings
 from isocenter.app.wiring import INDEX_FILE, open_stores
 from isocenter.domain.delivery import WAITING_STATES, DeliveryState, release, send_again
 from isocenter.domain.delivery_counters import count
+from isocenter.domain.identifiers import InstanceIdentifier
 from isocenter.ports.failpoints import FAILPOINTS_VARIABLE
 from isocenter.ports.ledger import Ledger, Selection, Settled
 from isocenter.routing.deliveries.retry import RetryPolicy
 from isocenter.routing.deliveries.settlement import settle
 from isocenter.routing.deliveries.verdict import Judgement, Verdict
+from isocenter.storage.sqlite import SqliteInstanceIndex
 from tests.support.ledger_history import DESTINATIONS, lease, settings_in, take_back
 from tests.support.shared_data import REPOSITORY
 
@@ -127,6 +130,28 @@ def _check(folder: Path) -> int:
     return len(acknowledged)
 
 
+def _standing(index: SqliteInstanceIndex) -> dict[int, InstanceIdentifier]:
+    """Return which deliveries are about an instance that is there, and which that is."""
+    found: dict[int, InstanceIdentifier] = {}
+    after: int | None = None
+    while rows := index.ledger.page(Selection(), after=after, limit=1000):
+        instances = index.instances_of_keys([row.instance_key for row in rows])
+        stood = {row.delivery_key: instances.get(row.instance_key) for row in rows}
+        found |= {key: one.identifier for key, one in stood.items() if one is not None}
+        after = rows[-1].delivery_key
+    return found
+
+
+def _check_rebuild(settings: Settings) -> None:
+    """Rebuild the index from the packs: deliveries are as they were, and about what they were about."""
+    with open_stores(settings) as (index, _):
+        before = (index.ledger.tallies(), index.ledger.studies(Selection(), limit=1000), _standing(index))
+    report, _ = rebuild_index(settings)
+    assert not report.has_lost_records
+    with open_stores(settings) as (index, _):
+        assert (index.ledger.tallies(), index.ledger.studies(Selection(), limit=1000), _standing(index)) == before
+
+
 def _drain(settings: Settings) -> None:
     """Send all that is left to destinations that take everything."""
     with open_stores(settings) as (index, _):
@@ -176,6 +201,7 @@ def _kill_again_and_again(folder: Path, kills: int) -> None:
             run.kill()
         acknowledged = _check(folder)
     assert acknowledged > kills, "the load must have got somewhere between the kills"
+    _check_rebuild(settings_in(folder))
     _drain(settings_in(folder))
     print(f"{kills} kills, {acknowledged} deliveries acknowledged")  # noqa: T201 - shown with -s
 

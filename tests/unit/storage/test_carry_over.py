@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import apsw
 import pytest
 
 from isocenter.domain.commitment import CommitmentRequest, InstanceReference, NewCommitment, Side
+from isocenter.domain.delivery import DeliveryPlan, DeliveryState, Priority, ended
 from isocenter.domain.errors import StorageFailed
 from isocenter.domain.external_metadata import ExternalValue
 from isocenter.domain.identifiers import DEFAULT_PARTITION, Level
@@ -19,10 +21,11 @@ from isocenter.domain.performed_step import PerformedStep, PerformedStepState
 from isocenter.domain.query_tag import COUNT_MAX, InstanceFindings, QueryTagEntry
 from isocenter.domain.worklist import ScheduledStepReference, WorklistQuery
 from isocenter.ports.event_cursors import EventCursor
+from isocenter.ports.ledger import Attempt, Selection, Settled
 from isocenter.storage.sqlite import SqliteInstanceIndex
-from isocenter.storage.sqlite.carry_over import CARRIED_TABLES, carry_over
+from isocenter.storage.sqlite.carry_over import CARRIED_TABLES, carry_over, relink_deliveries
 from isocenter.storage.sqlite.migrate import migrate_to_current
-from tests.support.instances import identify, new_instance, scope_of
+from tests.support.instances import address_of, identify, new_instance, scope_of
 from tests.support.worklist_items import item, step
 
 VALUE = ExternalValue(0x001912FF, "CS", "A")
@@ -150,3 +153,62 @@ def test_an_old_file_that_cannot_be_read_leaves_the_fresh_one_as_it_was(
         with pytest.raises(StorageFailed):
             carry_over(old, fresh)
         assert index.worklist.count() == 0
+
+
+def _ledger(index: SqliteInstanceIndex) -> list[tuple[str, str, DeliveryState, int]]:
+    rows = index.ledger.page(Selection())
+    return [
+        (row.identifier.sop_instance_uid, row.plan.destination, row.delivery.state, row.delivery_key) for row in rows
+    ]
+
+
+def _receive(index: SqliteInstanceIndex, number: int, *destinations: str) -> int:
+    new = new_instance(identify(number), address=address_of(number), destinations=destinations)
+    [key] = index.commit([new], now=1.0, erase_due_at=1.0)
+    return key
+
+
+def test_deliveries_come_along_and_are_about_the_versions_that_they_were_about(
+    paths: tuple[Path, Path], indexes: tuple[SqliteInstanceIndex, SqliteInstanceIndex]
+) -> None:
+    old, fresh = indexes
+    for number in range(1, 6):
+        _receive(old, number, "north", "south")
+    rows = old.ledger.lease("north", Priority.ROUTINE, now=2.0, until=60.0, count_max=2, size_max_bytes=10**9)
+    attempt = Attempt(2.0, 3.0, "http:200", "taken")
+    delivered = partial(ended, state=DeliveryState.DELIVERED, note="")
+    old.ledger.settle([Settled(rows[0].delivery_key, delivered, attempt)])
+    old.delete(scope_of(identify(2)), now=3.0, erase_due_at=3.0)
+    carry_over(*paths)
+    before = _ledger(fresh)
+    new_keys = {number: _receive(fresh, number) for number in (5, 4, 3, 1)}
+    _receive(fresh, 5)  # while the rebuild goes on, nothing is about the versions that it puts aside
+    assert _ledger(fresh) == before == _ledger(old)
+    relink_deliveries(*paths)
+    assert fresh.ledger.tallies() == old.ledger.tallies()
+    assert fresh.ledger.studies(Selection()) == old.ledger.studies(Selection())
+    assert fresh.ledger.attempts(rows[0].delivery_key) == [attempt]
+    linked = {row.identifier.sop_instance_uid: row.instance_key for row in fresh.ledger.page(Selection())}
+    for number in (1, 3, 4):
+        assert linked[identify(number).sop_instance_uid] == new_keys[number]
+    assert linked[identify(2).sop_instance_uid] == 0, "what is gone is about nothing"
+    assert fresh.ledger.begin([(new_keys[1], DeliveryPlan("north"))], now=4.0) == 0
+    assert fresh.ledger.begin([(new_keys[1], DeliveryPlan("west"))], now=4.0) == 1
+    assert fresh.ledger.page(Selection(), limit=1)[0].delivery_key == 11
+
+
+def test_what_waits_of_a_version_that_a_rebuild_does_not_find_is_told_as_gone(
+    paths: tuple[Path, Path], indexes: tuple[SqliteInstanceIndex, SqliteInstanceIndex]
+) -> None:
+    old, fresh = indexes
+    for number in (1, 2):
+        _receive(old, number, "north")
+    for _ in range(2):  # a second rebuild has the same to say
+        carry_over(*paths)
+        relink_deliveries(*paths)
+        rows = fresh.ledger.page(Selection(destination="north"))
+        assert [(row.instance_key, row.delivery.state) for row in rows] == [(0, DeliveryState.QUEUED)] * 2
+        fresh.close()
+        paths[1].replace(paths[0])
+        fresh = SqliteInstanceIndex(paths[1])
+    fresh.close()
