@@ -88,7 +88,7 @@ def verify(
 ) -> Verification:
     """Verify what the target has acknowledged; raises Unavailable, and what the target refuses."""
     studies = job.moved_studies()
-    if not studies and job.totals().instances:
+    if not studies and job.study_counts()[0]:
         raise InvalidRequest("Nothing has moved yet; run `isocenter migrate move` first.")
     job.clear_findings()
     job.put("verification", None)
