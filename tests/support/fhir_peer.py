@@ -40,6 +40,10 @@ class FhirPeer:
         """Make it fail from now on."""
         httpx.post(f"{self.url}/$faults", json=faults, trust_env=False).raise_for_status()
 
+    def empty(self) -> None:
+        """Take away everything that it has, faults too."""
+        httpx.post(f"{self.url}/$empty", trust_env=False).raise_for_status()
+
     def all(self, kind: str | None = None) -> list[dict[str, Any]]:
         """Return its resources, of a kind or of all."""
         found: list[dict[str, Any]] = httpx.get(f"{self.url}/$all", trust_env=False).json()

@@ -22,6 +22,13 @@ from tests.support.fhir_rules import RESOURCES, Invalid, references_of, require_
 
 PAGE = 5
 """Small, so that pages are turned."""
+SEARCHES = {
+    "Patient": ("identifier",),
+    "Endpoint": ("identifier", "name:exact", "connection-type"),
+    "ImagingStudy": ("identifier", "endpoint"),
+    "Observation": ("identifier", "part-of"),
+}
+"""What resources are searched by."""
 MEDIA_TYPE = "application/fhir+json"
 _PATH = re.compile(r"(\w+)(?:/([A-Za-z0-9.-]+))?")
 
@@ -75,6 +82,9 @@ class Store:
     def search(self, kind: str, query: str) -> list[dict[str, Any]]:
         """Return the resources of a kind that match, oldest first."""
         pairs = [(name, value) for name, value in parse_qsl(query) if not name.startswith("_")]
+        for name, _ in pairs:
+            if name not in SEARCHES[kind]:
+                raise Refusal(400, "not-supported", path=name if re.fullmatch(r"[\w:.-]+", name) else "")
         found = [one for key, one in self.resources.items() if key.split("/")[0] == kind]
         for name, value in pairs:
             found = [one for one in found if _matches(one, name, value)]
@@ -201,18 +211,15 @@ class Store:
 
 
 def _matches(resource: dict[str, Any], name: str, value: str) -> bool:
-    kind = resource["resourceType"]
     if name == "identifier":
         return any(
             _is_token(one, "value", each) for one in resource.get("identifier", ()) for each in _split(value, ",")
         )
-    if kind == "Endpoint" and name == "name:exact":
+    if name == "name:exact":
         return bool(resource.get("name") == value)
-    if kind == "Endpoint" and name == "connection-type":
+    if name == "connection-type":
         return _is_token(resource["connectionType"], "code", value)
-    if kind == "ImagingStudy" and name == "endpoint":
-        return value in [one["reference"] for one in resource.get("endpoint", ())]
-    raise Refusal(400, "not-supported", path=name if re.fullmatch(r"[\w:.-]+", name) else "")
+    return value in [one["reference"] for one in resource.get(name.replace("part-of", "partOf"), ())]
 
 
 def _split(text: str, separator: str) -> list[str]:
@@ -230,6 +237,9 @@ class Handler(BaseHTTPRequestHandler):
     """Answer requests."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    """Header and body go out together: a client would wait for an acknowledgement between them."""
     store: Store
     base = ""
 
@@ -335,9 +345,21 @@ class Handler(BaseHTTPRequestHandler):
     def _control(self, path: str, body: bytes) -> tuple[int, Any, dict[str, str]]:
         if path == "$faults":
             self.store.faults.update(json.loads(body))
+        elif path == "$empty":
+            self.store.resources, self.store.gone, self.store.faults, self.store.log = {}, {}, {}, []
+        elif path == "$token":
+            return self._token(dict(parse_qsl(body.decode())))
         elif path == "$log":
             return 200, self.store.log, {}
         return 200, list(self.store.resources.values()), {}
+
+    def _token(self, form: dict[str, str]) -> tuple[int, Any, dict[str, str]]:
+        """Give a token to the one client that is known (RFC 6749 4.4)."""
+        known = {"grant_type": "client_credentials", "client_id": "node", "client_secret": "s3cr3t"}
+        if known.items() - form.items():
+            return 401, {"error": "invalid_client"}, {}
+        self.store.log.append(f"TOKEN {form.get('scope')}")
+        return 200, {"access_token": self.store.faults.get("token"), "expires_in": 3600, "token_type": "Bearer"}, {}
 
     def _capabilities(self) -> dict[str, Any]:
         statement = {

@@ -16,7 +16,8 @@ STRING_LENGTH_MAX = 1024**2
 _DATE = re.compile(r"(\d{4})(\d\d)(\d\d)", re.ASCII)
 _TIME = re.compile(r"([01]\d|2[0-3])(?:([0-5]\d)(?:([0-5]\d|60)(\.\d{1,6})?)?)?", re.ASCII)
 _OFFSET = re.compile(r"([+-])(0\d|1[0-3])([0-5]\d)|([+-])1400", re.ASCII)
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+|[^\S ]")
+"""Blanks that are not ASCII too: validators differ in whether they belong to a text."""
 
 
 def first_value(metadata: Metadata, tag: str) -> Any:

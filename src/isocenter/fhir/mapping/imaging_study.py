@@ -127,8 +127,9 @@ def _identifiers(resource: Resource, study: CastStudy, *, keeps_accessions: bool
     """Return the study's UID, its accession numbers, and what others call it."""
     own = [study_identifier(study.study_instance_uid), *map(_accession, _accessions(study.instances))]
     found = listed(resource, "identifier")
-    kept = [one for one in found if one in own or keeps_accessions or not _is_accession(one)]
-    return kept + [one for one in own if one not in kept]
+    if keeps_accessions:
+        return found + [one for one in own if one not in found]
+    return own + [one for one in found if one not in own and not _is_accession(one)]
 
 
 def _accessions(instances: Iterable[InstanceFacts]) -> list[str]:
