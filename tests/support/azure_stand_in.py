@@ -10,6 +10,7 @@ import io
 import json
 import re
 import threading
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -220,9 +221,15 @@ def _fits(dataset: Dataset, name: str, value: str, *, is_fuzzy: bool) -> bool:
         lowest, _, highest = value.partition("-")
         return (not lowest or stored >= lowest) and (not highest or stored <= highest)
     if name == "PatientName" and is_fuzzy:
-        words = stored.lower().replace("^", " ").split()
-        return all(any(word.startswith(prefix) for word in words) for prefix in value.lower().split())
+        words = _folded(stored).replace("^", " ").split()
+        return all(any(word.startswith(prefix) for word in words) for prefix in _folded(value).split())
     return stored.lower() == value.lower()
+
+
+def _folded(text: str) -> str:
+    """Return text without regard to case and accents, as the service's index of names has it."""
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).lower()
 
 
 def encoded(dataset: Dataset) -> bytes:

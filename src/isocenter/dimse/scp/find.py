@@ -7,7 +7,7 @@ iterated by a thread, a few answers at a time; while they are sent the next are 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -102,8 +102,9 @@ class FindProvider:
     async def _answer(self, exchange: Exchange, request: CFindRq, identifier: bytes) -> None:
         finding, batch = await exchange.run(self._begin, self._asked(exchange, identifier))
         pending = find_response(request, PENDING_WITH_WARNING if finding.has_unmatched_keys else PENDING)
-        if len(batch) < FIRST_ANSWERS and not exchange.is_cancelled:  # that was all: one write
-            exchange.connection.respond_all(exchange, pending, batch, final=find_response(request, SUCCESS))
+        if batch.is_last and batch.end is None and not exchange.is_cancelled:  # that was all: one write
+            final = find_response(request, SUCCESS)
+            exchange.connection.respond_all(exchange, pending, batch.answers, final=final)
             return
         await _stream(exchange, pending, finding.answers, batch)
         await exchange.respond(find_response(request, CANCEL if exchange.is_cancelled else SUCCESS))
@@ -121,27 +122,48 @@ class FindProvider:
             is_cancelled=lambda: exchange.is_cancelled,
         )
 
-    def _begin(self, asked: Asked) -> tuple[Finding, list[bytes]]:
+    def _begin(self, asked: Asked) -> tuple[Finding, _Batch]:
         finding = self._prepare(asked)
-        return finding, list(islice(finding.answers, FIRST_ANSWERS))
+        return finding, _take(finding.answers, FIRST_ANSWERS)
 
 
-async def _stream(exchange: Exchange, pending: CFindRsp, answers: Iterator[bytes], batch: Sequence[bytes]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Some answers, and why there are no more of them where that is no good end."""
+
+    answers: list[bytes]
+    is_last: bool
+    end: FinalStatus | TooLarge | None = None
+
+
+async def _stream(exchange: Exchange, pending: CFindRsp, answers: Iterator[bytes], batch: _Batch) -> None:
     """Send answers until there are no more or the requestor cancels, finding the next while some are sent."""
-    while batch:
-        following = asyncio.ensure_future(exchange.run(_take, answers))
+    while True:
+        is_done = batch.is_last
+        following = None if is_done else asyncio.ensure_future(exchange.run(_take, answers, ANSWERS_AT_ONCE))
         try:
-            for answer in batch:
+            for answer in batch.answers:
                 if exchange.is_cancelled:
                     return
                 await exchange.respond(pending, [answer])
         finally:
-            await asyncio.wait([following])
+            if following is not None:
+                await asyncio.wait([following])
+        if batch.end is not None and not exchange.is_cancelled:
+            raise batch.end
+        if following is None:
+            return
         batch = following.result()
 
 
-def _take(answers: Iterator[bytes]) -> list[bytes]:
-    return list(islice(answers, ANSWERS_AT_ONCE))
+def _take(answers: Iterator[bytes], count: int) -> _Batch:
+    found: list[bytes] = []
+    try:
+        for answer in islice(answers, count):
+            found.append(answer)  # noqa: PERF402 - what was found before it breaks off is sent
+    except (FinalStatus, TooLarge) as end:
+        return _Batch(found, is_last=True, end=end)
+    return _Batch(found, is_last=len(found) < count)
 
 
 def find_response(request: CFindRq, status: int) -> CFindRsp:
