@@ -45,6 +45,68 @@ kind = "all-acknowledged"
 """
 
 
+FAILING_VOLUME = """\
+name = "a volume that fails"
+duration_max = "60s"
+
+[processes.pacs]
+command = [
+  "isocenter", "serve", "--data-dir", "{folder}/pacs", "--http", "127.0.0.1:{port.http}", "--auth", "off",
+  "--set", "dicom.listen=PACS@127.0.0.1:{port.dimse}",
+]
+ready = "http://127.0.0.1:{port.http}/health/ready"
+
+[load]
+to = "PACS@127.0.0.1:{port.dimse}"
+instances = 40
+studies = 2
+size = "20kB"
+instances_per_s = 20
+
+[[timeline]]
+after = "5 instances acknowledged"
+process = "pacs"
+do = "deny-writes"
+
+[[timeline]]
+wait = "700ms"
+process = "pacs"
+do = "kill"
+
+[[timeline]]
+wait = "100ms"
+process = "pacs"
+do = "start"
+
+[[timeline]]
+after = "15 instances acknowledged"
+process = "pacs"
+do = "stop"
+
+[[timeline]]
+wait = "700ms"
+process = "pacs"
+do = "continue"
+
+[[timeline]]
+after = "25 instances acknowledged"
+process = "pacs"
+do = "terminate"
+
+[[timeline]]
+wait = "100ms"
+process = "pacs"
+do = "start"
+
+[[expectations]]
+kind = "nothing-lost"
+archives = ["http://127.0.0.1:{port.http}/v2"]
+
+[[expectations]]
+kind = "all-acknowledged"
+"""
+
+
 @pytest.fixture
 def command_line(tmp_path: Path) -> CommandLine:
     return CommandLine(tmp_path / "state")
@@ -171,7 +233,7 @@ def test_an_outage_of_the_internet_ends_as_it_promises_and_is_drawn(command_line
     answer = command_line.run("faults", "run", "internet-outage", "--control", tmp_path / "c.json")
     assert answer.code == 0, answer.out + answer.err
     lines = answer.out.splitlines()
-    assert "█" in next(line for line in lines if line.startswith("internet "))
+    assert "█" in next(line for line in lines if line.startswith("internet  "))
     assert "█" in next(line for line in lines if line.startswith("cloud-waiting "))
     assert sum(line.startswith("yes\t") for line in lines) == 10
     assert lines[-1] == "As expected."
@@ -188,3 +250,16 @@ def test_an_outage_of_the_pacs_ends_as_it_promises_and_is_told_to_programs(
     assert [one["thing"] for one in outcome["happenings"]] == ["pacs-line"] * 3 + ["pacs"] * 2
     assert outcome["samples"][-1]["acknowledged"] == 240
     assert (folder / "router.log").exists()
+
+
+def test_a_node_that_cannot_write_or_stands_still_acknowledges_nothing_that_it_loses(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    path = tmp_path / "outage.toml"
+    path.write_text(FAILING_VOLUME)
+    answer = command_line.run("faults", "run", path, "--control", tmp_path / "c.json", "--json")
+    outcome = json.loads(answer.out)
+    assert answer.code == 0, json.dumps(outcome["findings"], indent=1) + answer.err
+    assert [one["text"] for one in outcome["happenings"]] == [
+        *("deny-writes", "kill", "start", "stop", "continue", "terminate", "start")
+    ]

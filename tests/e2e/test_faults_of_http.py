@@ -154,7 +154,7 @@ def test_our_sender_tries_again_by_itself_and_loses_nothing(
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"), [(HttpAnswer(status=401), "token"), (Refuse(), "reached")], ids=["401", "refused"]
+    ("fault", "told"), [(HttpAnswer(status=401), "answered 401"), (Refuse(), "Nothing answers")], ids=["401", "refused"]
 )
 def test_our_sender_says_what_is_wrong_and_goes_on_the_next_time(
     tmp_path: Path, link: FaultLink, node: Node, fault: HttpAnswer | Refuse, told: str
