@@ -166,7 +166,9 @@ class SelectedDeliveries:
     def _study_rows(self, destination: str, below: tuple[float, int], keys: Sequence[int] | None) -> Iterator[Row]:
         """Yield studies with something in a state that is wanted: key, study, partition, time, counters by state."""
         study, states = self._selection.study_instance_uid, self._selection.states
-        conditions = ["s.destination = ?", "(s.last_received_at, s.delivery_study_key) < (?, ?)"]
+        plain = "" if keys is None and study is None else "+"  # keys and UIDs lead to fewer rows than an order does
+        order = f"{plain}s.last_received_at", f"{plain}s.delivery_study_key"
+        conditions = [f"{plain}s.destination = ?", f"({', '.join(order)}) < (?, ?)"]
         bindings: list[object] = [destination, *below]
         if keys is not None:
             conditions += ["s.delivery_study_key IN (SELECT value FROM json_each(?))"]
@@ -184,7 +186,7 @@ class SelectedDeliveries:
             "SELECT s.delivery_study_key, s.study_instance_uid, p.partition_name, s.last_received_at, "  # noqa: S608
             f"{', '.join(f's.{_column(state)}' for state in DeliveryState)} "
             "FROM delivery_study s CROSS JOIN partition p ON p.partition_key = s.partition_key "
-            f"WHERE {' AND '.join(conditions)} ORDER BY s.last_received_at DESC, s.delivery_study_key DESC",
+            f"WHERE {' AND '.join(conditions)} ORDER BY {order[0]} DESC, {order[1]} DESC",
             bindings,
         )
 
