@@ -88,7 +88,7 @@ def test_what_is_odd_about_a_folder_is_told(migration: Migration, source: Path, 
         ("instance-twice", "twice.dcm"),
         ("unreadable-file", "broken.dcm"),
     } <= kinds
-    assert {kind for kind, _ in kinds} <= {"two-patients", "instance-twice", "unreadable-file", "no-study-date"}
+    assert len(kinds) == 4
 
 
 def test_a_folder_moves_into_a_data_folder_and_a_manifest_proves_it(
@@ -120,7 +120,8 @@ def test_a_target_that_does_not_let_us_in_stops_the_run_and_costs_nothing(
     ends = ("--from", source, "--to", secure_node.base_url, "--ca", secure_node.authority)
     refused = migration.run("run", *ends, "--to-token", reader)
     assert refused.code == 1
-    assert "does not allow" in refused.err or "may not" in refused.err or "right" in refused.err
+    assert "the caller may not do this" in refused.err
+    assert "Have the role given there" in refused.err
     assert migration.totals().left == 2
     migration.must("run", "--ca", secure_node.authority, "--to-token", owner)
     assert migration.totals().delivered == 2

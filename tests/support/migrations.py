@@ -6,6 +6,7 @@ import hashlib
 import json
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from datetime import date, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from isocenter.app.cli import main
 from isocenter.app.migrating.job import Job, Totals
 from isocenter.domain.identifiers import InstanceIdentifier
 from tests.support.command_line import Answer
+from tests.support.dicom_files import element
 from tests.support.small_instances import make_instance
 
 
@@ -71,10 +73,17 @@ def write_studies(folder: Path, *, studies: int, series: int = 1, instances: int
             for number in range(1, instances + 1):
                 uid = f"1.2.826.77.{study}.{one}.{number}"
                 identifier = InstanceIdentifier(f"1.2.826.77.{study}", f"1.2.826.77.{study}.{one}", uid)
-                content = make_instance(identifier, seed=study).content
-                (folder / f"{study}-{one}-{number}.dcm").write_bytes(content)
+                (folder / f"{study}-{one}-{number}.dcm").write_bytes(dated_instance(identifier, study))
                 written.append(identifier)
     return written
+
+
+def dated_instance(identifier: InstanceIdentifier, study: int) -> bytes:
+    """Return a small CT image with a date, a week apart from that of the next study."""
+    content = make_instance(identifier, seed=study).content
+    modality = element(0x00080060, "CS", b"CT")
+    day = (date(2020, 1, 1) + timedelta(weeks=study)).strftime("%Y%m%d").encode()
+    return content.replace(modality, element(0x00080020, "DA", day) + modality, 1)
 
 
 def digests_in(folder: Path) -> dict[str, str]:

@@ -138,9 +138,13 @@ def _compare_digests(
     for one in drawn:
         study, uid = one.split(" ")
         by_study.setdefault(study, set()).add(uid)
+    missing = {(study, uid) for study, _, uid, finding, _ in job.findings() if finding is Finding.MISSING}
     done = defects = 0
     for study, uids in by_study.items():
-        wanted = [one for one in job.moved_instances(study) if one.sop_instance_uid in uids]
+        there = {uid for uid in uids if (study, uid) not in missing}
+        wanted = [one for one in job.moved_instances(study) if one.sop_instance_uid in there]
+        done += len(uids) - len(there)
+        defects += len(uids) - len(there)
         for part in _parts(wanted):
             throttle.wait_until_open()
             try:
