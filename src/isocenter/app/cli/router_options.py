@@ -12,6 +12,7 @@ import click
 
 from isocenter.app.cli.options import node_options, settings_of
 from isocenter.app.cli.peers import credential_options, service_of
+from isocenter.app.node_address import noted_addresses
 from isocenter.domain.errors import Conflict, PeerUnreachable
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def router_options(command: Command) -> Command:
         "address",
         metavar="URL",
         envvar="ISOCENTER_URL",
-        help="The node (default: where the settings say that it listens, and its folder where it does not run).",
+        help="The node (default: the one that runs on the folder, and the folder itself where none does).",
     )
     authorities = click.option(
         "--ca", "authorities", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -58,9 +59,9 @@ def _router(
             yield router
         return
     settings = settings_of(**node)
-    for listens in settings.http.addresses:
-        scheme = "http" if listens == settings.http.listen else "https"
-        with open_web_router(service_of(f"{scheme}://{listens}", authorities, **shown)) as running:
+    configured = [f"{'http' if at == settings.http.listen else 'https'}://{at}" for at in settings.http.addresses]
+    for url in dict.fromkeys([*noted_addresses(settings.data_dir), *configured]):
+        with open_web_router(service_of(url, authorities, **shown)) as running:
             try:
                 running.ask(Question("GET", "/configuration/versions"))
             except PeerUnreachable:

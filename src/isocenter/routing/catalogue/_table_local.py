@@ -145,6 +145,7 @@ _LOCAL: tuple[Row, ...] = (
     ),
 )
 _DELIVERY: tuple[Row, ...] = (
+    ("stored", "Stored", "The service lists the instance as stored.", _X, "Nothing."),
     (
         "unmentioned",
         "Not mentioned",

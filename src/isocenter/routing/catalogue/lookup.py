@@ -91,7 +91,7 @@ def code_of(report: Report) -> tuple[Family, str]:
         case HttpAnswered(status):
             return Family.HTTP, str(status)
         case InstanceStored(reason):
-            return (Family.STOW_WARNING, f"{reason & 0xFFFF:04X}") if reason else (Family.HTTP, "200")
+            return (Family.STOW_WARNING, f"{reason & 0xFFFF:04X}") if reason else (Family.DELIVERY, "stored")
         case InstanceFailed(reason):
             return Family.STOW_FAILURE, f"{reason & 0xFFFF:04X}"
         case TokenRefused(error):

@@ -79,7 +79,7 @@ def _delivery_after(report: Report, destination: Destination = THERE) -> Deliver
         (InstanceFailed(45070), S.NEEDS_HUMAN, "stow:B00E"),
         (InstanceFailed(45071), S.QUEUED, "stow:B00F"),
         # stored, with or without a note
-        (InstanceStored(), S.DELIVERED, "http:200"),
+        (InstanceStored(), S.DELIVERED, "delivery:stored"),
         (InstanceStored(45063), S.DELIVERED_WITH_NOTE, "stow-warning:B007"),
         (InstanceStored(1), S.DELIVERED_WITH_NOTE, "stow-warning:0001"),
         (DimseAnswered(0), S.DELIVERED, "store:0000"),
