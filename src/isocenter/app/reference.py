@@ -9,6 +9,7 @@ from isocenter.app.reference_channels import render_channels
 from isocenter.app.reference_conformance import render_conformance
 from isocenter.app.reference_dicomweb import render_dicomweb_conformance
 from isocenter.app.reference_errors import render_errors
+from isocenter.app.reference_faults import render_faults
 from isocenter.app.reference_monitoring import render_monitoring
 from isocenter.app.settings_table import OTHER_VARIABLES, SETTINGS, Setting
 
@@ -25,6 +26,7 @@ def pages() -> dict[str, str]:
         "reference/monitoring.md": render_monitoring(_NOTE),
         "reference/channels.md": render_channels(_NOTE),
         "reference/errors.md": render_errors(_NOTE),
+        "reference/faults.md": render_faults(_NOTE),
         "conformance/dicom.md": render_conformance(_NOTE),
         "conformance/dicomweb.md": render_dicomweb_conformance(_NOTE),
     }
