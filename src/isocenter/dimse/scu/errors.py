@@ -19,16 +19,6 @@ from isocenter.domain.application_entity import AeAddress
 from isocenter.domain.errors import Refused, Unavailable
 
 
-class Rejected(Exception):
-    """The A-ASSOCIATE-RJ that was answered: the cause of its error, for those who must know the codes."""
-
-    def __init__(self, result: int, source: int, reason: int) -> None:
-        super().__init__(result, source, reason)
-        self.result = result
-        self.source = source
-        self.reason = reason
-
-
 class Unanswered(Exception):
     """The association ended before it was answered: the cause of its error."""
 
