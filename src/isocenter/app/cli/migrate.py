@@ -75,13 +75,21 @@ def command() -> None:
 @job_option
 @limit_option
 @later_option
+@click.option(
+    "--again", "begins_again", is_flag=True, help="Ask the source anew, for what came since; nothing moves twice."
+)
 @patience_option
 @speed_options
 @way_options
 @json_option
 def assess(*, folder: Path, source: str | None, target: str | None, as_json: bool, **how: Any) -> int:
-    """Take the inventory of the source, and tell what is odd about it."""
+    """Take the inventory of the source, and tell what is odd about it.
+
+    With --again what was stored there since is added; plan and move go on with it.
+    """
     with working(folder, source, target, how) as work:
+        if how["begins_again"]:
+            work.job.begin_inventory_again()
         with work.open_source() as opened:
             work.assess(opened, limit=how["limit"], lists_instances=not how["lists_later"])
         print_assessment(work.job, as_json=as_json)

@@ -245,6 +245,14 @@ class Job:
                 connection.execute(sql.PUT_SERIES, (study_instance_uid, ""))
             if listing:
                 connection.execute(sql.SET_LISTING, (listing, study_instance_uid))
+            connection.execute(sql.TRY_SERIES_OF_STUDY_AGAIN, (study_instance_uid,))
+
+    def begin_inventory_again(self) -> None:
+        """Have the source asked anew: what came since is added, what is known stays as it is."""
+        with self._changing() as connection:
+            for statement in sql.BEGIN_AGAIN:
+                connection.execute(statement)
+        self.put("assessed", False)
 
     def note_files(self, found: Iterable[tuple[FoundStudy, FoundInstance]]) -> list[tuple[str, str]]:
         """Keep files of a folder; return pairs of those that hold one instance, the one that is kept first."""
@@ -262,6 +270,7 @@ class Job:
                 if kept[0][0] != instance.path:
                     twice.append((kept[0][0], instance.path))
                 connection.execute(sql.SET_LISTING, ("done", study.study_instance_uid))
+                connection.execute(sql.TRY_SERIES_OF_STUDY_AGAIN, (study.study_instance_uid,))
         return twice
 
     def unlisted_studies(self) -> list[str]:
@@ -302,9 +311,9 @@ class Job:
         """Keep which studies move in which wave; those that are not named do not move."""
         with self._changing() as connection:
             connection.execute(sql.CLEAR_WAVES)
-            for number, studies in waves:
-                for uid in studies:
-                    connection.execute(sql.SET_WAVE, (number, uid))
+            ordered = ((number, uid) for number, studies in waves for uid in studies)
+            for place, (number, uid) in enumerate(ordered):
+                connection.execute(sql.SET_WAVE, (number, place, uid))
 
     def waves(self) -> list[dict[str, Any]]:
         """Return the waves as they are planned."""
@@ -320,7 +329,7 @@ class Job:
 
     def studies_to_move(self, wave: int | None) -> list[tuple[str, bool]]:
         """Return the studies that are not moved yet in their order, and whether their instances are known."""
-        rows = self._ask(sql.STUDIES_TO_MOVE, (wave, wave, self.get("order", "newest")))
+        rows = self._ask(sql.STUDIES_TO_MOVE, (wave, wave))
         return [(uid, listing != "open") for uid, listing in rows]
 
     def series_to_move(self, study_instance_uid: str) -> list[SeriesToMove]:

@@ -88,7 +88,8 @@ class Mover:
         self._on_progress = on_progress
         self._sender = Sender(job, source, target, throttle, settings.policy, self._count)
         self._lock = threading.Lock()
-        self._concurrency = Concurrency()
+        # A folder has nobody whom many readers would hold up.
+        self._concurrency = Concurrency(settings.workers_max if isinstance(source, FolderSource) else 1)
         self.progress = Progress()
 
     def run(self) -> Progress:
@@ -107,8 +108,13 @@ class Mover:
                     running = _settle(running)
             while running:
                 running = _settle(running)
-        except BaseException:
+        except KeyboardInterrupt:
+            self._throttle.stop()
             executor.shutdown(wait=False, cancel_futures=True)
+            raise
+        except BaseException:
+            self._throttle.stop()
+            executor.shutdown(cancel_futures=True)  # source, target and job stay open until nobody uses them
             raise
         executor.shutdown()
         return self.progress

@@ -76,7 +76,6 @@ def plan(job: Job, settings: PlanSettings) -> list[dict[str, Any]]:
         wave_instances=settings.wave_instances,
     )
     job.plan((wave.number, wave.study_instance_uids) for wave in waves)
-    job.put("order", settings.order.value)
     job.put("planned", True)
     return job.waves()
 

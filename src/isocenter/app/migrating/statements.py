@@ -26,7 +26,8 @@ CREATE TABLE study (
   study_date TEXT NOT NULL,
   counted INTEGER,                       -- as the source counts its instances
   listing TEXT NOT NULL DEFAULT 'open',  -- open, done, refused
-  wave INTEGER                           -- NULL: not planned to move
+  wave INTEGER,                          -- NULL: not planned to move
+  place INTEGER                          -- within all waves
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE patient (
@@ -103,14 +104,14 @@ SELECT study_instance_uid, study_date, counted, listing,
     WHERE series.study_instance_uid = study.study_instance_uid AND sop_class_uid <> '')
 FROM study ORDER BY study_instance_uid
 """
-CLEAR_WAVES = "UPDATE study SET wave = NULL"
-SET_WAVE = "UPDATE study SET wave = ? WHERE study_instance_uid = ?"
+CLEAR_WAVES = "UPDATE study SET wave = NULL, place = NULL"
+SET_WAVE = "UPDATE study SET wave = ?, place = ? WHERE study_instance_uid = ?"
 
 STUDIES_TO_MOVE = """
 SELECT study.study_instance_uid, listing FROM study
 WHERE wave IS NOT NULL AND (? IS NULL OR wave = ?) AND (listing = 'open' OR EXISTS (
   SELECT 1 FROM series WHERE series.study_instance_uid = study.study_instance_uid AND state <> 'moved'))
-ORDER BY wave, CASE WHEN ? = 'oldest' THEN study_date ELSE '' END, study_date DESC, study.study_instance_uid
+ORDER BY place
 """
 SERIES_TO_MOVE = """
 SELECT series_key, series_instance_uid FROM series WHERE study_instance_uid = ? AND state <> 'moved'
@@ -134,9 +135,14 @@ WHERE series_key = ? AND sop_instance_uid = ?
 NOTE_OUTCOME = """
 UPDATE instance SET state = ?, code = ?, told = ?, changed_at = ? WHERE series_key = ? AND sop_instance_uid = ?
 """
+BEGIN_AGAIN = ("DELETE FROM slice", "UPDATE study SET listing = 'open'")
 TRY_AGAIN = "UPDATE instance SET state = 'waiting' WHERE state IN ('needs-human', 'not-sent-by-source')"
 TRY_SERIES_AGAIN = """
 UPDATE series SET state = 'waiting' WHERE series_key IN (SELECT series_key FROM instance WHERE state = 'waiting')
+"""
+TRY_SERIES_OF_STUDY_AGAIN = """
+UPDATE series SET state = 'waiting' WHERE study_instance_uid = ? AND state = 'moved' AND EXISTS (
+  SELECT 1 FROM instance WHERE instance.series_key = series.series_key AND instance.state = 'waiting')
 """
 STATES = """
 SELECT instance.state, count(*), coalesce(sum(instance.size_bytes), 0), coalesce(sum(attempts > 1), 0) FROM instance

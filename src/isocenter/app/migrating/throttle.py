@@ -71,6 +71,10 @@ class Throttle:
         if self._stop.wait(seconds):
             raise Stopped()
 
+    def stop(self) -> None:
+        """Have everybody who waits here, or comes here, end."""
+        self._stop.set()
+
     def require_going(self) -> None:
         """Raise Stopped once the run is stopped."""
         if self._stop.is_set():

@@ -13,6 +13,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from isocenter.app.migrating.ends import Target
 from isocenter.app.migrating.job import Job, MovedInstance
 from isocenter.app.migrating.moving import Mover, now_text
 from isocenter.app.migrating.throttle import Throttle
-from isocenter.domain.errors import InvalidDataset, InvalidRequest, Refused
+from isocenter.domain.errors import InvalidDataset, InvalidRequest, NotFound, Refused
 from isocenter.domain.identifiers import Scope
 from isocenter.routing.migration.comparison import Comparison, Finding, compare_digests, compare_sets
 from isocenter.routing.migration.sample import CONFIDENCE, DEFECT_RATE, Statement, draw, sample_size, state
@@ -235,7 +236,8 @@ def heal(job: Job, target: Target, mover: Mover, *, replaces: bool) -> Healing:
     if replaces:
         for study, series, uid, finding, _ in wrong:
             if finding is not Finding.MISSING:
-                target.remove(Scope(study, series, uid))
+                with suppress(NotFound):
+                    target.remove(Scope(study, series, uid))
     mover.move(iter(job.queue_again((study, series, uid) for study, series, uid, _, _ in wrong)))
     healing = Healing()
     for study in dict.fromkeys(one[0] for one in wrong):
