@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isocenter.domain.delivery import DeliveryState
-from isocenter.domain.delivery_counters import COUNTER_OF, Counters, count
+from isocenter.domain.delivery_counters import COUNTER_OF, Counters, count, count_numbers
 
 states = st.sampled_from(DeliveryState)
 
@@ -37,3 +37,8 @@ def test_what_is_received_waits() -> None:
 @pytest.mark.parametrize("counter", ["delivered", "waiting", "needs_human", "cancelled"])
 def test_counters_that_do_not_add_up_say_so(counter: str) -> None:
     assert not Counters(received=1, **{counter: 2}).adds_up
+
+
+def test_numbers_of_one_counter_are_added_up() -> None:
+    numbers = [(DeliveryState.QUEUED, 2), (DeliveryState.HELD, 3), (DeliveryState.DELIVERED, 4)]
+    assert count_numbers(numbers) == Counters(9, delivered=4, waiting=5)
