@@ -181,8 +181,8 @@ class Ledger(Protocol):
     ) -> list[StudyTally]:
         """Return the selected deliveries by study and destination, the last received first.
 
-        `after` are the time and the key of the last one that is known. What is selected by channel or note alone costs a
-        look at the studies that have nothing of it.
+        `after` are the time and the key of the last one that is known. Where a channel or a note is selected, the studies
+        that have nothing of it are looked at too.
         """
         ...
 
