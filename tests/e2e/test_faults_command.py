@@ -15,6 +15,7 @@ import pytest
 from isocenter.app.faults.shipped import check_scenario, shipped_names
 from tests.support.command_line import PROGRAM, CommandLine
 from tests.support.processes import Node, Process, free_port, running
+from tests.support.shared_data import REPOSITORY
 
 NOBODY_THERE = """\
 name = "nobody there"
@@ -200,6 +201,13 @@ def test_a_scenario_that_ships_is_sound(name: str) -> None:
     scenario = check_scenario(name)
     assert scenario.description
     assert scenario.steps
+
+
+def test_the_scenario_of_the_how_to_is_sound(command_line: CommandLine, tmp_path: Path) -> None:
+    page = (REPOSITORY / "docs/how-to/outages.md").read_text(encoding="utf-8")
+    path = tmp_path / "outage.toml"
+    path.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    assert "Sound: 1 process, 1 link, 1 step, 2 expectations." in command_line.must("faults", "check", path)
 
 
 def test_a_scenario_that_ships_is_shown_to_be_changed(command_line: CommandLine, tmp_path: Path) -> None:
