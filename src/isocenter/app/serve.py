@@ -11,6 +11,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import structlog
 from starlette.applications import Starlette
@@ -33,6 +34,7 @@ from isocenter.app.http_server import Edge, serve_http
 from isocenter.app.http_tls import HttpTls
 from isocenter.app.logging_setup import set_up_logging
 from isocenter.app.long_work import LongWork, running_long_work
+from isocenter.app.node_address import noting_addresses
 from isocenter.app.node_identity import KeyFetcher, NodeIdentity, open_identity, open_to_anybody
 from isocenter.app.prefetching.opening import open_prefetching
 from isocenter.app.prefetching.table import RunningTable
@@ -58,6 +60,7 @@ from isocenter.web.api.associations import association_routes
 from isocenter.web.api.metrics import Observed, metrics_routes
 from isocenter.web.api.prefetch import prefetch_routes
 from isocenter.web.api.router import router_routes
+from isocenter.web.api.worklist import worklist_routes
 from isocenter.web.pages.api_reference import api_reference_routes
 from isocenter.web.pages.studies import console_routes
 from isocenter.web.viewer import viewer_routes
@@ -119,6 +122,7 @@ class Parts:
     gateways: RunningGateways | None = None
     routing: Routing | None = None
     prefetch: RunningTable | None = None
+    worklist_overview: Callable[[], dict[str, Any]] | None = None
 
 
 def build_application(
@@ -173,6 +177,8 @@ def build_application(
     if parts.routing is not None:
         desk, executor = parts.routing.desk, threads.readers
         routes += router_routes(desk, authenticate=identity.admit_call, executor=executor, audit=audit)
+    if parts.worklist_overview is not None:
+        routes += worklist_routes(parts.worklist_overview, authenticate=admit_reader)
     if parts.prefetch is not None:
         routes += prefetch_routes(parts.prefetch, authenticate=identity.admit_call)
     services: dict[str, ASGIApp] = {root: DicomwebApplication(service, root_path=root) for root in ROOTS}
@@ -256,11 +262,15 @@ def run(settings: Settings) -> None:
                 settings,
                 Threads(executor, picture_executor),
                 register=dicom.register,
-                parts=Parts(identity, prefetch.audit, long_work, gateways, routing, prefetch.table),
+                parts=Parts(
+                    *(identity, prefetch.audit, long_work, gateways, routing),
+                    prefetch=prefetch.table,
+                    worklist_overview=dicom.worklist_overview,
+                ),
             )
             application = guarded(application, settings.http, has_own_certificate=tls is None or tls.is_own)
             exempt_from_collection()
-            with Eraser(archive):
+            with Eraser(archive), noting_addresses(settings.data_dir, [listener.url for listener in listeners]):
                 edges: list[Edge] = [
                     dicom,
                     gateways,

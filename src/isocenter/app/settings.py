@@ -211,6 +211,16 @@ class RoutingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WorklistSettings:
+    """The system that keeps the work list, where it is not this node."""
+
+    ris: str
+    cache_max_age_s: float
+    timeout_s: float
+    performed_steps: Literal["forward", "keep"]
+
+
+@dataclass(frozen=True, slots=True)
 class MllpSettings:
     """The listener for HL7 messages."""
 
@@ -250,6 +260,7 @@ class Settings:
     fhir: FhirSettings
     dicom: DicomSettings
     routing: RoutingSettings
+    worklist: WorklistSettings
     mllp: MllpSettings
     viewer: ViewerSettings
     log: LogSettings
@@ -429,6 +440,7 @@ def _build(values: Mapping[str, Any], *, origins: Mapping[str, str], config_file
         fhir=FhirSettings(**section("fhir")),
         dicom=DicomSettings(**section("dicom")),
         routing=RoutingSettings(**section("routing")),
+        worklist=WorklistSettings(**section("worklist")),
         mllp=MllpSettings(**section("mllp")),
         viewer=ViewerSettings(**section("viewer")),
         log=LogSettings(**section("log")),

@@ -626,6 +626,31 @@ SETTINGS = (
         "nothing. Secrets that it names are variables `ISOCENTER_SECRET_NAME` or files in `secrets` of `data_dir`.",
     ),
     Setting(
+        "worklist.ris",
+        TEXT,
+        "",
+        "The AE title, of `dicom.remotes`, of the system that keeps the work list: queries of modalities are passed on "
+        "to it, and while it is away what it answered lately is answered in its place.",
+    ),
+    Setting(
+        "worklist.cache_max_age_s",
+        DURATION,
+        "24h",
+        "How long what it answered may stand in for it.",
+    ),
+    Setting(
+        "worklist.timeout_s",
+        DURATION,
+        "10s",
+        "How long a modality waits for it, before it is taken to be away.",
+    ),
+    Setting(
+        "worklist.performed_steps",
+        choice_of("forward", "keep"),
+        "forward",
+        "Whether it is told of performed procedure steps (MPPS) as well, in order and until it has taken them.",
+    ),
+    Setting(
         "mllp.listen",
         OPTIONAL_ADDRESS,
         "",

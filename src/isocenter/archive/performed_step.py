@@ -37,6 +37,7 @@ from isocenter.domain.performed_step import (
 )
 from isocenter.domain.principal import DataAction, Principal
 from isocenter.ports.performed_steps import PerformedSteps
+from isocenter.ports.step_messages import NewStepMessage, StepOperation
 
 ATTEMPTS_MAX = 16
 """Changes of one step that meet each other; a device sends them one after the other."""
@@ -52,11 +53,12 @@ def create_performed_step(
     attributes: Dataset,
     ae_title: str,
     now: float,
+    forward_to: str = "",
 ) -> PerformedStep:
     """Keep a new step and mark the scheduled ones that it names in progress.
 
-    Raises MissingAttribute, MissingAttributeValue or InvalidAttributeValue where the attributes make no step,
-    InstanceExists where the UID is in use, Forbidden.
+    What came is kept for another AE with it, where one is named. Raises MissingAttribute, MissingAttributeValue or
+    InvalidAttributeValue where the attributes make no step, InstanceExists where the UID is in use, Forbidden.
     """
     principal.require(DataAction.WRITE)
     if not is_uid(sop_instance_uid):
@@ -73,9 +75,13 @@ def create_performed_step(
         created_at=now,
         changed_at=now,
     )
-    if not steps.create(step):
+    if not steps.create(step, message=_message(StepOperation.CREATE, attributes, forward_to)):
         raise InstanceExists("A performed procedure step of that UID exists.")
     return step
+
+
+def _message(operation: StepOperation, attributes: Dataset, forward_to: str) -> NewStepMessage | None:
+    return NewStepMessage(operation, forward_to, _encode(attributes)) if forward_to else None
 
 
 def _encode(attributes: Dataset) -> bytes:
@@ -86,17 +92,25 @@ def _encode(attributes: Dataset) -> bytes:
 
 
 def set_performed_step(
-    steps: PerformedSteps, principal: Principal, *, sop_instance_uid: str, changes: Dataset, now: float
+    steps: PerformedSteps,
+    principal: Principal,
+    *,
+    sop_instance_uid: str,
+    changes: Dataset,
+    now: float,
+    forward_to: str = "",
 ) -> PerformedStep:
     """Change a step that is in progress, and mark the scheduled ones that it names where its state changes.
 
-    Raises NotFound, StepFinished where it was completed or discontinued, InvalidAttributeValue, Forbidden.
+    What came is kept for another AE with it, where one is named. Raises NotFound, StepFinished where it was completed
+    or discontinued, InvalidAttributeValue, Forbidden.
     """
     principal.require(DataAction.WRITE)
+    message = _message(StepOperation.SET, changes, forward_to)
     for _ in range(ATTEMPTS_MAX):
         step = _find(steps, sop_instance_uid)
         changed = _change(step, changes, now)
-        if steps.replace(changed, revision=step.revision):
+        if steps.replace(changed, revision=step.revision, message=message):
             return changed
     raise Unavailable("The performed procedure step is being changed by others; try again.")
 

@@ -31,6 +31,7 @@ from isocenter.domain.performed_step import (
     PerformedStepState,
 )
 from isocenter.domain.principal import LOCAL_OWNER, READER_ACTIONS, DataAction, Principal
+from isocenter.ports.step_messages import NewStepMessage
 from isocenter.storage.memory import MemoryPerformedSteps, MemoryWorklist
 
 UID = "1.9.1"
@@ -140,12 +141,12 @@ class _Contended(MemoryPerformedSteps):
         super().__init__(MemoryWorklist())
         self.times = times
 
-    def replace(self, step: PerformedStep, *, revision: int) -> bool:
+    def replace(self, step: PerformedStep, *, revision: int, message: NewStepMessage | None = None) -> bool:
         """Lose the race, or keep the step."""
         if self.times:
             self.times -= 1
             return False
-        return super().replace(step, revision=revision)
+        return super().replace(step, revision=revision, message=message)
 
 
 def test_changes_that_meet_are_made_one_after_the_other() -> None:

@@ -211,6 +211,32 @@ def performed(
 
 @command.command(
     cls=CommandWithExamples,
+    examples=("isocenter worklist forwarded --data-dir ./archive", "isocenter worklist forwarded --json"),
+)
+@limit_option
+@node_options
+@json_option
+def forwarded(
+    limit: int, data_dir: str | None, config_file: Path | None, assignments: tuple[str, ...], as_json: bool
+) -> int:
+    """List what was said of performed procedure steps and is told to `worklist.ris`, the last one first."""
+    settings = settings_of(data_dir=data_dir, config_file=config_file, assignments=assignments)
+    from isocenter.app.worklist import open_index
+    from isocenter.app.worklist_pass_status import message_json
+
+    with open_index(settings) as index:
+        rows = [message_json(message) for message in index.step_messages.recent(limit=limit)]
+    if as_json:
+        print_json(rows)
+        return 0
+    names = ("received_at", "operation", "destination", "state", "attempts", "problem", "sop_instance_uid")
+    headings = ("received", "operation", "to", "state", "attempts", "problem", "SOP instance")
+    print_table(headings, [[str(row[name]) for name in names] for row in rows])
+    return 0
+
+
+@command.command(
+    cls=CommandWithExamples,
     examples=(
         "isocenter worklist find --from RIS@10.1.2.3:104 --as CT1",
         "isocenter worklist find ScheduledStationAETitle=CT1 ScheduledProcedureStepStartDate=20240705 --from "

@@ -51,7 +51,16 @@ def generate_uid() -> str:
 class PerformedStepProvider:
     """The performed procedure step services of a node."""
 
-    def __init__(self, steps: PerformedSteps, clock: Clock, *, new_uid: Callable[[], str] = generate_uid) -> None:
+    def __init__(
+        self,
+        steps: PerformedSteps,
+        clock: Clock,
+        *,
+        new_uid: Callable[[], str] = generate_uid,
+        forward_to: str = "",
+    ) -> None:
+        """`forward_to` is the AE title that everything is told to as well, kept for it in the same commit."""
+        self._forward_to = forward_to
         self._steps = steps
         self._clock = clock
         self._new_uid = new_uid
@@ -81,6 +90,7 @@ class PerformedStepProvider:
                 attributes=attributes,
                 ae_title=exchange.peer.ae_title,
                 now=self._clock.now().timestamp(),
+                forward_to=self._forward_to,
             )
 
         error = await _attempt(exchange, create)
@@ -106,6 +116,7 @@ class PerformedStepProvider:
                 sop_instance_uid=request.requested_sop_instance_uid,
                 changes=changes,
                 now=self._clock.now().timestamp(),
+                forward_to=self._forward_to,
             )
 
         error = await _attempt(exchange, change)
