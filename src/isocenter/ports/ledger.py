@@ -181,7 +181,7 @@ class Ledger(Protocol):
     ) -> list[StudyTally]:
         """Return the selected deliveries by study and destination, the last received first.
 
-        `after` are the time and the key of the last one that is known. Where a channel or a note is selected, the studies
+        `after` are the time and the key of the last one that is known. Where a channel or a note is selected, studies
         that have nothing of it are looked at too.
         """
         ...
