@@ -15,12 +15,10 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ImplicitVRLittleEndian, RLELossless
-from pynetdicom import AE, evt
 from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 
 from tests.support.azure_stand_in import Asked, StandIn, Told, refused, rows, standing_in, store_answer
 from tests.support.dimse_caller import (
-    CT,
     PATIENT_FIND,
     PATIENT_STUDY_FIND,
     STUDY_FIND,
@@ -521,10 +519,3 @@ def test_an_image_without_its_study_is_refused_before_it_is_sent(scene: Scene) -
     (response,) = store(scene.port, TITLE, sent)
     assert response.Status == 0xC000
     assert scene.cloud.asked == []
-
-
-def test_other_titles_are_not_answered_for(scene: Scene) -> None:
-    ae = AE("OLDPACS")
-    ae.add_requested_context(CT)
-    association = ae.associate("127.0.0.1", scene.port, ae_title="ISOCENTER", evt_handlers=[(evt.EVT_ABORTED, print)])
-    assert association.is_rejected

@@ -36,13 +36,14 @@ def translating(
     destination: str = "",
     translator: str = "",
     environment: Mapping[str, str] | None = None,
+    port: int | None = None,
 ) -> Iterator[TranslatorNode]:
     """Run a node with a translator before the service at an address.
 
     `destination` and `translator` are further lines of their tables; `remotes` whom the node knows.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port = port or free_port()
     configuration = folder / "routing.toml"
     configuration.write_text(
         f'[destinations.cloud]\nkind = "dicomweb"\nurl = "{url}"\nprofile = "{profile}"\n{destination}\n'
