@@ -181,10 +181,23 @@ class DicomwebClient:
         body = iter_body(batch, boundary, on_sent)
         method = "PUT" if replaces else "POST"
         with self._answer(method, "/studies", headers, content=body, also=frozenset({400, 409})) as response:
-            if _is_json(response) and response.status_code != 400:
-                return match_answer(batch, self._read_object(response))
+            results = self._results(batch, response)
+            if results is not None:
+                return results
             refusal = error_of(response.status_code, self.service, _reason(response), headers=response.headers)
         raise not_dicomweb(self.service) if response.is_success else refusal
+
+    def _results(self, batch: Sequence[InstanceSource], response: httpx.Response) -> list[StoreResult] | None:
+        """Return what an answer says of each instance; None where it refuses them all without naming any."""
+        if not _is_json(response) or response.status_code == 400:
+            return None
+        try:
+            results = match_answer(batch, self._read_object(response))
+        except InvalidRequest:
+            if response.is_success:
+                raise
+            return None
+        return results if response.is_success or any(result.is_known for result in results) else None
 
     def search(
         self, level: Level, parameters: Sequence[tuple[str, str]] = (), *, within: Scope | None = None
