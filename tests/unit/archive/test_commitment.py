@@ -12,6 +12,7 @@ from isocenter.archive.commitment import (
     LEASE_S,
     begin_asking,
     check_commitment,
+    check_elsewhere,
     due_commitments,
     forget_ended,
     hold,
@@ -33,7 +34,7 @@ from isocenter.domain.commitment import (
     InstanceReference,
     Side,
 )
-from isocenter.domain.errors import Forbidden, Overloaded, StorageFailed
+from isocenter.domain.errors import Forbidden, Overloaded, StorageFailed, Unavailable
 from isocenter.domain.principal import LOCAL_OWNER, Principal
 from isocenter.storage.memory import MemoryBlobStore, MemoryInstanceIndex
 from tests.support.faults import Fault, faulty_index
@@ -244,3 +245,33 @@ def test_a_report_that_comes_late_still_counts(archive: Archive, clock: FakeCloc
     note_unanswered(archive.commitments, asked, problem="No report came in time.", now=_now(archive))
     assert due_commitments(archive.commitments, now=_now(archive), limit=9) == []
     assert take_report(archive.commitments, "1.9", SAFE, peer_ae_title="PACS", now=_now(archive))
+
+
+def _elsewhere(archive: Archive, commitment: Commitment, found: CommitmentResult | None) -> Commitment:
+    def examine(request: CommitmentRequest) -> CommitmentResult:
+        if found is None:
+            raise Unavailable("The service is busy.")
+        return found
+
+    return check_elsewhere(archive.commitments, commitment, examine, now=_now(archive))
+
+
+def test_what_lies_elsewhere_is_committed_by_what_is_found_there(archive: Archive) -> None:
+    result = CommitmentResult((_reference(1),), ((_reference(2), FailureReason.NO_SUCH_OBJECT_INSTANCE),))
+    checked = _elsewhere(archive, _request(archive, _reference(1), _reference(2)), result)
+    assert (checked.state, checked.result) == (CommitmentState.CHECKED, result)
+
+
+def test_what_cannot_be_said_now_is_looked_for_until_the_deadline(archive: Archive, clock: FakeClock) -> None:
+    waiting = _elsewhere(archive, _request(archive, _reference(1)), None)
+    assert (waiting.state, waiting.attempts, waiting.problem) == (CommitmentState.REQUESTED, 1, "The service is busy.")
+    assert _now(archive) < waiting.due_at < _now(archive) + REPORT_DEADLINE_S
+    clock.advance(REPORT_DEADLINE_S)
+    given_up = _elsewhere(archive, waiting, None)
+    assert given_up.result == CommitmentResult(failed=((_reference(1), FailureReason.RESOURCE_LIMITATION),))
+
+
+def test_a_transaction_that_was_used_before_is_looked_for_nowhere(archive: Archive) -> None:
+    _request(archive, _reference(1))
+    again = _elsewhere(archive, _request(archive, _reference(1)), None)
+    assert again.result == CommitmentResult(failed=((_reference(1), FailureReason.DUPLICATE_TRANSACTION_UID),))
