@@ -17,9 +17,10 @@ from bench.ledger import measure_ledger
 from bench.million import measure_million
 from bench.reindex import measure_reindex
 from bench.servers import Server, has_orthanc, start_isocenter, start_orthanc
+from bench.translator import measure_translator
 from isocenter.modality.workload import WORKLOADS, WorkloadShape, write_workload
 
-PARTS = ("store", "large", "retrieve", "search", "dimse", "million", "reindex", "ledger")
+PARTS = ("store", "large", "retrieve", "search", "dimse", "million", "reindex", "ledger", "translator")
 STORE_A, STORE_B = 2000, 200
 SEARCH_STUDIES, LARGE_ARCHIVE_STUDIES = 2020, 20_000
 SERIES_OF_500 = WorkloadShape("S", 1, 1, 500, 512, 512)
@@ -66,6 +67,8 @@ def main() -> int:
         figures += measure_reindex(folder)
     if "ledger" in parts:
         figures += measure_ledger(folder, quick=arguments.quick)
+    if "translator" in parts:
+        figures += measure_translator(folder, sets, runs)
     print_table(figures)
     if arguments.json:
         write_json(figures, arguments.json)

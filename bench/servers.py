@@ -142,6 +142,24 @@ def _spawn_isocenter(folder: Path, data_dir: Path, sink_port: int | None, *, is_
     return _spawn(server, command)
 
 
+def start_translator(folder: Path, cloud: Server, *, sink_port: int) -> Server:
+    """Start a node in a fresh folder whose translator stands before the DICOMweb service of another."""
+    _begin(folder)
+    port, dimse_port = _free_port(), _free_port()
+    routing, settings = folder / "routing.toml", folder / "isocenter.toml"
+    routing.write_text(
+        f'[destinations.cloud]\nkind = "dicomweb"\nurl = "http://127.0.0.1:{cloud.port}/v2"\nprofile = "azure"\n'
+        f'[translators.bench]\nlisten = "TRANSLATOR@127.0.0.1:{dimse_port}"\nupstream = "cloud"\n'
+    )
+    settings.write_text(f'[routing]\nconfiguration = "{routing}"\n')
+    program = Path(sys.executable).parent / "isocenter"
+    command = [str(program), "serve", "--config", str(settings), "--data-dir", str(folder / "data")]
+    command += ["--http", f"127.0.0.1:{port}", "--auth", "off"]
+    for remote in (f"BENCHSINK@127.0.0.1:{sink_port}", "BENCHSCU@127.0.0.1"):
+        command += ["--remote", remote]
+    return _spawn(Server("isocenter", folder, port, dimse_port=dimse_port, ae_title="TRANSLATOR"), command)
+
+
 def has_orthanc() -> bool:
     """Tell whether the peer is installed."""
     return shutil.which("Orthanc") is not None and ORTHANC_PLUGIN.exists()
