@@ -240,17 +240,26 @@ def run(scenario: str, folder: Path | None, control_file: Path, as_json: bool) -
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="isocenter-faults-")))
         plan = ready_scenario(scenario, folder.resolve())
-        record = asyncio.run(_run(plan, folder.resolve(), control_file))
+        try:
+            record = asyncio.run(_run(plan, folder.resolve(), control_file))
+        except asyncio.CancelledError as stopped:
+            raise KeyboardInterrupt from stopped
     return 0 if print_outcome(plan, record, as_json=as_json) else EXIT_NOT_AS_EXPECTED
 
 
 async def _run(plan: Scenario, folder: Path, control_file: Path) -> Record:
+    import asyncio
+    import signal
     from contextlib import AsyncExitStack
 
     from isocenter.app.faults.api import serving_api
     from isocenter.app.faults.control import announced
     from isocenter.app.faults.runner import play
 
+    playing = asyncio.current_task()
+    assert playing is not None
+    for number in (signal.SIGINT, signal.SIGTERM):  # the components end and the folder goes, whoever stops it
+        asyncio.get_running_loop().add_signal_handler(number, playing.cancel)
     async with AsyncExitStack() as stack:
 
         async def announce(plane: FaultPlane) -> None:
