@@ -277,6 +277,17 @@ def test_after_a_rebuild_of_the_index_what_is_gone_goes_and_what_is_new_comes(pe
         assert instance_uids(peer.study(SECOND.study_instance_uid)) == [SECOND.sop_instance_uid]
 
 
+def test_a_node_signs_in_and_waits_until_it_is_let_in(peer: FhirPeer, tmp_path: Path) -> None:
+    peer.set_faults(token="granted", statuses=[403])
+    credentials = {"token_url": f"{peer.url}/$token", "client_id": "node", "client_secret": "s3cr3t"}
+    with serve(tmp_path / "data", environment=_settings(peer, **credentials)) as node:
+        _store(node, dicom_file(FIRST))
+        _wait_in_step(node, 1)
+        assert "s3cr3t" not in node.process.log()
+    assert peer.requests("TOKEN") == [f"TOKEN {peer.url}/.default"]
+    assert peer.study(FIRST.study_instance_uid) is not None
+
+
 def test_settings_that_cannot_be_are_refused_at_the_start(tmp_path: Path) -> None:
     program = str(Path(sys.executable).with_name("isocenter"))
     command = [program, "serve", "--data-dir", str(tmp_path / "data"), "--http", "127.0.0.1:0"]

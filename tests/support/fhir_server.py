@@ -192,6 +192,10 @@ class Store:
         elif request["method"] == "PUT":
             kind, number = request["url"].split("/")
             status, made = 200, self.update(kind, number, entry["resource"], request.get("ifMatch"))
+        elif request["method"] == "DELETE":
+            kind, number = request["url"].split("/")
+            self.delete(kind, number, request.get("ifMatch"))
+            return {"status": "204 No Content"}
         else:
             raise Refusal(400, "not-supported", path="Bundle.entry.request.method")
         version = made["meta"]["versionId"]

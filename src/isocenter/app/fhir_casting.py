@@ -79,7 +79,7 @@ def cast_options(settings: Settings) -> CastOptions:
     return CastOptions(
         dicomweb_url_of(settings),
         naming,
-        Reading(offset, enforces=chosen.enforce_validation == "on"),
+        Reading(offset, enforces=chosen.enforce_validation == "on", takes_doses=chosen.observations == "on"),
         lists_instances=chosen.instances == "list",
     )
 

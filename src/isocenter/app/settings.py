@@ -162,6 +162,7 @@ class FhirSettings:
     timezone_offset: str
     enforce_validation: Literal["off", "on"]
     instances: Literal["list", "count"]
+    observations: Literal["on", "off"]
     poll_interval_s: float
     token_url: str
     client_id: str

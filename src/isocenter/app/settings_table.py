@@ -475,6 +475,13 @@ SETTINGS = (
         "ImagingStudy has megabytes, which are sent with each change.",
     ),
     Setting(
+        "fhir.observations",
+        choice_of("on", "off"),
+        "on",
+        "Whether structured reports of radiation doses become Observations: one for the report, one for each "
+        "irradiation event.",
+    ),
+    Setting(
         "fhir.poll_interval_s",
         DURATION,
         "2s",

@@ -30,6 +30,8 @@ ANSWER_TIMEOUT_S = 600.0
 """For all of an answer, however small its pieces."""
 ANSWER_SIZE_MAX_BYTES = 256 * 1024**2
 """A page of studies, each of them some megabytes."""
+_REMEDY = "is fhir.url right?"
+_REMEDIES = {"Observation": "set fhir.observations to off."}
 PAGES_MAX = 100_000
 """Of one search: a server whose links go in a circle is left."""
 
@@ -96,7 +98,9 @@ class FhirClient:
         for _ in range(PAGES_MAX):
             status, document, headers = self._ask("GET", address)
             if status == httpx.codes.NOT_FOUND:
-                raise FhirNotUsable(f"The FHIR server knows no {resource_type}; is fhir.url right?")
+                raise FhirNotUsable(
+                    f"The FHIR server knows no {resource_type}; {_REMEDIES.get(resource_type, _REMEDY)}"
+                )
             if status != httpx.codes.OK:
                 raise error_of(status, document, headers)
             if document is None or document.get("resourceType") != "Bundle":
@@ -112,10 +116,10 @@ class FhirClient:
 
     def carry_out(self, plan: Plan) -> None:
         """Write what a plan says, all or nothing. Raises FhirConflict where somebody else was faster."""
-        if plan.deletion is not None:
-            self._delete(plan.deletion)
         if plan.entries:
             self._transact(plan)
+        if plan.deletion is not None:
+            self._delete(plan.deletion)
 
     def _transact(self, plan: Plan) -> None:
         status, document, headers = self._ask("POST", "", plan.bundle())

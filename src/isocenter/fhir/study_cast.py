@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from isocenter.archive.archive import Archive
 from isocenter.domain.identifiers import DEFAULT_PARTITION
@@ -11,12 +12,15 @@ from isocenter.fhir.client import FhirClient
 from isocenter.fhir.mapping.endpoint import endpoint_search
 from isocenter.fhir.mapping.facts import Looked, Reading
 from isocenter.fhir.mapping.imaging_study import CastStudy, study_search
+from isocenter.fhir.mapping.observation import observation_search
 from isocenter.fhir.mapping.patient import PatientNaming, identifier_of
 from isocenter.fhir.mapping.plan import Found, Plan, plan_removal, plan_study
 from isocenter.fhir.mapping.problem import Problem
+from isocenter.fhir.mapping.resource import Resource, listed
 from isocenter.fhir.study_state import StudyReader, StudyState
 from isocenter.ports.fhir_ledger import CastError, ErrorKind, OpenStudy, StudyName
 
+REPORT_MODALITY = "SR"
 ERRORS_PER_STUDY_MAX = 200
 """That are kept one by one; thousands of the same tell nobody more."""
 WITHOUT_SYSTEM = Problem(
@@ -87,8 +91,9 @@ class StudyCaster:
         url = self._options.dicomweb_url_of(study.partition_name)
         studies = client.search("ImagingStudy", study_search(uid))
         gone = removed - {one.identifier.sop_instance_uid for one in state.instances}
+        observations = self._observations(uid, state, studies)
         if not state.instances:
-            return plan_removal(uid, url, gone, Found(studies=studies))
+            return plan_removal(uid, url, gone, Found(studies=studies, observations=observations))
         cast = CastStudy(uid, state.instances, url, self._options.lists_instances, gone)
         identifier = identifier_of(cast.newest.patient, self._options.naming)
         assert identifier is not None
@@ -96,8 +101,22 @@ class StudyCaster:
             patients=client.search("Patient", identifier.search()),
             endpoints=client.search("Endpoint", endpoint_search(url)),
             studies=studies,
+            observations=observations,
         )
         return plan_study(cast, identifier, found)
+
+    def _observations(self, study_instance_uid: str, state: StudyState, studies: Sequence[Resource]) -> list[Resource]:
+        """Return the observations of a study on the server, where it can have any: of most nobody needs to ask."""
+        has_report = any(one.doses for one in state.instances)
+        had_report = any(_is_report(series) for study in studies for series in listed(study, "series"))
+        if not self._options.reading.takes_doses or not (has_report or had_report):
+            return []
+        return self._client.search("Observation", observation_search(study_instance_uid))
+
+
+def _is_report(series: Any) -> bool:
+    modality = series.get("modality") if isinstance(series, dict) else None
+    return isinstance(modality, dict) and modality.get("code") == REPORT_MODALITY
 
 
 def _errors(study: StudyName, looked: tuple[Looked, ...], sequence: int) -> Iterator[CastError]:

@@ -39,6 +39,8 @@ from isocenter.ports.blobs import BlobAddress
 from isocenter.ports.event_cursors import EventCursor
 from isocenter.ports.fhir_ledger import ErrorKind, StudyName
 from isocenter.storage.memory import MemoryBlobStore
+from tests.support.dose_reports import as_dataset, dose_report
+from tests.support.dose_reports import event as dose_event
 from tests.support.fhir_peer import FhirPeer, fhir_peer, instance_uids
 from tests.support.fhir_studies import dicom_file
 from tests.support.instances import identify, scope_of
@@ -377,6 +379,50 @@ def test_an_instance_that_cannot_be_read_is_left_out_and_told(bench: Bench, peer
     bench.cast().cast_some()
     assert bench.kinds() == [ErrorKind.DICOM]
     assert peer.all() == []
+
+
+def _store_report(bench: Bench, identifier: InstanceIdentifier, *events: str) -> None:
+    report = as_dataset(dose_report(*(dose_event(uid, ctdi=40) for uid in events)))
+    names = ("ConceptNameCodeSequence", "ContentSequence")
+    bench.store(identifier, Modality="SR", **{name: report[name].value for name in names})
+
+
+def test_doses_follow_their_reports_and_are_never_doubled(bench: Bench, peer: FhirPeer) -> None:
+    bench.store(identify(1))
+    _store_report(bench, identify(1, 2, 1), "1.2.1", "1.2.2")
+    cast = bench.cast()
+    peer.set_faults(lost_answers=1)
+    cast.cast_some()
+    [study] = peer.all("ImagingStudy")
+    observations = peer.all("Observation")
+    assert {one["partOf"][0]["reference"] for one in observations} == {f"ImagingStudy/{study['id']}"}
+    uids = {one["identifier"][1]["value"].removeprefix("urn:oid:") for one in observations}
+    assert uids == {identify(1, 2, 1).sop_instance_uid, "1.2.1", "1.2.2"}
+    assert len(observations) == 3
+    _store_report(bench, identify(1, 2, 1), "1.2.1")
+    cast.cast_some()
+    assert len(peer.all("Observation")) == 2
+    bench.archive.fhir_ledger.want_rerun(cast.name, after=0)
+    before = len(peer.requests("POST"))
+    cast.cast_some()
+    assert len(peer.requests("POST")) == before
+    bench.delete(identify(1, 2), depth=2)
+    cast.cast_some()
+    assert peer.all("Observation") == []
+    _store_report(bench, identify(1, 2, 1), "1.2.1")
+    cast.cast_some()
+    bench.delete(identify(1), depth=1)
+    cast.cast_some()
+    assert [one["resourceType"] for one in peer.all()] == ["Endpoint", "Patient"]
+    assert bench.kinds() == []
+
+
+def test_doses_can_be_left_out(bench: Bench, peer: FhirPeer) -> None:
+    bench.options = replace(OPTIONS, reading=Reading(takes_doses=False))
+    _store_report(bench, identify(1), "1.2.1")
+    bench.cast().cast_some()
+    assert peer.all("Observation") == []
+    assert [one for one in peer.requests() if "Observation" in one] == []
 
 
 def test_a_cut_between_the_server_and_the_cursor_repeats_and_doubles_nothing(bench: Bench, peer: FhirPeer) -> None:

@@ -10,6 +10,7 @@ from isocenter.domain.identifiers import InstanceIdentifier
 from isocenter.fhir.mapping import attribute_values as values
 from isocenter.fhir.mapping.attribute_values import Metadata
 from isocenter.fhir.mapping.coding import Code, codes_of
+from isocenter.fhir.mapping.dose_report import DoseFacts, doses_of
 from isocenter.fhir.mapping.problem import Problem
 
 Value = TypeVar("Value")
@@ -32,6 +33,7 @@ TAGS = {
     "PatientSex": "00100040",
     "SeriesNumber": "00200011",
     "InstanceNumber": "00200013",
+    "ContentSequence": "0040A730",
 }
 """Every attribute that is mapped, but for the identifiers, which the archive knows."""
 
@@ -79,6 +81,8 @@ class InstanceFacts:
     patient: PatientFacts
     study: StudyFacts
     series: SeriesFacts
+    doses: tuple[DoseFacts, ...] = ()
+    """What a report of doses says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,8 @@ class Reading:
     """The offset from UTC of instances that name none."""
     enforces: bool = False
     """Whether an instance is left out for any value that is not valid, required or not."""
+    takes_doses: bool = True
+    """Whether reports of doses are read."""
 
 
 class _Reader:
@@ -149,6 +155,9 @@ def look_at(
         _patient(reader),
         _study(reader, offset),
         _series(reader, offset),
+        reader.get("ContentSequence", lambda report, _: doses_of(report, identifier.sop_instance_uid)) or ()
+        if reading.takes_doses
+        else (),
     )
     is_left_out = any(problem.is_required for problem in reader.problems)
     return Looked(identifier, None if is_left_out else facts, tuple(reader.problems))

@@ -125,7 +125,7 @@ def _joined(resource: Resource, study: CastStudy, *, endpoint: str) -> Resource:
 
 def _identifiers(resource: Resource, study: CastStudy, *, keeps_accessions: bool) -> list[Any]:
     """Return the study's UID, its accession numbers, and what others call it."""
-    own = [study_identifier(study.study_instance_uid), *map(_accession, _accessions(study.instances))]
+    own = [study_identifier(study.study_instance_uid), *map(accession_identifier, _accessions(study.instances))]
     found = listed(resource, "identifier")
     if keeps_accessions:
         return found + [one for one in own if one not in found]
@@ -136,13 +136,14 @@ def _accessions(instances: Iterable[InstanceFacts]) -> list[str]:
     return sorted({one.study.accession_number for one in instances if one.study.accession_number is not None})
 
 
-def _accession(value: str) -> dict[str, Any]:
+def accession_identifier(value: str) -> dict[str, Any]:
+    """Return the Identifier of an accession number."""
     return {"type": {"coding": [{"system": ACCESSION_SYSTEM, "code": ACCESSION_CODE}]}, "value": value}
 
 
 def _is_accession(identifier: Any) -> bool:
     """Tell whether an Identifier is an accession number as it is written here; one with a system is somebody else's."""
-    return isinstance(identifier, dict) and identifier == _accession(str(identifier.get("value")))
+    return isinstance(identifier, dict) and identifier == accession_identifier(str(identifier.get("value")))
 
 
 def _with_reference(references: list[Any], reference: str) -> list[Any]:

@@ -6,7 +6,7 @@ it was cut off, the same comes out (reliability 3.4).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from isocenter.fhir.mapping.imaging_study import (
     reduced_study,
     study_search,
 )
+from isocenter.fhir.mapping.observation import dose_search, doses_in, observation, of_dose, ours
 from isocenter.fhir.mapping.patient import PatientIdentifier, changed_patient, new_patient
 from isocenter.fhir.mapping.resource import Resource, new_reference, query_of, reference_of, to_send, version_of
 
@@ -32,6 +33,8 @@ class Found:
     patients: Sequence[Resource] = ()
     endpoints: Sequence[Resource] = ()
     studies: Sequence[Resource] = ()
+    observations: Sequence[Resource] = ()
+    """Of the study."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +61,32 @@ class Replace:
     def entry(self) -> dict[str, Any]:
         """Return it as an entry of a transaction."""
         request = {"method": "PUT", "url": reference_of(self.resource)}
-        if self.version is not None:
-            request["ifMatch"] = f'W/"{self.version}"'
-        return {"resource": self.resource, "request": request}
+        return {"resource": self.resource, "request": _with_version(request, self.version)}
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """A resource to delete."""
+
+    resource: Resource
+
+    def entry(self) -> dict[str, Any]:
+        """Return it as an entry of a transaction."""
+        return {
+            "request": _with_version(
+                {"method": "DELETE", "url": reference_of(self.resource)}, version_of(self.resource)
+            )
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is to be written."""
 
-    entries: tuple[Create | Replace, ...] = ()
+    entries: tuple[Create | Replace | Remove, ...] = ()
     """In one transaction, in the order of the names of their resources."""
     deletion: Resource | None = None
+    """Of the study, behind what refers to it."""
 
     @property
     def is_empty(self) -> bool:
@@ -89,14 +106,17 @@ def plan_study(study: CastStudy, identifier: PatientIdentifier, found: Found) ->
     patient, patient_reference = _patient(study, identifier, found.patients)
     endpoint, endpoint_reference = _endpoint(study, found.endpoints)
     resource = find_study(study.study_instance_uid, found.studies)
-    entries: list[Create | Replace | None] = [endpoint]
+    entries: list[Create | Replace | Remove | None] = [endpoint]
     if resource is None:
         search = study_search(study.study_instance_uid)
         made = new_study(study, subject=patient_reference, endpoint=endpoint_reference)
-        entries.append(Create(new_reference(str(search)), made, query_of(search)))
+        study_reference = new_reference(str(search))
+        entries.append(Create(study_reference, made, query_of(search)))
     else:
+        study_reference = reference_of(resource)
         changed = changed_study(resource, study, subject=patient_reference, endpoint=endpoint_reference)
         entries.append(_replaced(resource, changed))
+    entries += _doses(study, found.observations, subject=patient_reference, imaging_study=study_reference)
     entries.append(patient)
     return Plan(tuple(one for one in entries if one is not None))
 
@@ -104,18 +124,47 @@ def plan_study(study: CastStudy, identifier: PatientIdentifier, found: Found) ->
 def plan_removal(study_instance_uid: str, dicomweb_url: str, removed: frozenset[str], found: Found) -> Plan:
     """Return what is to be written of a study of which nothing is left. Raises FhirRefused."""
     resource = find_study(study_instance_uid, found.studies)
+    gone = tuple(map(Remove, _observations_of(study_instance_uid, dicomweb_url, found.observations)))
     if resource is None:
-        return Plan()
+        return Plan(gone)
     if is_ours(resource, dicomweb_url):
-        return Plan(deletion=resource)
+        return Plan(gone, deletion=resource)
     entry = _replaced(resource, reduced_study(resource, removed)) if removed else None
-    return Plan(() if entry is None else (entry,))
+    return Plan(gone if entry is None else (*gone, entry))
 
 
 def find_study(study_instance_uid: str, found: Sequence[Resource]) -> Resource | None:
     """Return the one ImagingStudy of a study; raises FhirRefused where there are several, or others were found."""
     _require_answers(all(has_uid(one, study_instance_uid) for one in found), "an ImagingStudy")
     return _only(found, "ImagingStudies of this study")
+
+
+def _with_version(request: dict[str, str], version: str | None) -> dict[str, str]:
+    """Return a request for one version alone, where the server keeps versions."""
+    return request if version is None else request | {"ifMatch": f'W/"{version}"'}
+
+
+def _doses(
+    study: CastStudy, found: Sequence[Resource], *, subject: str, imaging_study: str
+) -> Iterator[Create | Replace | Remove | None]:
+    """Yield what is to become of the observations of a study: those of reports that are gone go."""
+    left = _observations_of(study.study_instance_uid, study.dicomweb_url, found)
+    for instance, dose in doses_in(study.instances):
+        made = observation(instance, dose, subject=subject, imaging_study=imaging_study, source=study.dicomweb_url)
+        known = of_dose(left, dose, study.dicomweb_url)
+        if known is None:
+            search = dose_search(dose)
+            yield Create(new_reference(str(search)), made, query_of(search))
+        else:
+            left.remove(known)
+            meta = {**(known.get("meta") or {}), **made["meta"]}
+            yield _replaced(known, made | {"id": known["id"], "meta": meta})
+    yield from map(Remove, left)
+
+
+def _observations_of(study_instance_uid: str, dicomweb_url: str, found: Sequence[Resource]) -> list[Resource]:
+    _require_answers(all(has_uid(one, study_instance_uid) for one in found), "an Observation")
+    return ours(found, dicomweb_url)
 
 
 def _patient(

@@ -28,6 +28,7 @@ FULL: dict[str, object] = {
     "SeriesNumber": 3,
     "SeriesDescription": "thin",
     "InstanceNumber": "7",
+    "ContentSequence": {},
 }
 WRONG: dict[str, object] = {
     "PatientSex": "W",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from isocenter.fhir.errors import FhirNotUsable, FhirRefused
+from isocenter.fhir.mapping.dose_report import doses_of
 from isocenter.fhir.mapping.endpoint import new_endpoint
 from isocenter.fhir.mapping.facts import InstanceFacts, PatientFacts, SeriesFacts, StudyFacts
 from isocenter.fhir.mapping.imaging_study import CastStudy
 from isocenter.fhir.mapping.patient import PatientIdentifier
 from isocenter.fhir.mapping.plan import Create, Found, Plan, Replace, plan_removal, plan_study
+from tests.support.dose_reports import dose_report, event
 from tests.support.fhir_rules import references_of
 from tests.support.instances import CT_IMAGE_STORAGE, identify
 
@@ -121,3 +124,49 @@ def test_a_study_of_others_loses_what_was_deleted_here() -> None:
     assert "series" not in entry.resource
     assert plan_removal(UID, OTHER, frozenset(), found).is_empty
     assert plan_removal(UID, OTHER, frozenset({"1.2.3"}), found).is_empty
+
+
+def _with_doses() -> tuple[CastStudy, Found]:
+    """Return a study with a report of doses, and a server that has it."""
+    report = replace(FACTS, doses=doses_of(dose_report(event("1.2.1", ctdi=40)), FACTS.identifier.sop_instance_uid))
+    study = replace(STUDY, instances=(report,))
+    found, made = _on_server(), plan_study(study, PATIENT, _on_server()).entries
+    observations = [
+        one.resource | {"id": str(number), "meta": {"source": URL, "versionId": "2"}}
+        for number, one in enumerate(made)
+        if one.resource["resourceType"] == "Observation"
+    ]
+    return study, replace(found, observations=observations)
+
+
+def test_doses_are_created_changed_and_removed_with_their_report() -> None:
+    study, found = _with_doses()
+    created = plan_study(study, PATIENT, Found()).bundle()["entry"]
+    assert [one["request"]["url"] for one in created] == [
+        "Endpoint",
+        "ImagingStudy",
+        "Observation",
+        "Observation",
+        "Patient",
+    ]
+    assert created[3]["request"]["ifNoneExist"] == "identifier=urn%3Adicom%3Auid%7Curn%3Aoid%3A1.2.1"
+    assert plan_study(study, PATIENT, found).is_empty
+    found.observations[0]["status"] = "final"
+    [changed] = plan_study(study, PATIENT, found).bundle()["entry"]
+    assert changed["request"] == {"method": "PUT", "url": "Observation/0", "ifMatch": 'W/"2"'}
+    gone = plan_study(STUDY, PATIENT, found).bundle()["entry"]
+    assert [one["request"] for one in gone] == [
+        {"method": "DELETE", "url": f"Observation/{number}", "ifMatch": 'W/"2"'} for number in (0, 1)
+    ]
+
+
+def test_doses_go_before_their_study() -> None:
+    _, found = _with_doses()
+    plan = plan_removal(UID, URL, frozenset(), found)
+    assert [one.entry()["request"]["method"] for one in plan.entries] == ["DELETE", "DELETE"]
+    assert plan.deletion == found.studies[0]
+    left = plan_removal(UID, URL, frozenset(), replace(found, studies=[]))
+    assert (len(left.entries), left.deletion) == (2, None)
+    stranger = {"resourceType": "Observation", "id": "9", "meta": {"source": URL}, "identifier": []}
+    with pytest.raises(FhirRefused, match="an Observation with another identifier"):
+        plan_removal(UID, URL, frozenset(), replace(found, observations=[stranger]))
