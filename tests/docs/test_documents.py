@@ -17,7 +17,7 @@ DOCUMENTS = ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "SECURITY.md", "
 COMMANDS = (
     "serve", "demo", "echo", "store", "find", "get", "move", "delete", "commit", "commitments", "worklist", "app",
     "user", "role", "tenant", "token", "certificate", "audit", "export", "reindex", "scrub", "doctor", "config",
-    "rule", "migrate", "test-connection",
+    "rule", "migrate", "test-connection", "faults",
 )  # fmt: skip
 
 
