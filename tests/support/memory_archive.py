@@ -26,6 +26,7 @@ from isocenter.storage.memory import (
     MemoryPerformedSteps,
     MemoryPrefetches,
     MemoryStepMessages,
+    MemoryWatchedStudies,
     MemoryWorkitems,
     MemoryWorklist,
 )
@@ -89,6 +90,7 @@ def memory_archive(
             fhir_ledger=MemoryFhirLedger(),
             prefetches=MemoryPrefetches(),
             step_messages=step_messages,
+            watched_studies=MemoryWatchedStudies(),
         )
     finally:
         intake.close()

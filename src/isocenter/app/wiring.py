@@ -123,6 +123,7 @@ def open_archive(settings: Settings) -> Iterator[Archive]:
                 fhir_ledger=index.fhir_ledger,
                 prefetches=index.prefetches,
                 step_messages=index.step_messages,
+                watched_studies=index.watched_studies,
             )
         finally:
             intake.close()

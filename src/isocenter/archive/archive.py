@@ -21,6 +21,7 @@ from isocenter.ports.partitions import Partitions
 from isocenter.ports.performed_steps import PerformedSteps
 from isocenter.ports.prefetches import Prefetches
 from isocenter.ports.step_messages import StepMessages
+from isocenter.ports.watched_studies import WatchedStudies
 from isocenter.ports.workitems import Workitems
 from isocenter.ports.worklist import Worklist
 
@@ -71,3 +72,4 @@ class Archive:
     fhir_ledger: FhirLedger = field(kw_only=True)
     prefetches: Prefetches = field(kw_only=True)
     step_messages: StepMessages = field(kw_only=True)
+    watched_studies: WatchedStudies = field(kw_only=True)

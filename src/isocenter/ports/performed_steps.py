@@ -30,6 +30,10 @@ class PerformedSteps(Protocol):
         """Return a step by its UID."""
         ...
 
+    def changed_since(self, timestamp: float, *, limit: int) -> list[PerformedStep]:
+        """Return steps that changed at or after a time, in the order of their changes."""
+        ...
+
     def recent(self, *, limit: int) -> list[PerformedStep]:
         """Return steps, the one that was created last first."""
         ...

@@ -185,6 +185,7 @@ def test_what_an_older_database_has_is_found_by_what_the_newer_one_knows(path: P
     _drop_later_tables(connection)
     connection.execute(
         "DROP TABLE study_sop_class; DROP TABLE series_request; DROP INDEX study_by_patient;"
+        "DROP INDEX performed_step_by_change;"
         "ALTER TABLE study DROP COLUMN sop_classes_in_study; PRAGMA user_version = 5;"
         "DELETE FROM sqlite_stat1 WHERE tbl IN ('study_sop_class', 'series_request') OR idx = 'study_by_patient'"
     )

@@ -19,6 +19,7 @@ from isocenter.storage.memory.performed_steps import MemoryPerformedSteps
 from isocenter.storage.memory.prefetches import MemoryPrefetches
 from isocenter.storage.memory.query_tags import MemoryQueryTags
 from isocenter.storage.memory.step_messages import MemoryStepMessages
+from isocenter.storage.memory.watched_studies import MemoryWatchedStudies
 from isocenter.storage.memory.workitems import MemoryWorkitems
 from isocenter.storage.memory.worklist import MemoryWorklist
 
@@ -35,6 +36,7 @@ __all__ = [
     "MemoryPrefetches",
     "MemoryQueryTags",
     "MemoryStepMessages",
+    "MemoryWatchedStudies",
     "MemoryWorkitems",
     "MemoryWorklist",
 ]

@@ -46,6 +46,11 @@ class MemoryPerformedSteps:
         """Return a step by its UID."""
         return self._steps.get(sop_instance_uid)
 
+    def changed_since(self, timestamp: float, *, limit: int) -> list[PerformedStep]:
+        """Return steps that changed at or after a time, in the order of their changes."""
+        changed = [step for step in self._steps.values() if step.changed_at >= timestamp]
+        return sorted(changed, key=lambda step: step.changed_at)[:limit]
+
     def recent(self, *, limit: int) -> list[PerformedStep]:
         """Return steps, the one that was created last first."""
         return list(reversed(self._steps.values()))[: max(0, limit)]

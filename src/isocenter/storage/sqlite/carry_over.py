@@ -35,6 +35,8 @@ CARRIED_TABLES = (
     "prefetch_run",
     "prefetched_study",
     "step_message",
+    "watched_expectation",
+    "watched_gap",
 )
 """Rows that refer to others stand behind them."""
 _CARRIED_AS = {("delivery", "instance_key"): "min(-instance_key, 0)"}

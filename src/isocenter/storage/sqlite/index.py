@@ -41,6 +41,7 @@ from isocenter.storage.sqlite.revisions import SqliteRevisions
 from isocenter.storage.sqlite.search import count_statement, page_statements
 from isocenter.storage.sqlite.statements import load_queries
 from isocenter.storage.sqlite.step_messages import SqliteStepMessages
+from isocenter.storage.sqlite.watched_studies import SqliteWatchedStudies
 from isocenter.storage.sqlite.workitems import SqliteWorkitems
 from isocenter.storage.sqlite.worklist import SqliteWorklist
 from isocenter.storage.sqlite.writer import CHECKPOINT_PAGES, IndexWriter
@@ -89,6 +90,7 @@ class SqliteInstanceIndex:
         self.fhir_ledger = SqliteFhirLedger(self._writer, self._readers, self._queries)
         self.prefetches = SqlitePrefetches(self._writer, self._readers)
         self.step_messages = SqliteStepMessages(self._writer, self._readers)
+        self.watched_studies = SqliteWatchedStudies(self._writer, self._readers)
         self.query_tags = SqliteQueryTags(self._writer, self._readers, self._queries)
         self.workitems = SqliteWorkitems(self._writer, self._readers, self._queries)
         self.revisions = SqliteRevisions(self._writer, self._readers, self._queries)

@@ -73,6 +73,12 @@ class SqlitePerformedSteps:
             rows = fetch(connection, self._queries["performed_step"], (sop_instance_uid,))
         return _step(rows[0]) if rows else None
 
+    def changed_since(self, timestamp: float, *, limit: int) -> list[PerformedStep]:
+        """Return steps that changed at or after a time, in the order of their changes."""
+        with self._readers.connection() as connection:
+            rows = fetch(connection, self._messages["performed_steps_changed_since"], (timestamp, limit))
+        return [_step(row) for row in rows]
+
     def recent(self, *, limit: int) -> list[PerformedStep]:
         """Return steps, the one that was created last first."""
         with self._readers.connection() as connection:

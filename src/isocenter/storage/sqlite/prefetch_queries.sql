@@ -94,3 +94,8 @@ SELECT count(*) FROM step_message WHERE state = 'waiting';
 -- name: forget_step_messages
 -- Drop messages that were done with long ago.
 DELETE FROM step_message WHERE finished_at < ?;
+
+-- name: performed_steps_changed_since
+-- Read steps that changed at or after a time, in the order of their changes.
+SELECT sop_instance_uid, state, content, scheduled_steps, ae_title, created_at, changed_at, revision FROM performed_step
+WHERE changed_at >= ? ORDER BY changed_at, performed_step_key LIMIT ?;

@@ -1,4 +1,4 @@
--- Prefetching, and performed procedure steps on their way to another AE.
+-- Prefetching, performed procedure steps on their way to another AE, studies that are watched until they are whole.
 
 -- One rule that a trigger concerns: an order, a work-list entry, a new study, a request.
 CREATE TABLE prefetch_run (
@@ -44,3 +44,59 @@ CREATE TABLE step_message (
     finished_at REAL
 ) STRICT;
 CREATE INDEX step_message_waiting ON step_message (sop_instance_uid, message_key) WHERE state = 'waiting';
+
+-- Studies that are watched until they are whole.
+CREATE TABLE watched_study (
+    study_instance_uid TEXT PRIMARY KEY,
+    device TEXT NOT NULL,
+    modality TEXT NOT NULL,
+    first_at REAL NOT NULL,
+    last_at REAL NOT NULL,
+    last_sequence INTEGER NOT NULL,
+    instances INTEGER NOT NULL,
+    is_complete INTEGER NOT NULL,
+    evidence TEXT NOT NULL,
+    told TEXT NOT NULL,
+    completed_at REAL,
+    completed_sequence INTEGER NOT NULL,
+    reopened INTEGER NOT NULL,
+    reopened_at REAL NOT NULL,
+    look_at REAL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX watched_study_due ON watched_study (look_at) WHERE is_complete = 0;
+CREATE INDEX watched_study_by_arrival ON watched_study (last_at);
+
+-- What one source says must be here of a study.
+CREATE TABLE watched_expectation (
+    study_instance_uid TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    sop_instance_uids BLOB NOT NULL,
+    count INTEGER NOT NULL,
+    is_final INTEGER NOT NULL,
+    noted_at REAL NOT NULL,
+    PRIMARY KEY (study_instance_uid, kind, origin)
+) STRICT, WITHOUT ROWID;
+
+-- When studies were whole, and the part of the feed that made them so.
+CREATE TABLE watched_completion (
+    completion_key INTEGER PRIMARY KEY AUTOINCREMENT,
+    study_instance_uid TEXT NOT NULL,
+    evidence TEXT NOT NULL,
+    told TEXT NOT NULL,
+    completed_at REAL NOT NULL,
+    after_sequence INTEGER NOT NULL,
+    last_sequence INTEGER NOT NULL,
+    instances INTEGER NOT NULL
+) STRICT;
+
+-- Gaps between instances of one study, by device and modality: a JSON array, the oldest first.
+CREATE TABLE watched_gap (
+    device TEXT NOT NULL,
+    modality TEXT NOT NULL,
+    gaps BLOB NOT NULL,
+    PRIMARY KEY (device, modality)
+) STRICT, WITHOUT ROWID;
+
+-- Steps that changed since they were looked at last.
+CREATE INDEX performed_step_by_change ON performed_step (changed_at);
