@@ -176,6 +176,11 @@ def test_a_port_that_speaks_no_tls_is_told_so() -> None:
         assert _step(one, StepName.TLS).code == "transport:tls-not-spoken"
 
 
+def test_a_service_that_speaks_tls_and_is_called_without_is_told_apart(secure_node: SecureNode) -> None:
+    report = _check(secure_node.base_url.replace("https://", "http://") + "/dicom-web", _circumstances())
+    assert _step(report, StepName.QIDO).happened.startswith("The other side speaks TLS on this port")
+
+
 def test_our_node_passes_every_step_with_a_token_and_keeps_no_image(secure_node: SecureNode) -> None:
     token = secure_node.token(secure_node.register("tester", "--role", "owner"))
     archive = WebArchive(secure_node.base_url, token=token, authorities=secure_node.authority)

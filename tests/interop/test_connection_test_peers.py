@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,18 +11,19 @@ import httpx
 import pytest
 
 from isocenter.app.connection_testing.destination import Circumstances, check_dimse, check_web_archive
-from isocenter.app.dimse_peer import DimsePeer
+from isocenter.app.dimse_peer import DimsePeer, TlsFiles
 from isocenter.app.web_archive import WebArchive
 from isocenter.domain.application_entity import parse_remote_ae
 from isocenter.modality.workload import WorkloadShape, write_workload
 from isocenter.routing.connection_test.report import ConnectionReport, Outcome, Step, StepName
+from tests.support.certificates import Authority
 from tests.support.command_line import CommandLine
 from tests.support.dcmtk import storescp
 from tests.support.processes import Orthanc, orthanc
 
 pytestmark = pytest.mark.interop
 
-CIRCUMSTANCES = Circumstances(datetime(2026, 11, 21, tzinfo=UTC))
+CIRCUMSTANCES = Circumstances(datetime.now(UTC))
 
 
 def _check(address: str) -> ConnectionReport:
@@ -57,6 +59,35 @@ def test_a_peer_that_only_stores_is_sound_and_tells_what_it_takes(tmp_path: Path
     taken = dict(_step(report, StepName.CONTEXTS).facts)["CT Image Storage"]
     assert "JPEG 2000" in taken
     assert "RLE Lossless" in taken
+
+
+def test_a_peer_over_tls_says_whose_certificate_is_wanting(tmp_path: Path) -> None:
+    authority, stranger = Authority(tmp_path / "ca"), Authority(tmp_path / "other", name="Stranger")
+    theirs, ours, strange = authority.issue("theirs"), authority.issue("ours"), stranger.issue("strange")
+    listens = ("+tls", str(theirs.key), str(theirs.certificate), "+cf", str(authority.certificate))
+    shown = {
+        "nothing": TlsFiles(authorities=authority.certificate),
+        "a stranger's": TlsFiles(strange.certificate, strange.key, authority.certificate),
+        "ours": TlsFiles(ours.certificate, ours.key, authority.certificate),
+        "ours, and trusting nobody": TlsFiles(ours.certificate, ours.key),
+    }
+    with storescp(tmp_path / "storescp", *listens) as server:
+        peer = DimsePeer(parse_remote_ae(f"{server.peer}?tls=on"))
+        reports = {
+            what: check_dimse(peer, replace(CIRCUMSTANCES, tls_files=files), name="peer")
+            for what, files in shown.items()
+        }
+        plain = _check(server.peer)
+    codes = {what: _step(report, StepName.TLS).code for what, report in reports.items()}
+    assert codes == {
+        "nothing": "transport:tls-refused",
+        "a stranger's": "transport:tls-refused",
+        "ours": "",
+        "ours, and trusting nobody": "transport:tls-untrusted",
+    }
+    assert reports["ours"].is_sound
+    assert "it wants a certificate of ours" in _step(reports["nothing"], StepName.TLS).happened
+    assert _step(plain, StepName.ASSOCIATION).happened.startswith("The other side speaks TLS on this port")
 
 
 def test_a_peer_that_checks_the_called_title_is_told_apart(peer: Orthanc) -> None:

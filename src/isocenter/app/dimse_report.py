@@ -48,7 +48,7 @@ def report_of_peer(error: IsocenterError) -> Report:
     if isinstance(error, NoContext):
         return ContextRefused(_ABSTRACT_SYNTAX_NOT_SUPPORTED)
     if isinstance(error, PeerUnreachable):
-        return TransportFailed(fault_of(error) or TransportFault.ANSWER_TIMEOUT)
+        return TransportFailed(fault_of(error) or TransportFault.CONNECTION_LOST)
     if isinstance(error, InvalidSetting):
         return LocalFailed(LocalFault.SECRET_MISSING)
     if isinstance(error.__cause__, AssociationOver):

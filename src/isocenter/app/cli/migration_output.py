@@ -118,7 +118,7 @@ def print_verification(found: Verification, *, as_json: bool) -> None:
             found.not_comparable,
         ),
         (f"{found.unlisted_studies:,} studies: the target would not tell what it has.", found.unlisted_studies),
-        (f"{len(found.fewer):,} studies have fewer instances there than were moved.", found.fewer),
+        (f"{found.fewer_studies:,} studies have fewer instances there than were moved.", found.fewer_studies),
         (f"Digests cannot be compared: {found.not_possible}", found.not_possible),
     ):
         if is_so:

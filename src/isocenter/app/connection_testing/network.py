@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,8 +13,10 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from isocenter.app.dimse_report import fault_of
+from isocenter.dimse.scu.errors import describe_tls_failure
+from isocenter.routing.catalogue.entry import Side
 from isocenter.routing.catalogue.lookup import explain_report
-from isocenter.routing.connection_test.report import Step, StepName, failed_by, passed, warned
+from isocenter.routing.connection_test.report import Step, StepName, failed, failed_by, passed, warned
 from isocenter.routing.deliveries.report import TransportFailed, TransportFault
 
 STEP_TIMEOUT_S = 10.0
@@ -22,6 +24,8 @@ STEP_TIMEOUT_S = 10.0
 EXPIRES_SOON_DAYS = 30
 """What a hospital needs to have a certificate renewed."""
 NAMES_SHOWN_MAX = 10
+ALERT_WAIT_S = 0.5
+"""With TLS 1.3 a server refuses our certificate, or that we have none, after the handshake is done for us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ def speak_tls(place: Place, context: ssl.SSLContext, *, timeout_s: float, now: d
             elapsed_s = time.perf_counter() - began
             shown = secured.getpeercert(binary_form=True)
             version, cipher = secured.version(), (secured.cipher() or ("",))[0]
+            _listen_for_alert(secured)
     except (ssl.SSLError, OSError) as error:
         return _failed_handshake(place, error, timeout_s=timeout_s, elapsed_s=time.perf_counter() - began)
     facts = _facts(x509.load_der_x509_certificate(shown)) if shown else {}
@@ -83,6 +88,40 @@ def speak_tls(place: Place, context: ssl.SSLContext, *, timeout_s: float, now: d
     return passed(StepName.TLS, told, elapsed_s=elapsed_s, **facts)
 
 
+def _listen_for_alert(secured: ssl.SSLSocket) -> None:
+    """Raise the alert that comes behind a handshake; servers of both protocols say nothing else of themselves."""
+    secured.settimeout(ALERT_WAIT_S)
+    with suppress(TimeoutError):
+        secured.recv(1)
+
+
+def speaks_tls(place: Place, *, timeout_s: float) -> bool:
+    """Tell whether a port that was called without TLS speaks it; nothing is sent over it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((place.host, place.port), timeout=timeout_s) as plain,
+            context.wrap_socket(plain),
+        ):
+            return True
+    except ssl.SSLError as error:
+        return "ALERT" in (error.reason or "")
+    except OSError:
+        return False
+
+
+def tls_wanted(name: StepName) -> Step:
+    """Return the step that failed because TLS is spoken there."""
+    return failed(
+        name,
+        "The other side speaks TLS on this port, and was called without it.",
+        "Switch TLS on for the destination (tls=on, https://), or have a port without TLS named.",
+        side=Side.BOTH,
+    )
+
+
 def _failed_handshake(place: Place, error: Exception, *, timeout_s: float, elapsed_s: float) -> Step:
     fault = fault_of(error) or TransportFault.TLS_REFUSED
     if fault is TransportFault.CONNECT_TIMEOUT:  # the connection was there; TLS did not answer
@@ -91,6 +130,8 @@ def _failed_handshake(place: Place, error: Exception, *, timeout_s: float, elaps
     if isinstance(error, ssl.SSLCertVerificationError):
         facts = _look_at(place, timeout_s=timeout_s)
     told = getattr(error, "verify_message", "") or ""
+    if fault is TransportFault.TLS_REFUSED and isinstance(error, ssl.SSLError):
+        told = describe_tls_failure(error)
     return failed_by(StepName.TLS, explain_report(TransportFailed(fault)), told=told, elapsed_s=elapsed_s, **facts)
 
 

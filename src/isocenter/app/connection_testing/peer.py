@@ -9,7 +9,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from isocenter.app.connection_testing.network import STEP_TIMEOUT_S, Place, connect, resolve, speak_tls
+from isocenter.app.connection_testing.network import (
+    STEP_TIMEOUT_S,
+    Place,
+    connect,
+    resolve,
+    speak_tls,
+    speaks_tls,
+    tls_wanted,
+)
 from isocenter.app.dimse_peer import DimsePeer
 from isocenter.app.dimse_report import report_of_peer
 from isocenter.app.finding import FindRequest, build_identifier
@@ -23,7 +31,7 @@ from isocenter.dimse.scu.find import STUDY_ROOT_FIND, find
 from isocenter.dimse.scu.retrieve import STUDY_ROOT_GET, STUDY_ROOT_MOVE, Retrieved, move
 from isocenter.dimse.shell.record import ContextRecord
 from isocenter.dimse.shell.tls import TlsSettings, client_context
-from isocenter.domain.errors import IsocenterError
+from isocenter.domain.errors import IsocenterError, PeerUnreachable
 from isocenter.domain.identifiers import Level, Scope
 from isocenter.routing.catalogue.entry import Family, Side
 from isocenter.routing.catalogue.lookup import entry_of, explain_report
@@ -113,6 +121,10 @@ def _reach(peer: DimsePeer, place: Place, steps: Steps, *, now: datetime, timeou
 
 def _ask(peer: DimsePeer, steps: Steps, *, timeout_s: float) -> None:
     association = _timed(peer, StepName.ASSOCIATION, _associate(peer), timeout_s=timeout_s)
+    address = peer.remote.address
+    if association.code.startswith(Family.TRANSPORT) and address is not None and not peer.remote.uses_tls:
+        place = Place(address.host, address.port)
+        association = tls_wanted(StepName.ASSOCIATION) if speaks_tls(place, timeout_s=timeout_s) else association
     if steps.add(association).outcome is Outcome.FAILED:
         return
     for name, work in (
@@ -142,7 +154,10 @@ def _timed(peer: DimsePeer, name: StepName, work: Work[Step], *, timeout_s: floa
 
 
 def _told(error: IsocenterError) -> str:
-    return error.message.rstrip(".") if isinstance(error, RequestFailed | ContextRefused) else ""
+    """Return what is worth telling beside the catalogue's words: what the peer said, or how it broke off."""
+    is_broken_off = isinstance(error, PeerUnreachable) and error.__cause__ is None
+    is_told = is_broken_off or isinstance(error, RequestFailed | ContextRefused)
+    return error.message.rstrip(".") if is_told else ""
 
 
 _QUERY = (STUDY_ROOT_FIND, STUDY_ROOT_MOVE, STUDY_ROOT_GET)

@@ -9,7 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from isocenter.app.connection_testing.network import STEP_TIMEOUT_S, Place, connect, resolve, speak_tls
+from isocenter.app.connection_testing.network import (
+    STEP_TIMEOUT_S,
+    Place,
+    connect,
+    resolve,
+    speak_tls,
+    speaks_tls,
+    tls_wanted,
+)
 from isocenter.app.connection_testing.synthetic_image import make_test_image
 from isocenter.app.web_report import report_of, report_of_result
 from isocenter.dicomweb.client.client import DicomwebClient
@@ -75,7 +83,10 @@ def check_service(
     steps = Steps(PLANNED if is_secure else tuple(one for one in PLANNED if one is not StepName.TLS))
     if _reach(service, place, steps, now=now, timeout_s=timeout_s):
         with service.open_client() as client:
-            _ask(service, client, steps, now=now, stores=stores)
+            asked = _ask(service, client, now=now, stores=stores)
+        if asked[0].outcome is Outcome.FAILED and not is_secure and speaks_tls(place, timeout_s=timeout_s):
+            asked = [tls_wanted(StepName.QIDO)]
+        steps.taken += asked
     return ConnectionReport(destination, service.url, steps.finished())
 
 
@@ -91,26 +102,25 @@ def _reach(service: ServiceUnderTest, place: Place, steps: Steps, *, now: dateti
     return steps.add(speak_tls(place, context, timeout_s=timeout_s, now=now)).outcome is not Outcome.FAILED
 
 
-def _ask(service: ServiceUnderTest, client: DicomwebClient, steps: Steps, *, now: datetime, stores: bool) -> None:
+def _ask(service: ServiceUnderTest, client: DicomwebClient, *, now: datetime, stores: bool) -> list[Step]:
     began = time.perf_counter()
     try:
         rows = client.search(Level.STUDY, [("limit", "1")])
     except IsocenterError as error:
-        steps.add(replace(_refused(service, error), elapsed_s=time.perf_counter() - began))
-        return
+        return [replace(_refused(service, error), elapsed_s=time.perf_counter() - began)]
     elapsed_s = time.perf_counter() - began
-    steps.add(_token_step(service))
     told = "It answers searches" + (" and has studies." if rows else "; it has no study.")
-    steps.add(passed(StepName.QIDO, told, elapsed_s=elapsed_s))
-    steps.add(_timed(StepName.WADO, lambda: _metadata(client, _study(rows[0])) if rows else _EMPTY))
-    if stores:
-        steps.add(_timed(StepName.STORE, lambda: _store(client, now)))
-    else:
-        steps.add(skipped(StepName.STORE, "Not asked for; --store-test stores a synthetic image and deletes it again."))
+    return [
+        _token_step(service),
+        passed(StepName.QIDO, told, elapsed_s=elapsed_s),
+        _timed(StepName.WADO, lambda: _metadata(client, _study(rows[0])) if rows else _EMPTY),
+        _timed(StepName.STORE, lambda: _store(client, now)) if stores else _NOT_STORED,
+    ]
 
 
 _NO_EVIDENCE = "The service wants to know who calls, and was shown nothing."
 _GIVE_EVIDENCE = "Give the destination an authentication table, or the command a token."
+_NOT_STORED = skipped(StepName.STORE, "Not asked for; --store-test stores a synthetic image and deletes it again.")
 _EMPTY = skipped(StepName.WADO, "There is no study whose metadata could be asked for.")
 
 

@@ -152,5 +152,5 @@ def _look_for_anomalies(job: Job) -> None:
 
 
 def _found(job: Job) -> Iterator[Anomaly]:
-    for study in list(job.study_facts()):
+    for study in job.study_facts():
         yield from find_anomalies(study)

@@ -192,6 +192,15 @@ class Job:
         with self._lock:
             return self._connection.execute(statement, tuple(bindings)).fetchall()
 
+    def _iter(self, statement: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a statement that may have a million, as they are now, whatever changes meanwhile."""
+        reader = apsw.Connection(str(self.folder / DATABASE), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            reader.set_busy_timeout(BUSY_TIMEOUT_MS)
+            yield from reader.execute(statement)
+        finally:
+            reader.close()
+
     # ---- facts
 
     def put(self, name: str, value: object) -> None:
@@ -279,7 +288,7 @@ class Job:
 
     def study_facts(self) -> Iterator[StudyFacts]:
         """Yield what is known of each study."""
-        for uid, day, counted, listing, patients, listed, classes in self._ask(sql.STUDY_FACTS):
+        for uid, day, counted, listing, patients, listed, classes in self._iter(sql.STUDY_FACTS):
             yield StudyFacts(
                 uid,
                 frozenset(json.loads(patients)),

@@ -118,6 +118,7 @@ def is_complete(job: Job) -> bool:
         and job.study_counts()[2] == 0
         and bool(verification)
         and verification["sound"]
+        and verification["instances"] == totals.delivered
     )
 
 

@@ -16,20 +16,27 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import Any, TypeVar
 
 from isocenter.app.migrating.digests import digest_file
 from isocenter.app.migrating.ends import Target
 from isocenter.app.migrating.job import Job, MovedInstance
 from isocenter.app.migrating.moving import Mover, now_text
+from isocenter.app.migrating.patience import Patience, patiently
 from isocenter.app.migrating.throttle import Throttle
 from isocenter.domain.errors import InvalidDataset, InvalidRequest, NotFound, Refused
 from isocenter.domain.identifiers import Scope
+from isocenter.routing.deliveries.retry import RetryPolicy
 from isocenter.routing.migration.comparison import Comparison, Finding, compare_digests, compare_sets
 from isocenter.routing.migration.sample import CONFIDENCE, DEFECT_RATE, Statement, draw, sample_size, state
 
+T = TypeVar("T")
+
 LEVEL_MAX = 4
 SAMPLE_LEVEL = 3
+NAMED_MAX = 1000
+"""Studies that are named; their number is always whole."""
 READ_BACK_COUNT = 50
 """Instances that lie on disk at a time while they are compared."""
 
@@ -43,6 +50,8 @@ class VerifySettings:
     confidence: float = CONFIDENCE
     defect_rate: float = DEFECT_RATE
     """What a sample without a fault is to exclude."""
+    policy: RetryPolicy = field(default_factory=lambda: RetryPolicy(age_max_s=600.0))
+    """Ten minutes of failures in a row end a verification; it is begun anew."""
 
 
 @dataclass(slots=True)
@@ -54,8 +63,10 @@ class Verification:
     instances: int = 0
     unlisted_studies: int = 0
     """Of which the target would not tell what it has."""
+    fewer_studies: int = 0
+    """Of which the target has fewer instances than were moved."""
     fewer: list[str] = field(default_factory=list)
-    """Studies of which the target has fewer instances than were moved."""
+    """The first of them."""
     findings: dict[str, int] = field(default_factory=dict)
     not_comparable: int = 0
     not_possible: str = ""
@@ -67,7 +78,7 @@ class Verification:
     def is_sound(self) -> bool:
         """Tell whether everything that was asked for was looked at, and nothing is wrong or missing."""
         wrong = {name: count for name, count in self.findings.items() if name != Finding.EXTRA}
-        return not (wrong or self.fewer or self.unlisted_studies or self.not_possible)
+        return not (wrong or self.fewer_studies or self.unlisted_studies or self.not_possible)
 
     def as_json(self) -> dict[str, Any]:
         """Return it for programs."""
@@ -93,79 +104,99 @@ def verify(
         raise InvalidRequest("Nothing has moved yet; run `isocenter migrate move` first.")
     job.clear_findings()
     job.put("verification", None)
-    found = Verification(settings.level, studies=len(studies))
-    for number, study in enumerate(studies, 1):
-        throttle.wait_until_open()
-        moved = job.moved_instances(study)
-        found.instances += len(moved)
-        _compare_sets(job, target, study, moved, found)
-        on_progress("studies", number, len(studies))
-    if settings.level >= SAMPLE_LEVEL:
-        _compare_digests(job, target, throttle, settings, found, on_progress)
+    verifier = _Verifier(job, target, throttle, settings, studies, on_progress)
+    found = verifier.run()
     found.findings = job.finding_counts()
     found.at = now_text()
     job.put("verification", found.as_json())
     return found
 
 
-def _compare_sets(job: Job, target: Target, study: str, moved: Sequence[MovedInstance], found: Verification) -> None:
-    listed = target.list_study(study)
-    if listed is None:
-        found.unlisted_studies += 1
-        return
-    if len(listed) < len(moved):
-        found.fewer.append(study)
-    if found.level == 1:
-        return
-    series = {uid: name for name, uid in listed} | {one.sop_instance_uid: one.series_instance_uid for one in moved}
-    wrong = compare_sets([one.sop_instance_uid for one in moved], [uid for _, uid in listed])
-    job.note_findings((study, series[uid], uid, finding, "") for uid, finding in wrong.items())
+class _Verifier:
+    """One verification."""
 
+    def __init__(
+        self,
+        job: Job,
+        target: Target,
+        throttle: Throttle,
+        settings: VerifySettings,
+        studies: Sequence[str],
+        on_progress: OnProgress,
+    ) -> None:
+        self._job = job
+        self._target = target
+        self._throttle = throttle
+        self._settings = settings
+        self._studies = studies
+        self._on_progress = on_progress
+        self._found = Verification(settings.level, studies=len(studies))
 
-def _compare_digests(
-    job: Job,
-    target: Target,
-    throttle: Throttle,
-    settings: VerifySettings,
-    found: Verification,
-    on_progress: OnProgress,
-) -> None:
-    everything = [
-        f"{study} {one.sop_instance_uid}" for study in job.moved_studies() for one in job.moved_instances(study)
-    ]
-    size = sample_size(defect_rate=settings.defect_rate, confidence=settings.confidence)
-    drawn = everything if settings.level == LEVEL_MAX else draw(everything, size, seed=settings.seed)
-    by_study: dict[str, set[str]] = {}
-    for one in drawn:
-        study, uid = one.split(" ")
-        by_study.setdefault(study, set()).add(uid)
-    missing = {(study, uid) for study, _, uid, finding, _ in job.findings() if finding is Finding.MISSING}
-    done = defects = 0
-    for study, uids in by_study.items():
-        there = {uid for uid in uids if (study, uid) not in missing}
-        wanted = [one for one in job.moved_instances(study) if one.sop_instance_uid in there]
-        done += len(uids) - len(there)
-        defects += len(uids) - len(there)
-        for part in _parts(wanted):
-            throttle.wait_until_open()
+    def run(self) -> Verification:
+        """Compare sets, and digests where the level asks for them."""
+        for number, study in enumerate(self._studies, 1):
+            self._compare_sets(study)
+            self._on_progress("studies", number, len(self._studies))
+        if self._settings.level >= SAMPLE_LEVEL:
             try:
-                results = check_instances(job, target, study, part)
+                self._compare_digests()
             except Refused as error:
-                found.not_possible = error.message
-                return
-            wrong = [(study, *named, finding, told) for named, finding, told in results if finding is not None]
-            job.note_findings(wrong)
-            defects += len(wrong)
-            found.not_comparable += sum(told == Comparison.NOT_COMPARABLE for _, finding, told in results)
-            done += len(part)
-            on_progress("digests", done, len(drawn))
-    found.statement = state(
-        population=len(everything),
-        checked=done - found.not_comparable,
-        defects=defects,
-        seed=settings.seed,
-        confidence=settings.confidence,
-    )
+                self._found.not_possible = error.message
+        return self._found
+
+    def _patiently(self, action: Callable[[], T]) -> T:
+        self._throttle.wait_until_open()
+        patience = Patience(self._settings.policy, self._throttle, Random(), self._target.name)
+        return patiently(patience, action, self._target.report_of)
+
+    def _compare_sets(self, study: str) -> None:
+        found, moved = self._found, self._job.moved_instances(study)
+        found.instances += len(moved)
+        listed = self._patiently(lambda: self._target.list_study(study))
+        if listed is None:
+            found.unlisted_studies += 1
+            return
+        if len(listed) < len(moved):
+            found.fewer_studies += 1
+            found.fewer += [study] if len(found.fewer) < NAMED_MAX else []
+        if found.level == 1:
+            return
+        series = {uid: name for name, uid in listed} | {one.sop_instance_uid: one.series_instance_uid for one in moved}
+        wrong = compare_sets([one.sop_instance_uid for one in moved], [uid for _, uid in listed])
+        self._job.note_findings((study, series[uid], uid, finding, "") for uid, finding in wrong.items())
+
+    def _compare_digests(self) -> None:
+        settings, population = self._settings, self._found.instances
+        size = sample_size(defect_rate=settings.defect_rate, confidence=settings.confidence)
+        is_sample = settings.level < LEVEL_MAX and size < population
+        drawn = draw(population, size, seed=settings.seed) if is_sample else None
+        missing = {(study, uid) for study, _, uid, kind, _ in self._job.findings() if kind is Finding.MISSING}
+        done = defects = place = 0
+        for study in self._studies:
+            moved = self._job.moved_instances(study)
+            chosen = [one for at, one in enumerate(moved, place) if drawn is None or at in drawn]
+            place += len(moved)
+            there = [one for one in chosen if (study, one.sop_instance_uid) not in missing]
+            defects += len(chosen) - len(there)
+            for part in _parts(there):
+                defects += self._check(study, part)
+            done += len(chosen)
+            self._on_progress("digests", done, population if drawn is None else len(drawn))
+        self._found.statement = state(
+            population=population,
+            checked=done - self._found.not_comparable,
+            defects=defects,
+            seed=settings.seed,
+            confidence=settings.confidence,
+        )
+
+    def _check(self, study: str, part: Sequence[MovedInstance]) -> int:
+        """Compare the digests of some instances, and return how many are not as they were."""
+        results = self._patiently(lambda: check_instances(self._job, self._target, study, part))
+        wrong = [(study, *named, finding, told) for named, finding, told in results if finding is not None]
+        self._job.note_findings(wrong)
+        self._found.not_comparable += sum(told == Comparison.NOT_COMPARABLE for _, _, told in results)
+        return len(wrong)
 
 
 def _parts(instances: Sequence[MovedInstance]) -> Iterator[Sequence[MovedInstance]]:

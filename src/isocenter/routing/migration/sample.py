@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, comb, exp, log
 
@@ -51,12 +50,11 @@ def sample_size(*, defect_rate: float = DEFECT_RATE, confidence: float = CONFIDE
     return ceil(log(1 - confidence) / log(1 - defect_rate))
 
 
-def draw(instances: Sequence[str], size: int, *, seed: int) -> list[str]:
-    """Return so many of the instances at random; the same seed and instances give the same, in whatever order."""
-    ordered = sorted(instances)
-    if size >= len(ordered):
-        return ordered
-    return sorted(random.Random(seed).sample(ordered, size))
+def draw(population: int, size: int, *, seed: int) -> frozenset[int]:
+    """Return the places of so many instances drawn at random, counted from 0; the same seed gives the same."""
+    if size >= population:
+        return frozenset(range(population))
+    return frozenset(random.Random(seed).sample(range(population), size))
 
 
 def state(*, population: int, checked: int, defects: int, seed: int, confidence: float = CONFIDENCE) -> Statement:
