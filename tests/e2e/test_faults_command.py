@@ -256,7 +256,7 @@ def test_an_outage_of_the_pacs_ends_as_it_promises_and_is_told_to_programs(
     assert answer.code == 0, json.dumps(outcome["findings"], indent=1) + answer.err
     assert all(finding["is_met"] for finding in outcome["findings"])
     assert [one["thing"] for one in outcome["happenings"]] == ["pacs-line"] * 3 + ["pacs"] * 2
-    assert outcome["samples"][-1]["acknowledged"] == 240
+    assert outcome["samples"][-1]["acknowledged"] == 180
     assert (folder / "router.log").exists()
 
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from isocenter.modality.faults.fault import (
+    Close,
     Direction,
     Garble,
     HttpAnswer,
@@ -168,3 +169,31 @@ def test_our_sender_says_what_is_wrong_and_goes_on_the_next_time(
     link.clear()
     assert _store(tmp_path, link).code == 0
     assert _stored(node, sources) == len(sources)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        HttpTruncate(path="*/studies/*", after_bytes=20_000),
+        Close(after_bytes=20_000),
+        Garble(after_bytes=20_000),
+    ],
+    ids=["truncated", "closed", "garbled"],
+)
+def test_what_breaks_off_while_it_is_fetched_leaves_no_torn_file(
+    tmp_path: Path, link: FaultLink, node: Node, fault: HttpTruncate | Close | Garble
+) -> None:
+    sources = _write_sources(tmp_path / "sources", seed=3000)
+    line = CommandLine(tmp_path / "state")
+    line.must("store", tmp_path / "sources" / SMALL.name, "--to", f"{node.base_url}/v2")
+    study, out = sources[0].study, tmp_path / "out"
+    number = link.set(fault)
+    broken = line.run("get", study, "--from", f"{link.url}/v2", "-o", out)
+    assert broken.code != 0, broken.out
+    digests = {(tmp_path / "sources" / one.path).read_bytes() for one in sources}
+    assert all(path.read_bytes() in digests for path in out.rglob("*.dcm"))
+    link.clear(number)
+    line.must("get", study, "--from", f"{link.url}/v2", "-o", out)
+    assert {path.read_bytes() for path in out.rglob("*.dcm")} == {
+        (tmp_path / "sources" / one.path).read_bytes() for one in sources if one.study == study
+    }

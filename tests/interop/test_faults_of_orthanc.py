@@ -55,4 +55,4 @@ def test_an_outage_of_orthanc_as_the_pacs_ends_as_it_promises(tmp_path: Path) ->
     answer = line.run("faults", "run", path, "--folder", tmp_path / "run", "--control", tmp_path / "c.json", "--json")
     outcome = json.loads(answer.out)
     assert answer.code == 0, json.dumps(outcome["findings"], indent=1) + answer.err
-    assert outcome["samples"][-1]["acknowledged"] == 240
+    assert outcome["samples"][-1]["acknowledged"] == 180
