@@ -11,6 +11,7 @@ from isocenter.app.reference_dicomweb import render_dicomweb_conformance
 from isocenter.app.reference_errors import render_errors
 from isocenter.app.reference_faults import render_faults
 from isocenter.app.reference_monitoring import render_monitoring
+from isocenter.app.reference_router import render_router
 from isocenter.app.settings_table import OTHER_VARIABLES, SETTINGS, Setting
 
 WIDTH = 100
@@ -25,6 +26,7 @@ def pages() -> dict[str, str]:
         "reference/commands.md": render_commands(),
         "reference/monitoring.md": render_monitoring(_NOTE),
         "reference/channels.md": render_channels(_NOTE),
+        "reference/router.md": render_router(_NOTE),
         "reference/errors.md": render_errors(_NOTE),
         "reference/faults.md": render_faults(_NOTE),
         "conformance/dicom.md": render_conformance(_NOTE),

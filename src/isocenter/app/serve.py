@@ -23,6 +23,8 @@ from isocenter.app.audit_log import AuditLog
 from isocenter.app.channels.dimse_source import Associations
 from isocenter.app.channels.stow_source import FIRST_SEGMENT as CHANNELS_SEGMENT
 from isocenter.app.channels.stow_source import ChannelStores
+from isocenter.app.completing.opening import watching_studies
+from isocenter.app.completing.table import Completeness
 from isocenter.app.dicom import DicomNode, bound_endpoints
 from isocenter.app.edge_guard import guarded
 from isocenter.app.eraser import Eraser
@@ -57,9 +59,11 @@ from isocenter.domain.identifiers import DEFAULT_PARTITION
 from isocenter.domain.principal import DataAction, Principal
 from isocenter.domain.query import Query, SearchRow
 from isocenter.web.api.associations import association_routes
+from isocenter.web.api.completeness import completeness_routes
 from isocenter.web.api.metrics import Observed, metrics_routes
 from isocenter.web.api.prefetch import prefetch_routes
 from isocenter.web.api.router import router_routes
+from isocenter.web.api.router_metrics import RouterObserved
 from isocenter.web.api.worklist import worklist_routes
 from isocenter.web.pages.api_reference import api_reference_routes
 from isocenter.web.pages.studies import console_routes
@@ -123,6 +127,7 @@ class Parts:
     routing: Routing | None = None
     prefetch: RunningTable | None = None
     worklist_overview: Callable[[], dict[str, Any]] | None = None
+    completeness: Completeness | None = None
 
 
 def build_application(
@@ -171,12 +176,14 @@ def build_application(
         *api_reference_routes(service),
         *console_routes(directory, authenticate=admit_page, login_path=identity.login_path),
         *association_routes(register, authenticate=admit_reader),
-        *metrics_routes(_observed(archive, register, service.counts, long_work), authenticate=admit_reader),
+        *metrics_routes(_observed(archive, register, service.counts, parts), authenticate=admit_reader),
         *identity.routes,
     ]
     if parts.routing is not None:
         desk, executor = parts.routing.desk, threads.readers
         routes += router_routes(desk, authenticate=identity.admit_call, executor=executor, audit=audit)
+    if parts.completeness is not None:
+        routes += completeness_routes(parts.completeness, authenticate=identity.admit_call)
     if parts.worklist_overview is not None:
         routes += worklist_routes(parts.worklist_overview, authenticate=admit_reader)
     if parts.prefetch is not None:
@@ -189,13 +196,12 @@ def build_application(
     return _Node(services, Starlette(routes=routes), identity.prepare)
 
 
-def _observed(
-    archive: Archive, register: AssociationRegister, counts: TransactionCounts, long_work: LongWork | None
-) -> Observed:
+def _observed(archive: Archive, register: AssociationRegister, counts: TransactionCounts, parts: Parts) -> Observed:
     """Return those who know what is counted."""
-    erasure_age_s = partial(oldest_erasure_age_s, archive)
+    erasure_age_s, long_work = partial(oldest_erasure_age_s, archive), parts.long_work
+    router = RouterObserved(parts.routing.desk if parts.routing is not None else None)
     if long_work is None:
-        return Observed(register, transactions=counts, erasure_age_s=erasure_age_s)
+        return Observed(register, transactions=counts, router=router, erasure_age_s=erasure_age_s)
     return Observed(
         register,
         imports=long_work.imports,
@@ -204,6 +210,7 @@ def _observed(
         exports=long_work.exported,
         updates=long_work.updater.counts,
         fhir=long_work.fhir,
+        router=router,
         erasure_age_s=erasure_age_s,
     )
 
@@ -266,6 +273,7 @@ def run(settings: Settings) -> None:
                     *(identity, prefetch.audit, long_work, gateways, routing),
                     prefetch=prefetch.table,
                     worklist_overview=dicom.worklist_overview,
+                    completeness=stack.enter_context(watching_studies(archive, settings)),
                 ),
             )
             application = guarded(application, settings.http, has_own_certificate=tls is None or tls.is_own)

@@ -51,6 +51,15 @@ def export(number: int | None, as_written: bool, router: RouterClient) -> int:
     return 0
 
 
+@command.command(cls=CommandWithExamples, examples=("isocenter routing example > channels.toml",))
+def example() -> int:
+    """Print a configuration to begin with: modalities, a PACS, a cloud archive."""
+    from importlib.resources import files
+
+    sys.stdout.write(files("isocenter.app.channels").joinpath("hospital.toml").read_text(encoding="utf-8"))
+    return 0
+
+
 @command.command("diff", cls=CommandWithExamples, examples=("isocenter routing diff channels.toml",))
 @_file_argument
 @router_options

@@ -27,6 +27,7 @@ from isocenter.domain.errors import IsocenterError
 from isocenter.domain.principal import Principal
 from isocenter.fhir.cast import CastCounts
 from isocenter.web.api.associations import HEADERS, error_response, message_name
+from isocenter.web.api.router_metrics import RouterObserved
 
 METRICS_PATH = "/metrics"
 Samples = Mapping[tuple[str, ...], float]
@@ -44,6 +45,7 @@ class Observed:
     exports: WorkCounts = field(default_factory=WorkCounts)
     updates: WorkCounts = field(default_factory=WorkCounts)
     fhir: CastCounts = field(default_factory=CastCounts)
+    router: RouterObserved = field(default_factory=RouterObserved)
     erasure_age_s: Callable[[], float] = lambda: 0.0
     """How long ago what waits longest to be erased was deleted or replaced; 0 where nothing waits."""
 
@@ -277,6 +279,49 @@ FAMILIES = (
         ("kind",),
         lambda observed: {(kind,): count for kind, count in observed.fhir.errors.items()},
         kind=Kind.GAUGE,
+    ),
+    Family(
+        "isocenter_router_deliveries",
+        "Deliveries by channel, destination and counter: received = delivered + waiting + needs_human + cancelled. "
+        "What no rule sends anywhere has an empty destination.",
+        ("channel", "destination", "counter"),
+        lambda observed: observed.router.deliveries(),
+        kind=Kind.GAUGE,
+    ),
+    Family(
+        "isocenter_router_waiting_bytes",
+        "Bytes of deliveries that wait, safe on disk, by channel and destination.",
+        ("channel", "destination"),
+        lambda observed: observed.router.waiting_bytes(),
+        kind=Kind.GAUGE,
+    ),
+    Family(
+        "isocenter_router_oldest_age_seconds",
+        "How long the oldest delivery to a destination has been waiting; 0 where none waits.",
+        ("destination",),
+        lambda observed: observed.router.oldest_age_s(),
+        kind=Kind.GAUGE,
+    ),
+    Family(
+        "isocenter_router_destination_state",
+        "1 for the state that a destination is in (running, waiting where its breaker is open, held and so on), 0 for "
+        "the others.",
+        ("destination", "state"),
+        lambda observed: observed.router.destination_states(),
+        kind=Kind.GAUGE,
+    ),
+    Family(
+        "isocenter_router_channel_state",
+        "1 for the state that a channel is in (started, paused, stopped, failed), 0 for the others.",
+        ("channel", "state"),
+        lambda observed: observed.router.channel_states(),
+        kind=Kind.GAUGE,
+    ),
+    Family(
+        "isocenter_router_refused_total",
+        "Instances that a channel refused.",
+        ("channel",),
+        lambda observed: observed.router.refused(),
     ),
 )
 """Every metric of the node; the reference is written from here."""
