@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -148,7 +149,7 @@ def start_translator(folder: Path, cloud: Server, *, sink_port: int) -> Server:
     port, dimse_port = _free_port(), _free_port()
     routing, settings = folder / "routing.toml", folder / "isocenter.toml"
     routing.write_text(
-        f'[destinations.cloud]\nkind = "dicomweb"\nurl = "http://127.0.0.1:{cloud.port}/v2"\nprofile = "azure"\n'
+        f'[destinations.cloud]\nkind = "dicomweb"\nurl = "http://127.0.0.1:{cloud.port}/dicom-web"\nprofile = "standard"\n'
         f'[translators.bench]\nlisten = "TRANSLATOR@127.0.0.1:{dimse_port}"\nupstream = "cloud"\n'
     )
     settings.write_text(f'[routing]\nconfiguration = "{routing}"\n')
@@ -158,6 +159,19 @@ def start_translator(folder: Path, cloud: Server, *, sink_port: int) -> Server:
     for remote in (f"BENCHSINK@127.0.0.1:{sink_port}", "BENCHSCU@127.0.0.1"):
         command += ["--remote", remote]
     return _spawn(Server("isocenter", folder, port, dimse_port=dimse_port, ae_title="TRANSLATOR"), command)
+
+
+def start_router(folder: Path, configure: Callable[[str, int], str]) -> Server:
+    """Start a node in a fresh folder with a channel that `configure` writes for a title and a port."""
+    _begin(folder)
+    port, dimse_port = _free_port(), _free_port()
+    routing, settings = folder / "routing.toml", folder / "isocenter.toml"
+    routing.write_text(configure("ROUTER", dimse_port))
+    settings.write_text(f'[routing]\nconfiguration = "{routing}"\n')
+    program = Path(sys.executable).parent / "isocenter"
+    command = [str(program), "serve", "--config", str(settings), "--data-dir", str(folder / "data")]
+    command += ["--http", f"127.0.0.1:{port}", "--auth", "off"]
+    return _spawn(Server("isocenter", folder, port, dimse_port=dimse_port, ae_title="ROUTER"), command)
 
 
 def has_orthanc() -> bool:

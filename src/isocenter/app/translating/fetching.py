@@ -21,12 +21,12 @@ from pathlib import Path
 import structlog
 
 from isocenter.app.translating.listing import ListedInstance, list_instances
+from isocenter.app.translating.received import Received, receive
 from isocenter.app.translating.spool import Spool, iter_pieces
 from isocenter.app.translating.upstream import Upstream
 from isocenter.app.web_report import report_of
 from isocenter.archive.decoding import decoding_by
 from isocenter.dicom.frames import build_frame_table
-from isocenter.dicom.part10 import read_encoding
 from isocenter.dicom.pixels import PIXEL_TAGS, PixelDescription
 from isocenter.dicom.scan import scan_instance
 from isocenter.dicom.syntax import EXPLICIT_VR_LITTLE_ENDIAN
@@ -35,7 +35,6 @@ from isocenter.dimse.scp.outgoing import TARGETS
 from isocenter.dimse.scp.supply import READ_AHEAD_BYTES, ContextKey, Flow, Opened, Outgoing
 from isocenter.dimse.shell.runtime import Runtime
 from isocenter.domain.errors import (
-    InvalidDataset,
     IsocenterError,
     NotAcceptable,
     NotFound,
@@ -53,7 +52,6 @@ _log = structlog.get_logger()
 
 SERIES_MIN = 4
 """Of fewer instances each is fetched by itself: they come side by side, and a failure costs one."""
-SOP_INSTANCE_UID = 0x00080018
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +206,10 @@ class _Fetching:
         try:
             with closing(self._upstream.client.retrieve(scope)) as parts:
                 for part in parts:
-                    spool = self._spooled(part.chunks)
-                    outgoing = waiting.pop(_sop_instance_uid(spool), None)
+                    received = receive(self._spooled(part.chunks))
+                    outgoing = waiting.pop(received.sop_instance_uid, None)
                     if outgoing is not None:
-                        self._give(self._opened(outgoing, spool))
+                        self._give(self._opened(outgoing, received))
                     if self._is_over() or not waiting:
                         break
         except IsocenterError as error:
@@ -240,7 +238,7 @@ class _Fetching:
         if judge(report).verdict in SUSPENDING and not is_gone and error.__cause__ is not None:
             self._failure = error
 
-    def _retrieve(self, outgoing: Outgoing) -> Spool:
+    def _retrieve(self, outgoing: Outgoing) -> Received:
         identifier = outgoing.instance.identifier
         scope = Scope(identifier.study_instance_uid, identifier.series_instance_uid, identifier.sop_instance_uid)
         try:
@@ -248,13 +246,13 @@ class _Fetching:
         except NotAcceptable:  # some services give what they store only by name
             return self._ask(scope, outgoing.sop_instance_uid, EXPLICIT_VR_LITTLE_ENDIAN)
 
-    def _ask(self, scope: Scope, sop_instance_uid: str, transfer_syntax: str) -> Spool:
-        def ask() -> Spool:
+    def _ask(self, scope: Scope, sop_instance_uid: str, transfer_syntax: str) -> Received:
+        def ask() -> Received:
             with closing(self._upstream.client.retrieve(scope, transfer_syntax=transfer_syntax)) as parts:
                 for part in parts:
-                    spool = self._spooled(part.chunks)
-                    if _sop_instance_uid(spool) == sop_instance_uid:
-                        return spool
+                    received = receive(self._spooled(part.chunks))
+                    if received.sop_instance_uid == sop_instance_uid:
+                        return received
             raise NotFound("The service did not send the instance that was asked for.")
 
         return self._upstream.patiently(ask, is_cancelled=self._is_over, again_after_timeout=True)
@@ -269,20 +267,18 @@ class _Fetching:
 
     # ---- one that has come
 
-    def _opened(self, outgoing: Outgoing, spool: Spool) -> Opened:
+    def _opened(self, outgoing: Outgoing, received: Received) -> Opened:
         """Return an instance ready to be sent, in the syntax that it came in or one that the receiver takes."""
         try:
-            syntax_uid, offset = _encoding(spool)
             sop_class_uid = outgoing.instance.sop_class_uid
-            if (sop_class_uid, syntax_uid) not in self._accepted:
+            if (sop_class_uid, received.transfer_syntax_uid) not in self._accepted:
                 targets = (target for target in TARGETS if (sop_class_uid, target) in self._accepted)
-                spool, syntax_uid = self._transcoded(spool, next(targets, None))
-                offset = _encoding(spool)[1]
-            return _readable(replace(outgoing, transfer_syntax_uid=syntax_uid), spool, offset)
+                received = receive(self._transcoded(received.spool, next(targets, None)))
+            return _readable(replace(outgoing, transfer_syntax_uid=received.transfer_syntax_uid), received)
         except IsocenterError as error:
             return Opened(outgoing, error=error.without_frames())
 
-    def _transcoded(self, spool: Spool, target: str | None) -> tuple[Spool, str]:
+    def _transcoded(self, spool: Spool, target: str | None) -> Spool:
         if target is None:
             raise NotAcceptable("The receiver takes neither its transfer syntax nor one that it can be turned into.")
         if spool.size_bytes > self._settings.transcode_size_max_bytes:
@@ -293,13 +289,13 @@ class _Fetching:
         frames = PixelDescription.of_scanned(scanned).number_of_frames if has_pixels else None
         table = build_frame_table(content, scanned, number_of_frames=frames) if has_pixels else None
         decode = decoding_by(self._settings.decoder)
-        return self._spooled(transcode_instance(content, scanned, table, target, decode=decode)), target
+        return self._spooled(transcode_instance(content, scanned, table, target, decode=decode))
 
 
-def _readable(outgoing: Outgoing, spool: Spool, offset: int) -> Opened:
-    content = spool.content()
-    if not spool.is_on_disk:
-        return Opened(outgoing, [memoryview(content)[offset:]])
+def _readable(outgoing: Outgoing, received: Received) -> Opened:
+    if not received.spool.is_on_disk:
+        return Opened(outgoing, received.dataset())
+    content, offset = received.spool.content(), received.dataset_offset
 
     def open_again() -> Opened:
         first = bytes(content[offset : offset + READ_AHEAD_BYTES])
@@ -307,17 +303,3 @@ def _readable(outgoing: Outgoing, spool: Spool, offset: int) -> Opened:
         return Opened(outgoing, [first], rest, open_again=open_again)
 
     return open_again()
-
-
-def _encoding(spool: Spool) -> tuple[str, int]:
-    encoding, offset = read_encoding(spool.content())
-    return encoding.transfer_syntax_uid, offset
-
-
-def _sop_instance_uid(spool: Spool) -> str:
-    """Return which instance came; raises Unavailable for what is none."""
-    try:
-        scanned = scan_instance(spool.content(), wanted=frozenset({SOP_INSTANCE_UID}))
-    except InvalidDataset as error:
-        raise Unavailable("The service sent something that is no DICOM instance.") from error
-    return scanned.attributes.get(SOP_INSTANCE_UID, "")

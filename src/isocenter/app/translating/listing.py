@@ -29,7 +29,8 @@ from isocenter.routing.translation.search import translate_search
 
 SOP_CLASS_UID, AVAILABLE_TRANSFER_SYNTAX_UID = 0x00080016, 0x00083002
 SERIES_NUMBER, INSTANCE_NUMBER = 0x00200011, 0x00200013
-_RETURNED = (SOP_CLASS_UID, AVAILABLE_TRANSFER_SYNTAX_UID, SERIES_NUMBER, INSTANCE_NUMBER)
+_RETURNED = (SOP_CLASS_UID, AVAILABLE_TRANSFER_SYNTAX_UID)
+"""Numbers order what is sent where a service tells them by itself; some read a header of each instance for them."""
 EACH_ASKED_MAX = 8
 """So many instances of a series are asked for by their UIDs; of more, the series is listed and they are picked."""
 

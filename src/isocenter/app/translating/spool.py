@@ -69,6 +69,10 @@ class Spool:
         except OSError as error:
             raise _failure(error) from error
 
+    def pieces(self) -> list[Buffer]:
+        """Return all of it as it came, mapped where it is on disk; nothing is copied."""
+        return [self.content()] if self.is_on_disk else list(self._pieces)
+
     def content(self) -> Buffer:
         """Return all of it in one piece, mapped where it is on disk."""
         if self._file is None:
