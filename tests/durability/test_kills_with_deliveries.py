@@ -24,7 +24,7 @@ import pytest
 from isocenter.app.offline import rebuild_index
 from isocenter.app.settings import Settings
 from isocenter.app.wiring import INDEX_FILE, open_stores
-from isocenter.domain.delivery import WAITING_STATES, DeliveryState, release, send_again
+from isocenter.domain.delivery import OPEN_STATES, WAITING_STATES, DeliveryState, Wish, release, send_again
 from isocenter.domain.delivery_counters import count
 from isocenter.domain.identifiers import InstanceIdentifier
 from isocenter.ports.failpoints import FAILPOINTS_VARIABLE
@@ -131,12 +131,13 @@ def _check(folder: Path) -> int:
 
 
 def _standing(index: SqliteInstanceIndex) -> dict[int, InstanceIdentifier]:
-    """Return which deliveries are about an instance that is there, and which that is."""
+    """Return which open deliveries are about an instance that is there, and which that is."""
     found: dict[int, InstanceIdentifier] = {}
     after: int | None = None
-    while rows := index.ledger.page(Selection(), after=after, limit=1000):
+    while rows := index.ledger.page(Selection(states=OPEN_STATES), after=after, limit=1000):
         instances = index.instances_of_keys([row.instance_key for row in rows])
-        stood = {row.delivery_key: instances.get(row.instance_key) for row in rows}
+        wanted = [row for row in rows if row.delivery.wish is not Wish.CANCEL]
+        stood = {row.delivery_key: instances.get(row.instance_key) for row in wanted}
         found |= {key: one.identifier for key, one in stood.items() if one is not None}
         after = rows[-1].delivery_key
     return found

@@ -212,3 +212,22 @@ def test_what_waits_of_a_version_that_a_rebuild_does_not_find_is_told_as_gone(
         paths[1].replace(paths[0])
         fresh = SqliteInstanceIndex(paths[1])
     fresh.close()
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_what_waits_goes_on_with_a_version_that_only_the_packs_had(
+    paths: tuple[Path, Path], indexes: tuple[SqliteInstanceIndex, SqliteInstanceIndex], keep: bool
+) -> None:
+    """A crash leaves such a version: durable in the pack, not in the index, never acknowledged."""
+    old, fresh = indexes
+    _receive(old, 1, "north", "south")
+    rows = old.ledger.lease("north", Priority.ROUTINE, now=2.0, until=60.0, count_max=2, size_max_bytes=10**9)
+    old.ledger.settle([Settled(rows[0].delivery_key, partial(ended, state=DeliveryState.DELIVERED, note=""))])
+    carry_over(*paths)
+    _receive(fresh, 1)
+    later = replace(new_instance(identify(1), address=address_of(2)), keep_previous=keep)
+    [key] = fresh.commit([later], now=2.0, erase_due_at=2.0)
+    relink_deliveries(*paths)
+    linked = {row.plan.destination: row.instance_key for row in fresh.ledger.page(Selection())}
+    assert linked["south"] == key
+    assert linked["north"] != key, "of the new version nothing was delivered"

@@ -44,15 +44,37 @@ _CARRIED_AS = {("delivery", "instance_key"): "min(-instance_key, 0)"}
 RELINKED_AT_ONCE = 100_000
 """Deliveries of one transaction: the log stays small beside ten million of them."""
 
-_RELINK = """
-UPDATE delivery SET instance_key = coalesce((
-    SELECT n.instance_key
-    FROM old.instance o
-    CROSS JOIN instance n ON n.partition_key = o.partition_key AND n.sop_instance_uid = o.sop_instance_uid
-    WHERE o.instance_key = -delivery.instance_key AND n.container = o.container AND n.offset = o.offset
-), 0)
-WHERE instance_key < 0 AND delivery_key > ? AND delivery_key <= ?
-"""
+_IN_RANGE = "instance_key < 0 AND delivery_key > ? AND delivery_key <= ?"
+_IS_OPEN = "state IN ('queued', 'sending', 'held', 'needs-human')"
+_RELINKING = (
+    # what was carried over to the version whose bytes lie where they lay
+    f"""
+    UPDATE OR IGNORE delivery SET instance_key = (
+        SELECT n.instance_key
+        FROM old.instance o
+        CROSS JOIN instance n ON n.partition_key = o.partition_key AND n.sop_instance_uid = o.sop_instance_uid
+        WHERE o.instance_key = -delivery.instance_key AND n.container = o.container AND n.offset = o.offset
+            AND (n.is_original = 0 OR NOT {_IS_OPEN})
+    )
+    WHERE {_IN_RANGE}
+    """,
+    # what is open of a version behind which the packs have another, which the old index did not know: to that one
+    f"""
+    UPDATE OR IGNORE delivery SET instance_key = (
+        SELECT n.instance_key
+        FROM old.instance o
+        CROSS JOIN delivery_series e ON e.delivery_series_key = delivery.delivery_series_key
+        CROSS JOIN delivery_study d ON d.delivery_study_key = e.delivery_study_key
+        CROSS JOIN study t ON t.partition_key = d.partition_key AND t.study_instance_uid = d.study_instance_uid
+        CROSS JOIN series s ON s.study_key = t.study_key AND s.series_instance_uid = e.series_instance_uid
+        CROSS JOIN instance n ON n.series_key = s.series_key AND n.sop_instance_uid = delivery.sop_instance_uid
+        WHERE o.instance_key = -delivery.instance_key AND o.is_original = 0 AND n.is_original = 0
+    )
+    WHERE {_IN_RANGE} AND {_IS_OPEN} AND wish <> 'cancel'
+    """,
+    f"UPDATE delivery SET instance_key = 0 WHERE {_IN_RANGE}",
+)
+"""What each makes NULL, or the second of a version and destination, is left to the next."""
 
 
 def carry_over(old: Path, fresh: Path) -> None:
@@ -91,8 +113,8 @@ def carry_over(old: Path, fresh: Path) -> None:
 def relink_deliveries(old: Path, fresh: Path) -> None:
     """Let the deliveries that were carried over be about the versions that they were about, once those are indexed.
 
-    A version is the one whose bytes lie where they lay. What is not found again stays a delivery of an instance that is
-    gone: it is no longer sent, and is told.
+    A version is the one whose bytes lie where they lay; what is open of one that another follows now, as after a crash,
+    goes on with that. What is not found again stays a delivery of an instance that is gone: its sender tells so.
     """
     with index_errors():
         connection = open_writer(fresh)
@@ -100,7 +122,8 @@ def relink_deliveries(old: Path, fresh: Path) -> None:
             connection.execute("ATTACH DATABASE ? AS old", (str(old),))
             last: int | None = connection.execute("SELECT max(delivery_key) FROM delivery").get
             for start in range(0, last or 0, RELINKED_AT_ONCE):
-                connection.execute(_RELINK, (start, start + RELINKED_AT_ONCE))
+                for statement in _RELINKING:
+                    connection.execute(statement, (start, start + RELINKED_AT_ONCE))
                 connection.execute(load_queries()["checkpoint"]).fetchall()
         finally:
             connection.close()
