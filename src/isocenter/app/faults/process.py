@@ -144,7 +144,8 @@ class ScenarioProcess:
             lines = self._log_path.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace").splitlines()
         except OSError:
             return "it has no log"
-        return " | ".join(line.strip() for line in lines[-5:] if line.strip()) + f" (all of it is in {self._log_path})"
+        told = " | ".join(line.strip() for line in lines[-5:] if line.strip()) or "it wrote nothing"
+        return f"{told} (its log is {self._log_path}, kept where the run has --folder)"
 
 
 async def _is_ready(ready: str) -> bool:

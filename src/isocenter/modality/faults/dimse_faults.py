@@ -21,6 +21,9 @@ from isocenter.modality.faults.board import ActiveFault, FaultBoard
 from isocenter.modality.faults.fault import DimseAbort, DimseReject, DimseStatus, Direction
 from isocenter.modality.faults.pdu_stream import PduStream
 
+INSTANCES_COUNTED_MAX = 1_000_000
+"""What a day of a hospital brings, in some 200 MB; later ones are carried and not counted."""
+
 
 class _Messages:
     """The messages of one direction, seen in passing."""
@@ -94,7 +97,7 @@ class DimseFaults:
         for event in events:
             if isinstance(event, MessageBegun) and isinstance(event.command, CStoreRq):
                 self._counts["stores"] += 1
-                self._instances[event.command.affected_sop_instance_uid] += 1
+                self._count_instance(event.command.affected_sop_instance_uid)
                 if self._aborts_before_store(actions):
                     return
                 self._choose_status(event, event.command)
@@ -102,6 +105,10 @@ class DimseFaults:
             actions.append(Pass(Direction.REQUESTS, pdu))
         elif any(isinstance(event, DatasetFragment) and event.is_last for event in events):
             self._answer_swallowed(actions)
+
+    def _count_instance(self, sop_instance_uid: str) -> None:
+        if sop_instance_uid in self._instances or len(self._instances) < INSTANCES_COUNTED_MAX:
+            self._instances[sop_instance_uid] += 1
 
     def _rejects(self, actions: list[Action]) -> bool:
         for active, fault in self._board.of(DimseReject):

@@ -24,8 +24,6 @@ from isocenter.modality.faults.fault import (
 from isocenter.modality.faults.http_message import HEAD_LENGTH_MAX, BodySeen, Head, HeadSeen, NotHttp, RequestStream
 
 T = TypeVar("T", bound=HttpFault)
-COUNTED_STATUSES_MAX = 600
-"""There are no statuses above 599."""
 
 
 class HttpFaults:
@@ -123,7 +121,8 @@ class HttpFaults:
             actions.append(Pass(Direction.ANSWERS, head))
             status = head[9:12].decode("latin-1")
             if not status.startswith("1"):
-                self._counts[f"status {status}"] += status.isdecimal()
+                if status.isdecimal():
+                    self._counts[f"status {status}"] += 1
                 self._awaits_answer_head = False
                 yield bytes(self._answer_head)
                 return

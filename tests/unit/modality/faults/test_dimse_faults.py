@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from isocenter.dimse.message.assembler import MessageAssembler, MessageBegun
 from isocenter.dimse.message.fragmenter import iter_pdvs
@@ -153,3 +156,23 @@ def test_messages_that_nobody_can_read_pass_for_the_ends_to_judge() -> None:
     broken = encode_pdu(PDataTf((Pdv(1, is_command=False, is_last=True, data=b"before its command"),)))
     ends.send(REQUESTS, ASSOCIATE + broken + _request(1))
     assert ends.taken(REQUESTS) == ASSOCIATE + broken + _request(1)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 255)), max_size=8),
+    st.lists(st.integers(0, 20_000), max_size=6),
+    st.sampled_from([None, DimseAbort(after_instances=1), DimseStatus(status=0xA700, probability=0.5), DimseReject()]),
+)
+def test_whatever_comes_nothing_is_raised_and_without_faults_nothing_changed(
+    changes: list[tuple[int, int]], at: list[int], fault: Fault | None
+) -> None:
+    stream = bytearray(ASSOCIATE + _request(1) + _request(2) + _response(1) + _response(2))
+    for position, value in changes:
+        stream[position % len(stream)] = value
+    ends = Ends(*([] if fault is None else [fault]))
+    bounds = [0, *sorted(each % len(stream) for each in at), len(stream)]
+    for direction in (REQUESTS, ANSWERS):
+        for start, end in pairwise(bounds):
+            ends.send(direction, bytes(stream[start:end]), size=10_000)
+    if fault is None:
+        assert all(bytes(stream).startswith(passed) for passed in ends.passed.values())

@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from isocenter.modality.faults.action import Action, Cut, CutKind, Pass
 from isocenter.modality.faults.board import FaultBoard
@@ -85,3 +87,17 @@ def test_an_answer_of_a_fault_is_one_that_clients_understand() -> None:
     assert b"WWW-Authenticate: Bearer" in render_answer(HttpAnswer(status=401))
     assert b"Location: /there\r\n" in render_answer(HttpAnswer(status=302, location="/there"))
     assert render_answer(HttpAnswer(status=599)).startswith(b"HTTP/1.1 599 Fault\r\n")
+
+
+@given(
+    st.lists(st.binary(max_size=40) | st.sampled_from([GET, POST, b"body", b"HTTP/1.1 200 OK\r\n\r\n"]), max_size=9),
+    st.sampled_from([None, HttpAnswer(status=503), HttpSilence(), HttpToken(), HttpTruncate(after_bytes=1)]),
+)
+def test_whatever_comes_nothing_is_raised_and_without_faults_nothing_changed(
+    pieces: list[bytes], fault: Fault | None
+) -> None:
+    faults, counts = _faults(*([] if fault is None else [fault]))
+    for direction in (REQUESTS, ANSWERS):
+        passed = b"".join(_passed(faults.receive(direction, piece), direction) for piece in pieces)
+        assert fault is not None or b"".join(pieces).startswith(passed)
+    assert all(name.partition(" ")[2].isdecimal() or name == "requests" for name in counts)
