@@ -222,6 +222,13 @@ class WorklistSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CompletenessSettings:
+    """The watch over studies."""
+
+    tracking: Literal["auto", "on", "off"]
+
+
+@dataclass(frozen=True, slots=True)
 class MllpSettings:
     """The listener for HL7 messages."""
 
@@ -262,6 +269,7 @@ class Settings:
     dicom: DicomSettings
     routing: RoutingSettings
     worklist: WorklistSettings
+    completeness: CompletenessSettings
     mllp: MllpSettings
     viewer: ViewerSettings
     log: LogSettings
@@ -442,6 +450,7 @@ def _build(values: Mapping[str, Any], *, origins: Mapping[str, str], config_file
         dicom=DicomSettings(**section("dicom")),
         routing=RoutingSettings(**section("routing")),
         worklist=WorklistSettings(**section("worklist")),
+        completeness=CompletenessSettings(**section("completeness")),
         mllp=MllpSettings(**section("mllp")),
         viewer=ViewerSettings(**section("viewer")),
         log=LogSettings(**section("log")),

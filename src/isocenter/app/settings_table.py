@@ -658,6 +658,12 @@ SETTINGS = (
         "Whether it is told of performed procedure steps (MPPS) as well, in order and until it has taken them.",
     ),
     Setting(
+        "completeness.tracking",
+        choice_of("auto", "on", "off"),
+        "auto",
+        "Whether studies are watched until they are whole, by evidence. `auto`: where the node routes.",
+    ),
+    Setting(
         "mllp.listen",
         OPTIONAL_ADDRESS,
         "",

@@ -70,6 +70,7 @@ COMMANDS = (
     Entry("routing", "Route images", "Export and import the configuration of channels, with versions.", "routing"),
     Entry("rule", "Route images", "Try the rules of channels; ask what they did, and what others would do.", "rule"),
     Entry("faults", "Practise outages", "Put faults between components; play outages with a verdict.", "faults"),
+    Entry("completeness", "Route images", "Show which studies are whole, and by which evidence.", "completeness"),
     Entry("app", "Say who may call", "Register the programs that may call, and give them secrets.", "app"),
     Entry("user", "Say who may call", "Register the people who may sign in.", "user"),
     Entry("role", "Say who may call", "Give roles to applications and people.", "role"),
