@@ -31,8 +31,8 @@ from isocenter.domain.errors import (
 )
 from isocenter.domain.principal import LOCAL_OWNER
 from isocenter.web.api.router import ROUTER_PATH, ROUTER_ROUTES, RouterRoute, concrete_paths
+from isocenter.web.api.router_asked import Asked
 from isocenter.web.api.router_desk import RouterDesk
-from isocenter.web.api.router_handlers import Asked
 
 CONNECT_TIMEOUT_S = 5.0
 TIMEOUT_S = 300.0

@@ -16,7 +16,7 @@ from isocenter.app.channels.acknowledgement import DeliveryWait
 from isocenter.app.channels.control import Running
 from isocenter.app.channels.gate import Gate
 from isocenter.app.channels.planner import ArrivalPlanner, Sender
-from isocenter.app.channels.router import Router
+from isocenter.app.channels.router import Lane, Router
 from isocenter.dicomweb.server.dispatch import DicomwebApplication
 from isocenter.dicomweb.server.routes import offer_in_front
 from isocenter.dicomweb.server.service import Call, Service
@@ -56,7 +56,9 @@ class ChannelStores:
 
     def __init__(self, router: Router, service: Service) -> None:
         self._router = router
-        self._service = service
+        self._service = replace(service, has_partitions=False)
+        self._made: dict[str, tuple[Lane, ASGIApp]] = {}
+        """Applications by channel, with what each was made for: another configuration makes others."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -65,7 +67,7 @@ class ChannelStores:
         await application(scope, receive, send)
 
     def _application(self, name: str) -> ASGIApp | None:
-        """Return what serves a channel; a few objects, made anew so that they never outlive a configuration."""
+        """Return what serves a channel, None where none of that name takes store requests now."""
         try:
             lane = self._router.lane(name)
         except NotFound:
@@ -73,6 +75,13 @@ class ChannelStores:
         source = lane.channel.source
         if not isinstance(source, StowSource) or lane.gate.running is Running.STOPPED:
             return None
+        made_for, application = self._made.get(name, (None, None))
+        if application is None or made_for is not lane:
+            application = self._make(lane, source)
+            self._made[name] = lane, application
+        return application
+
+    def _make(self, lane: Lane, source: StowSource) -> ASGIApp:
         is_delivered = source.acknowledge is Acknowledgement.DELIVERED
         wait = DeliveryWait(self._service.archive.index.ledger) if is_delivered else None
         onward = StoreOnward(
@@ -80,10 +89,9 @@ class ChannelStores:
             note_refusal=partial(_note_refusal, lane.gate),
             wait_delivered=None if wait is None else partial(_wait_delivered, wait),
         )
-        root_path = f"{FIRST_SEGMENT}/{name}"
+        root_path = f"{FIRST_SEGMENT}/{lane.channel.name}"
         offer = offer_in_front({store_instances: partial(_store, onward, root_path)})
-        service = replace(self._service, has_partitions=False)
-        return DicomwebApplication(service, root_path=root_path, offer=offer)
+        return DicomwebApplication(self._service, root_path=root_path, offer=offer)
 
 
 async def _store(onward: StoreOnward, root_path: str, call: Call) -> Response:

@@ -31,10 +31,12 @@ from isocenter.domain.principal import DataAction, Principal
 from isocenter.domain.statuses import statuses_of
 from isocenter.routing.configuration.problem import InvalidConfiguration
 from isocenter.routing.configuration.read import TEXT_LENGTH_MAX
-from isocenter.web.api import router_handlers as handlers
+from isocenter.web.api import router_channels as channels
+from isocenter.web.api import router_configuration as configuration
+from isocenter.web.api import router_deliveries as deliveries
 from isocenter.web.api.associations import HEADERS
+from isocenter.web.api.router_asked import Asked, Text
 from isocenter.web.api.router_desk import RouterDesk
-from isocenter.web.api.router_handlers import Asked
 from isocenter.web.api.router_json import render_problem
 
 _log = structlog.get_logger()
@@ -66,11 +68,11 @@ class RouterRoute:
 
 _READ, _CHANGE = DataAction.READ, DataAction.EXPORT
 ROUTER_ROUTES: tuple[RouterRoute, ...] = (
-    RouterRoute("GET", "", _READ, handlers.read_overview, "Counters of the node, and of each channel and destination."),
-    RouterRoute("GET", "/channels", _READ, handlers.list_channels, "Channels with their state and counters."),
-    RouterRoute("GET", "/channels/{channel}", _READ, handlers.read_channel, "One channel, by destination."),
+    RouterRoute("GET", "", _READ, channels.read_overview, "Counters of the node, and of each channel and destination."),
+    RouterRoute("GET", "/channels", _READ, channels.list_channels, "Channels with their state and counters."),
+    RouterRoute("GET", "/channels/{channel}", _READ, channels.read_channel, "One channel, by destination."),
     RouterRoute(
-        "GET", "/channels/{channel}/refusals", _READ, handlers.list_refusals, "What a channel refused lately, and why."
+        "GET", "/channels/{channel}/refusals", _READ, channels.list_refusals, "What a channel refused lately, and why."
     ),
     RouterRoute(
         "POST",
@@ -78,48 +80,50 @@ ROUTER_ROUTES: tuple[RouterRoute, ...] = (
         _CHANGE,
         None,
         "Start, pause, stop or restart a channel; the body may give a `reason`.",
-        handlers.order_channel,
+        channels.order_channel,
     ),
-    RouterRoute("GET", "/destinations", _READ, handlers.list_destinations, "How destinations are doing, in words too."),
-    RouterRoute("GET", "/destinations/{destination}", _READ, handlers.read_destination, "One destination, by channel."),
+    RouterRoute("GET", "/destinations", _READ, channels.list_destinations, "How destinations are doing, in words too."),
+    RouterRoute("GET", "/destinations/{destination}", _READ, channels.read_destination, "One destination, by channel."),
     RouterRoute(
         "POST",
         "/destinations/{destination}/{wish:wish}",
         _CHANGE,
-        handlers.change_destination,
+        channels.change_destination,
         "Put a destination aside (`hold`), take it up again (`release`), have a sick one probed at once (`probe`).",
     ),
     RouterRoute(
         "GET",
         "/deliveries",
         _READ,
-        handlers.list_deliveries,
+        deliveries.list_deliveries,
         "Deliveries, the newest first: `destination`, `channel`, `state`, `note`, `study`, `series` and `instance` "
         "select, `limit` and `after` page.",
     ),
-    RouterRoute("GET", "/deliveries/{delivery:int}", _READ, handlers.read_delivery, "One delivery with its attempts."),
+    RouterRoute(
+        "GET", "/deliveries/{delivery:int}", _READ, deliveries.read_delivery, "One delivery with its attempts."
+    ),
     RouterRoute(
         "GET",
         "/deliveries/{delivery:int}/explanation",
         _READ,
-        handlers.explain_delivery,
+        deliveries.explain_delivery,
         "What each rule compared when it was planned; `values=true` shows the compared values too.",
     ),
     RouterRoute(
         "POST",
         "/deliveries/{step:step}",
         _CHANGE,
-        handlers.step_deliveries,
+        deliveries.step_deliveries,
         "Hold, release, cancel or send again the deliveries that the `selection` in the body names; `rules` may be "
         "`current` for what is sent again by its numbers.",
     ),
-    RouterRoute("GET", "/studies", _READ, handlers.list_studies, "Deliveries by study and destination."),
-    RouterRoute("GET", "/studies/{study}", _READ, handlers.read_study, "The deliveries of a study by series."),
+    RouterRoute("GET", "/studies", _READ, deliveries.list_studies, "Deliveries by study and destination."),
+    RouterRoute("GET", "/studies/{study}", _READ, deliveries.read_study, "The deliveries of a study by series."),
     RouterRoute(
         "GET",
         "/configuration",
         _READ,
-        handlers.read_configuration,
+        configuration.read_configuration,
         "The configuration, always written the same; `version` names another one, `form=written` gives it with "
         "comments.",
     ),
@@ -129,30 +133,36 @@ ROUTER_ROUTES: tuple[RouterRoute, ...] = (
         _CHANGE,
         None,
         "Have another configuration hold: TOML, or JSON with `text`, `reason` and `version`, the one that it replaces.",
-        handlers.replace_configuration,
+        configuration.replace_configuration,
     ),
     RouterRoute(
-        "POST", "/configuration/diff", _READ, handlers.preview_configuration, "What another configuration would change."
+        "POST",
+        "/configuration/diff",
+        _READ,
+        configuration.preview_configuration,
+        "What another configuration would change.",
     ),
-    RouterRoute("GET", "/configuration/versions", _READ, handlers.list_versions, "Versions with author and reason."),
+    RouterRoute(
+        "GET", "/configuration/versions", _READ, configuration.list_versions, "Versions with author and reason."
+    ),
     RouterRoute(
         "POST",
         "/configuration/versions/{version:int}/rollback",
         _CHANGE,
         None,
         "Have an earlier version hold again, as a new one.",
-        handlers.roll_back,
+        configuration.roll_back,
     ),
     RouterRoute(
         "POST",
         "/replay",
         _READ,
-        handlers.replay,
+        configuration.replay,
         "Where what came in the last `days` would go by the configuration in `text`, or by the one that holds.",
     ),
 )
 """Every route; the reference and the test of permissions are made from here."""
-WORDS = {"order": handlers.ORDERS, "wish": handlers.WISHES, "step": handlers.STEPS}
+WORDS = {"order": channels.ORDERS, "wish": channels.WISHES, "step": deliveries.STEPS}
 """What stands for a word in a path: `{order:order}` is one of `start`, `pause`, `stop`, `restart`."""
 
 
@@ -310,6 +320,6 @@ class _Trail:
 
 
 def _json(value: object, *, status_code: int = 200) -> Response:
-    if isinstance(value, handlers.Text):
+    if isinstance(value, Text):
         return Response(value.text, status_code, media_type=TOML, headers={**HEADERS, **value.headers})
     return Response(orjson.dumps(value), status_code, media_type=JSON, headers=HEADERS)
