@@ -178,6 +178,13 @@ class LedgersAgree(RuleBasedStateMachine):
         revived = self.memory.ledger.page(Selection(delivery_keys=keys, states=OPEN_STATES), limit=1000)
         self.sent_again |= {row.delivery_key for row in revived}
 
+    @rule(keys=st.lists(st.integers(1, 20), max_size=4), plans=PLANS)
+    def replan(self, keys: list[int], plans: tuple[DeliveryPlan, ...]) -> None:
+        before = {row.delivery_key for row in self.memory.ledger.page(Selection(states=OPEN_STATES), limit=1000)}
+        planned = [(key, plan) for key in keys for plan in plans]
+        self._ask(lambda ledger: ledger.replan(planned, now=self.now))
+        self.sent_again |= set(keys) - before
+
     @rule(selection=SELECTIONS, limit=st.integers(1, 5))
     def look(self, selection: Selection, limit: int) -> None:
         self._ask(lambda ledger: ledger.page(selection))

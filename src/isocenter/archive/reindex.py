@@ -50,7 +50,7 @@ class ReindexReport:
     unfinished_count: int = 0
     """Intact new versions of instances that do not count, because no mark of their revision was found."""
     has_lost_records: bool = False
-    """What no pack knows (work list, performed steps, workitems) could not be taken from the old index."""
+    """What no pack knows (work list, performed steps, workitems, deliveries) could not be taken from the old index."""
 
 
 def reindex(

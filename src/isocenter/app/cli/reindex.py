@@ -21,7 +21,7 @@ def command(data_dir: str | None, config_file: Path | None, assignments: tuple[s
 
     The node must not run. The new index is built beside the old one and takes its place when it is whole;
     the old one is kept as a copy. Every packed byte is read and verified on the way; what no pack knows
-    (work list, performed steps, commitments, workitems) is taken from the old index. Exit code 1 where
+    (work list, performed steps, commitments, workitems, deliveries) is taken from the old index. Exit code 1 where
     damage was found: everything intact is in the new index all the same.
     """
     settings = settings_of(data_dir=data_dir, config_file=config_file, assignments=assignments)
@@ -48,7 +48,10 @@ def command(data_dir: str | None, config_file: Path | None, assignments: tuple[s
             "those that go on when the node starts begin with them."
         )
     if report.has_lost_records:
-        click.echo("The old index could not be read: work list, performed steps, commitments and workitems are lost.")
+        click.echo(
+            "The old index could not be read: work list, performed steps, commitments, workitems and deliveries are "
+            "lost. Send again what was still to be delivered."
+        )
     if backup is not None:
         click.echo(f"The index before is kept as {backup}.")
     return 1 if report.damaged_count or report.refused_count or report.has_lost_records else 0

@@ -70,7 +70,7 @@ class SqliteLedger:
             stepped = [ledger.step(kept[key], partial(lease, now=now, until=until)) for key in keys]
             return [one.row for one in stepped if one is not None]
 
-        return self._writer.change_ledger(write, now=now)
+        return self._writer.change_ledger(write)
 
     def renew(self, leases: Sequence[tuple[int, int]], *, now: float, until: float) -> frozenset[int]:
         """Lengthen leases, each by delivery key and lease number; return the keys that their sender still holds."""
@@ -86,7 +86,7 @@ class SqliteLedger:
                     held |= set() if after is None else {key}
             return frozenset(held)
 
-        return self._writer.change_ledger(write, now=now)
+        return self._writer.change_ledger(write)
 
     def settle(self, settled: Sequence[Settled]) -> list[Delivery | None]:
         """Take steps and keep their attempts in one commit; return each delivery after its step, None where none."""
@@ -106,7 +106,7 @@ class SqliteLedger:
                 found.append(None if after is None else after.row.delivery)
             return found
 
-        return self._writer.change_ledger(write, now=0.0)
+        return self._writer.change_ledger(write)
 
     def change(self, selection: Selection, step: Step, *, limit: int = PAGE_MAX) -> int:
         """Take a step with up to so many of the deliveries that are selected; return how many took it."""
@@ -116,7 +116,7 @@ class SqliteLedger:
             if not self._keys(selection, span):  # nothing to write is no transaction
                 break
             write = partial(LedgerTransaction.step_selected, selection=selection, span=span, step=step)
-            above, count = self._writer.change_ledger(write, now=0.0)
+            above, count = self._writer.change_ledger(write)
             taken += count
         return taken
 

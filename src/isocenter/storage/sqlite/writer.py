@@ -92,8 +92,8 @@ class IndexWriter:
         """Return the ledger's part; its times are those of the clock, also where the feed's had to stand still."""
         return LedgerTransaction(self._connection, self._queries, self._known, counters, now=now)
 
-    def change_ledger(self, write: Callable[[LedgerTransaction], Result], *, now: float) -> Result:
-        """Let the ledger write in one transaction."""
+    def change_ledger(self, write: Callable[[LedgerTransaction], Result], *, now: float = 0.0) -> Result:
+        """Let the ledger write in one transaction; `now` is when deliveries begin."""
 
         def change(counters: Counters) -> Result:
             ledger = self._ledger(counters, now=now)
