@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from isocenter.app.migrating.job import DATABASE
+from isocenter.app.migrating.job_database import DATABASE
 from tests.support.command_line import PROGRAM, CommandLine
 from tests.support.migrations import Migration, digests_in, write_studies
 from tests.support.processes import free_port, running, serve

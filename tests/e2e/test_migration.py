@@ -11,7 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from isocenter.app.migrating.job import Job, State, working_alone
+from isocenter.app.migrating.job import Job
+from isocenter.app.migrating.job_database import working_alone
+from isocenter.app.migrating.records import State
 from isocenter.domain.identifiers import InstanceIdentifier
 from tests.support.command_line import PROGRAM, CommandLine
 from tests.support.migrations import Migration, digests_in, run_here, write_studies
@@ -145,6 +147,40 @@ def test_what_the_target_has_already_is_compared(migration: Migration, source: P
         assert [(uid, code) for _, _, uid, code, _ in job.shelf()] == [(other.sop_instance_uid, "delivery:different")]
     assert migration.totals().delivered == 2
     assert _instances_at(node).count(same.sop_instance_uid) == 1
+
+
+def _damage(node: Node, content: bytes) -> None:
+    """Change one byte of the pixels of an instance in the packs of a node."""
+    needle = content[-64:]
+    for path in (node.data_dir / "packs").rglob("*"):
+        if path.is_file() and needle in (held := path.read_bytes()):
+            with path.open("r+b") as pack:
+                pack.seek(held.index(needle))
+                pack.write(bytes([needle[0] ^ 0xFF]))
+            return
+    raise AssertionError("the packs do not hold it")
+
+
+def test_damage_at_either_end_costs_one_instance_and_is_healed_at_the_target(
+    migration: Migration, source: Path, node: Node, tmp_path: Path
+) -> None:
+    damaged, other, *_ = written = write_studies(source, studies=1, instances=4)
+    with serve(tmp_path / "old", must_end_cleanly=False) as old:
+        stored = run_here("store", source, "--to", old.base_url, "--journal", tmp_path / "journal")
+        assert stored.code == 0
+        _damage(old, (source / "1-1-1.dcm").read_bytes())
+        assert migration.run("run", "--from", old.base_url, "--to", node.base_url).code == 1
+        with Job(migration.folder) as job:
+            assert [(uid, code) for _, _, uid, code, _ in job.shelf()] == [
+                (damaged.sop_instance_uid, "source:not-sent")
+            ]
+        assert migration.totals().delivered == len(written) - 1
+        _damage(node, (source / "1-1-2.dcm").read_bytes())
+        assert migration.told("verify", "--level", "4")["findings"] == {"unreadable": 1}
+        [found] = migration.told("reconcile")
+        assert found["instance"] == other.sop_instance_uid
+        assert migration.told("reconcile", "--heal") == {"healed": 1, "left": []}
+        assert migration.told("verify", "--level", "4")["sound"]
 
 
 def test_patients_of_a_list_come_first_and_a_wave_moves_alone(

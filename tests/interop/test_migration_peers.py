@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 from isocenter.app.dimse_peer import DimsePeer
-from isocenter.app.migrating.job import Job, State
+from isocenter.app.migrating.job import Job
 from isocenter.app.migrating.peer_end import PeerSource
+from isocenter.app.migrating.records import State
 from isocenter.domain.application_entity import parse_remote_ae
 from isocenter.domain.identifiers import InstanceIdentifier
 from isocenter.routing.migration.slices import EVERYTHING

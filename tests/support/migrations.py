@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from isocenter.app.cli import main
-from isocenter.app.migrating.job import Job, Totals
+from isocenter.app.migrating.job import Job
+from isocenter.app.migrating.records import Totals
 from isocenter.domain.identifiers import InstanceIdentifier
 from tests.support.command_line import Answer
 from tests.support.dicom_files import element

@@ -112,7 +112,8 @@ def plan(*, folder: Path, speed: Speed, as_json: bool, **how: Any) -> int:
 
     Before anything moved the estimate is a guess and says so; after a few series it is a band by what was measured.
     """
-    from isocenter.app.migrating.job import Job, working_alone
+    from isocenter.app.migrating.job import Job
+    from isocenter.app.migrating.job_database import working_alone
     from isocenter.app.migrating.planning import outlook
     from isocenter.app.migrating.planning import plan as make_plan
 

@@ -207,7 +207,7 @@ def _parse_rate(text: str) -> float:
 
 def require_job(folder: Path, ends: tuple[str | None, str | None]) -> None:
     """Refuse a job that neither exists nor is begun by this command."""
-    from isocenter.app.migrating.job import DATABASE
+    from isocenter.app.migrating.job_database import DATABASE
 
     if not (folder / DATABASE).exists() and not all(ends):
         raise click.UsageError(f"There is no migration in {folder}; begin one with --from and --to.")

@@ -159,7 +159,8 @@ class Work:
 @contextmanager
 def working(folder: Path, source: str | None, target: str | None, how: dict[str, Any]) -> Iterator[Work]:
     """Open a job for work that nobody else does meanwhile; a new one keeps its ends."""
-    from isocenter.app.migrating.job import Job, require_same, working_alone
+    from isocenter.app.migrating.job import Job
+    from isocenter.app.migrating.job_database import require_same, working_alone
     from isocenter.app.migrating.opening import normal_address
     from isocenter.domain.errors import InvalidRequest
 

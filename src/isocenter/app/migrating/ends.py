@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from isocenter.app.fetching import FetchReport
-from isocenter.app.migrating.job import FoundInstance, FoundStudy, MovedInstance
+from isocenter.app.migrating.records import FoundInstance, FoundStudy, MovedInstance
 from isocenter.domain.errors import IsocenterError
 from isocenter.domain.identifiers import Scope
 from isocenter.routing.deliveries.report import Report

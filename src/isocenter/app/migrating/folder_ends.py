@@ -12,7 +12,7 @@ from pathlib import Path
 from isocenter.app.fetching import FetchReport
 from isocenter.app.instance_files import instance_path, write_instance
 from isocenter.app.migrating.ends import OnAnswer, Sent, StagedFile
-from isocenter.app.migrating.job import FoundInstance, FoundStudy, MovedInstance
+from isocenter.app.migrating.records import FoundInstance, FoundStudy, MovedInstance
 from isocenter.app.part10_files import is_instance_file, iter_files
 from isocenter.app.settings import Settings
 from isocenter.app.wiring import open_archive

@@ -12,8 +12,9 @@ from random import Random
 from isocenter.app.instance_files import have_same_bytes
 from isocenter.app.migrating.ends import Source
 from isocenter.app.migrating.folder_ends import FolderSource
-from isocenter.app.migrating.job import FoundInstance, Job
+from isocenter.app.migrating.job import Job
 from isocenter.app.migrating.patience import Patience, patiently
+from isocenter.app.migrating.records import FoundInstance
 from isocenter.app.migrating.throttle import Throttle
 from isocenter.domain.errors import Forbidden, Refused, Unauthenticated
 from isocenter.domain.identifiers import is_uid

@@ -15,18 +15,17 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from random import Random
 
 from isocenter.app.fetching import read_identifier
 from isocenter.app.instance_files import SUFFIX, instance_path
 from isocenter.app.migrating.ends import Source, StagedFile, Target
+from isocenter.app.migrating.fetching import Fetcher
 from isocenter.app.migrating.folder_ends import FolderSource
 from isocenter.app.migrating.inventory import list_study
-from isocenter.app.migrating.job import OPEN_STATES, FoundInstance, Job, KeptInstance, SeriesToMove, State
-from isocenter.app.migrating.patience import Patience, patiently
+from isocenter.app.migrating.job import Job
+from isocenter.app.migrating.records import OPEN_STATES, FoundInstance, KeptInstance, SeriesToMove, State
 from isocenter.app.migrating.sending import Sender, iter_chunks
 from isocenter.app.migrating.throttle import Throttle
-from isocenter.domain.errors import NotFound
 from isocenter.domain.identifiers import InstanceIdentifier, Scope, is_uid
 from isocenter.routing.deliveries.retry import RetryPolicy
 from isocenter.routing.migration.concurrency import Concurrency, after_answer, after_failure
@@ -86,6 +85,7 @@ class Mover:
         self._throttle = throttle
         self._settings = settings
         self._on_progress = on_progress
+        self._fetcher = Fetcher(source, job.spool, throttle, settings.policy, self._answered, self._failed)
         self._sender = Sender(job, source, target, throttle, settings.policy, self._count)
         self._lock = threading.Lock()
         # A folder has nobody whom many readers would hold up.
@@ -184,22 +184,11 @@ class Mover:
             return
         whole = Scope(series.study_instance_uid, series.series_instance_uid)
         is_few = len(missing) <= SINGLE_MAX and 2 * len(missing) < len(kept)
-        for scope in [_scope(series, one) for one in missing] if is_few else [whole]:
-            self._fetch_scope(scope)
+        if is_few or not self._fetcher.fetch(whole):
+            for one in missing:
+                if self._staged(series, one) is None:
+                    self._fetcher.fetch(_scope(series, one))
         self._note_late(series, {one.sop_instance_uid for one in kept})
-
-    def _fetch_scope(self, scope: Scope) -> None:
-        patience = Patience(self._settings.policy, self._throttle, Random(), self._source.name)
-        source = self._source
-
-        def fetch() -> None:
-            began = time.monotonic()
-            source.fetch(scope, self._job.spool, lambda: self._answered(time.monotonic() - began))
-
-        try:
-            patiently(patience, fetch, source.report_of, on_failure=self._failed)
-        except NotFound:
-            return  # what is missing is noted as not sent
 
     def _answered(self, seconds: float) -> None:
         with self._lock:
@@ -225,7 +214,7 @@ class Mover:
 
     def _take_whole_study(self, series: SeriesToMove) -> None:
         """Fetch a study that could not be listed, take its inventory from what came, and move that."""
-        self._fetch_scope(Scope(series.study_instance_uid))
+        self._fetcher.fetch(Scope(series.study_instance_uid))
         folder = self._job.spool / series.study_instance_uid
         found = []
         for path in sorted(folder.glob(f"*/*{SUFFIX}")):

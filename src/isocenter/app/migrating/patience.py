@@ -11,7 +11,13 @@ from typing import TypeVar
 from isocenter.app.migrating.throttle import Throttle
 from isocenter.domain.errors import IsocenterError, Refused, Unavailable
 from isocenter.routing.catalogue.lookup import explain_report
-from isocenter.routing.deliveries.report import Report
+from isocenter.routing.deliveries.report import (
+    AssociationAborted,
+    HttpAnswered,
+    Report,
+    TransportFailed,
+    TransportFault,
+)
 from isocenter.routing.deliveries.retry import RetryPolicy, next_attempt_at
 from isocenter.routing.deliveries.verdict import Verdict, judge
 
@@ -71,6 +77,20 @@ def patiently(
             if judge(report).verdict not in (Verdict.TRANSIENT, Verdict.DELIVERED):
                 raise Refused(describe(patience.who, report, told=error.message)) from error
             patience.wait(report, told=error.message)
+
+
+_BREAKS = frozenset({TransportFault.ANSWER_GARBLED, TransportFault.ANSWER_TIMEOUT, TransportFault.CONNECTION_LOST})
+
+
+def breaks_off(report: Report) -> bool:
+    """Tell whether an answer broke off, as it does where what was asked for is damaged; a busy archive says so."""
+    match report:
+        case TransportFailed(fault):
+            return fault in _BREAKS
+        case HttpAnswered(status):
+            return status in (404, 406, 410, 500)
+        case _:
+            return isinstance(report, AssociationAborted)
 
 
 def describe(who: str, report: Report, *, told: str = "") -> str:

@@ -15,8 +15,8 @@ from isocenter.app.fetching import FetchReport
 from isocenter.app.finding import FindRequest, build_identifier, row_of
 from isocenter.app.instance_files import instance_path
 from isocenter.app.migrating.ends import OnAnswer, Sent, StagedFile
-from isocenter.app.migrating.job import FoundInstance, FoundStudy, MovedInstance
 from isocenter.app.migrating.peer_sending import send_files
+from isocenter.app.migrating.records import FoundInstance, FoundStudy, MovedInstance
 from isocenter.app.retrieving import scope_identifier
 from isocenter.dimse.message.statuses import CANCEL
 from isocenter.dimse.scu.client import Opener, ProposedContext

@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from isocenter import __version__
-from isocenter.app.migrating.job import Job, State
+from isocenter.app.migrating.job import Job
 from isocenter.app.migrating.moving import SOURCE_CODE, now_text
+from isocenter.app.migrating.records import State
 from isocenter.domain.errors import InvalidRequest, InvalidSetting
 from isocenter.routing.catalogue.entry import Family
 from isocenter.routing.catalogue.lookup import entry_of

@@ -12,8 +12,9 @@ from random import Random
 
 from isocenter.app.migrating.digests import digest_file
 from isocenter.app.migrating.ends import Sent, Source, StagedFile, Target
-from isocenter.app.migrating.job import Job, MovedInstance, SeriesToMove, State
+from isocenter.app.migrating.job import Job
 from isocenter.app.migrating.patience import Patience, describe
+from isocenter.app.migrating.records import MovedInstance, SeriesToMove, State
 from isocenter.app.migrating.throttle import Stopped, Throttle
 from isocenter.domain.errors import InvalidDataset, IsocenterError, Refused
 from isocenter.routing.catalogue.lookup import explain_report

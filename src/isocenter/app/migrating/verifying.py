@@ -21,9 +21,10 @@ from typing import Any, TypeVar
 
 from isocenter.app.migrating.digests import digest_file
 from isocenter.app.migrating.ends import Target
-from isocenter.app.migrating.job import Job, MovedInstance
+from isocenter.app.migrating.job import Job
 from isocenter.app.migrating.moving import Mover, now_text
 from isocenter.app.migrating.patience import Patience, patiently
+from isocenter.app.migrating.records import MovedInstance
 from isocenter.app.migrating.throttle import Throttle
 from isocenter.domain.errors import InvalidDataset, InvalidRequest, NotFound, Refused
 from isocenter.domain.identifiers import Scope

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from isocenter.app.fetching import FetchReport, fetch, read_identifier
-from isocenter.app.instance_files import instance_path, partial_file, place
+from isocenter.app.instance_files import SUFFIX
 from isocenter.app.migrating.ends import OnAnswer, Sent, StagedFile
-from isocenter.app.migrating.job import FoundInstance, FoundStudy, MovedInstance
+from isocenter.app.migrating.patience import breaks_off
+from isocenter.app.migrating.records import FoundInstance, FoundStudy, MovedInstance
 from isocenter.app.web_report import report_of, report_of_result
 from isocenter.dicomweb.client.client import DicomwebClient
 from isocenter.dicomweb.client.upload import file_source
@@ -23,8 +24,6 @@ PAGE_COUNT = 200
 ROWS_MAX = 10_000_000
 """Ends the paging of a service that ignores `offset` and makes up rows."""
 REQUEST_SIZE_BYTES = 64 * 1024**2
-WHOLE_MIN_SHARE = 0.5
-"""Where more than half of a series is wanted it is fetched in one request."""
 
 
 class WebEnd:
@@ -107,19 +106,29 @@ class WebEnd:
             try:
                 self._take(scope, folder, found)
             except IsocenterError as error:
-                if not is_of_one(error):
+                if not self._is_of_one(error):
                     raise
         return found
 
     def _take(self, scope: Scope, folder: Path, found: dict[str, Path]) -> None:
+        """Write an instance to a file that is looked at and removed: it need not be durable."""
+        path = folder / f"{len(found)}{SUFFIX}"
         for retrieved in self._client.retrieve(scope):
-            with partial_file(folder, retrieved.chunks) as partial:
-                identifier = read_identifier(partial)
-                if identifier is None or identifier.sop_instance_uid != scope.sop_instance_uid:
-                    continue
-                path = instance_path(folder, identifier)
-                place(partial, path)
+            with path.open("wb") as file:
+                for chunk in retrieved.chunks:
+                    file.write(chunk)
+            identifier = read_identifier(path)
+            if identifier is not None and identifier.sop_instance_uid == scope.sop_instance_uid:
                 found[identifier.sop_instance_uid] = path
+
+    def _is_of_one(self, error: IsocenterError) -> bool:
+        """Tell whether an error is about the one instance that was asked for: gone, or damaged there."""
+        if isinstance(error, NotFound):
+            return True
+        if not breaks_off(report_of(error)):
+            return False
+        self._client.search(Level.STUDY, [("limit", "1")])  # raises where it is the service
+        return True
 
     def remove(self, scope: Scope) -> None:
         """Delete one instance."""
@@ -141,14 +150,6 @@ class WebTarget(WebEnd):
         """Return series and instances of what it has of a study."""
         listed = self.list_study_instances(study_instance_uid)
         return {(one.series_instance_uid, one.sop_instance_uid) for one in listed}
-
-
-def is_of_one(error: IsocenterError) -> bool:
-    """Tell whether an error may be about the one instance that was asked for: it is damaged there, or gone."""
-    from isocenter.routing.deliveries.report import HttpAnswered
-
-    report = report_of(error)
-    return isinstance(error, NotFound) or (isinstance(report, HttpAnswered) and report.status in (404, 406, 410, 500))
 
 
 class _Once:
