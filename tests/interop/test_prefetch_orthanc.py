@@ -32,10 +32,14 @@ on = ["order", "study"]
 age_max = "1826d"
 count_max = 2
 
+[prefetch.get]
+sources = ["pacs"]
+on = []
+fetch_by = "get"
+
 [prefetch.web]
 sources = ["cloud"]
 on = []
-fetch_by = "get"
 age_max = "1826d"
 """
 
@@ -108,6 +112,8 @@ def test_an_order_fetches_the_priors_that_matter_and_tells_why_others_stay(hospi
     assert "MSA|AA|42" in second
     runs = hospital.wait_for_runs(patient, ["done", "suppressed"])
     assert hospital.instances_here(patient) == {wanted.study_instance_uid}
+    url = f"{hospital.node.base_url}/api/completeness/{wanted.study_instance_uid}"
+    hospital.node.process.wait_until(lambda: httpx.get(url).json().get("evidence") == "count")
     (report,) = (run["report"] for run in runs if run["state"] == "done")
     assert [(one["instances"], len(one["series"])) for one in report["fetched"]] == [(4, 2)]
     reasons = {one["study_instance_uid"]: one["reason"] for one in report["judgements"]}
@@ -137,6 +143,15 @@ def test_only_the_series_that_are_missing_are_fetched_by_wado(hospital: Hospital
     runs = [run for run in hospital.wait_for_runs(patient, ["done", "done"]) if run["rule"] == "web"]
     (fetched,) = runs[0]["report"]["fetched"]
     assert (fetched["series"], fetched["instances"]) == ([study.series_instance_uid(1)], 2)
+
+
+def test_series_come_by_c_get_too_from_a_source_that_does_not_know_us(hospital: Hospital) -> None:
+    patient = "GET1"
+    study = PriorStudy(patient, "20260301", series=2)
+    hospital.preload(study)
+    hospital.prefetch("--patient", patient, "--modality", "CT", "--description", "chest", "--rule", "get")
+    (run,) = hospital.wait_for_runs(patient, ["done"])
+    assert [one["instances"] for one in run["report"]["fetched"]] == [4]
 
 
 def test_a_new_study_fetches_its_priors_and_they_fetch_nothing_more(hospital: Hospital) -> None:

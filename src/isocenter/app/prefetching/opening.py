@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 
 import structlog
 
+from isocenter.app.completing.opening import tracks
 from isocenter.app.dicom import DicomNode, tls_settings
 from isocenter.app.machine_zone import MachineZone
 from isocenter.app.mllp import MllpListener
@@ -167,7 +168,7 @@ def open_prefetching(
     counts = mllp.counts if mllp is not None else None
     table = RunningTable(archive.prefetches, desk, lambda: {} if counts is None else asdict(counts))
     opened = OpenedStudies(audit)
-    prefetching = Prefetching(archive, desk, opened, local=zone)
+    prefetching = Prefetching(archive, desk, opened, local=zone, tells_counts=tracks(settings))
     factory = SourceFactory(archive, settings, configuration, dicom.register)
     edge = PrefetchEdge(prefetching, factory, dicom.runtime, mllp)
     yield RunningPrefetch(opened.write, (edge,), table)

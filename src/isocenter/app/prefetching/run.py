@@ -30,8 +30,8 @@ _log = structlog.get_logger()
 LOOKED_INTO_MAX = 50
 """Studies that are asked for their series because their description tells no region."""
 
-NoteFetched = Callable[[str, str], None]
-"""Told of a study and its source before it is fetched, so that its arrival is known for what it is."""
+NoteFetched = Callable[[Candidate], None]
+"""Told of a study before it is fetched, so that its arrival is known for what it is."""
 
 
 @dataclass(slots=True)
@@ -128,7 +128,7 @@ class Run:
         for one in self.report.judgements:
             missing = self.report.missing.get(one.candidate.study_instance_uid, ())
             if one.is_chosen and missing:
-                await asyncio.to_thread(note_fetched, one.candidate.study_instance_uid, one.candidate.source)
+                await asyncio.to_thread(note_fetched, one.candidate)
                 await self._fetch(one.candidate, missing)
         return self.report
 

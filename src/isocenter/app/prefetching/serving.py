@@ -20,7 +20,10 @@ from isocenter.app.prefetching.source import Source
 from isocenter.archive.archive import Archive
 from isocenter.domain.errors import IsocenterError
 from isocenter.ports.prefetches import PrefetchRun, RunState
-from isocenter.routing.prefetch.rule import DAY_S, TriggerKind
+from isocenter.ports.watched_studies import KeptExpectation
+from isocenter.routing.completeness.judge import EvidenceKind
+from isocenter.routing.prefetch.choose import Candidate
+from isocenter.routing.prefetch.rule import DAY_S, PrefetchRule, TriggerKind
 from isocenter.routing.prefetch.trigger import trigger_of_json
 
 _log = structlog.get_logger()
@@ -44,7 +47,17 @@ FORGET_INTERVAL_S = 3600.0
 class Prefetching:
     """Followers and runs, in the event loop of the node."""
 
-    def __init__(self, archive: Archive, desk: PrefetchDesk, opened: OpenedStudies, *, local: tzinfo) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        desk: PrefetchDesk,
+        opened: OpenedStudies,
+        *,
+        local: tzinfo,
+        tells_counts: bool = False,
+    ) -> None:
+        """With `tells_counts`, the watch over studies learns how many instances sources have of what is fetched."""
+        self._tells_counts = tells_counts
         self._archive = archive
         self._prefetches = archive.prefetches
         self._opened = opened
@@ -148,9 +161,7 @@ class Prefetching:
         sources = self._sources_of(rule.name)
         trigger = trigger_of_json(dict(run.trigger))
         one = Run(self._archive.index, sources, rule, trigger, now=self._archive.clock.now)
-        report = await one.carry_out(
-            lambda uid, source: self._prefetches.note_fetched(uid, rule=rule.name, source=source, now=self._now())
-        )
+        report = await one.carry_out(lambda candidate: self._note_fetched(candidate, rule))
         fetched = [*run.report.get("fetched", []), *report.fetched]
         changed = replace(run, attempts=run.attempts + 1, report={**report.as_json(), "fetched": fetched})
         now = self._now()
@@ -159,6 +170,15 @@ class Prefetching:
             return replace(changed, start_at=now + wait_s)
         is_failed = report.is_failed or report.is_to_be_tried_again
         return replace(changed, state=RunState.FAILED if is_failed else RunState.DONE, finished_at=now)
+
+    def _note_fetched(self, candidate: Candidate, rule: PrefetchRule) -> None:
+        """Keep that a study is fetched, and how many instances its source tells of, for whoever waits for all of it."""
+        now, uid = self._now(), candidate.study_instance_uid
+        self._prefetches.note_fetched(uid, rule=rule.name, source=candidate.source, now=now)
+        if candidate.instances and self._tells_counts:
+            count = EvidenceKind.COUNT.value
+            expected = KeptExpectation(uid, count, candidate.source, count=candidate.instances, noted_at=now)
+            self._archive.watched_studies.expect(expected)
 
     def _now(self) -> float:
         return self._archive.clock.now().timestamp()
