@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from isocenter.app.faults.shipped import check_scenario, shipped_names
 from tests.support.command_line import PROGRAM, CommandLine
+from tests.support.peers import not_possible_here
 from tests.support.processes import Node, Process, free_port, running
 from tests.support.shared_data import REPOSITORY
 
@@ -271,3 +273,14 @@ def test_a_node_that_cannot_write_or_stands_still_acknowledges_nothing_that_it_l
     assert [one["text"] for one in outcome["happenings"]] == [
         *("deny-writes", "kill", "start", "stop", "continue", "terminate", "start")
     ]
+
+
+def test_a_full_disk_ends_as_it_promises(command_line: CommandLine, tmp_path: Path) -> None:
+    alone = ["unshare", "--user", "--map-root-user", "--mount", "true"]
+    if subprocess.run(alone, check=False, capture_output=True).returncode != 0:
+        not_possible_here("the kernel lets users make no namespaces")
+    answer = command_line.run(
+        "faults", "run", "full-disk", "--folder", tmp_path / "run", "--control", tmp_path / "c.json"
+    )
+    assert answer.code == 0, answer.out + answer.err
+    assert "There is no room left" in (tmp_path / "run" / "pacs.log").read_text()

@@ -1,7 +1,6 @@
 """A link with faults between a test and whatever it talks to, in an event loop of its own.
 
-    with fault_link(port, protocol="http") as link:
-        link.reset_after(100_000)
+`with fault_link(port, protocol="http") as link: link.reset_after(100_000)`
 """
 
 from __future__ import annotations

@@ -19,6 +19,8 @@ _ACTIONS = {
     ProcessAction.CONTINUE: "goes on (SIGCONT)",
     ProcessAction.DENY_WRITES: "gets an error (EFBIG) for every write to a file, by a limit of the kernel; Linux only",
     ProcessAction.ALLOW_WRITES: "may write again",
+    ProcessAction.FILL_VOLUME: "finds no room on its `volume` (ENOSPC); Linux only",
+    ProcessAction.FREE_VOLUME: "finds room again",
 }
 _EVERY_FAULT = """\
 ## Every fault

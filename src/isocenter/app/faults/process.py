@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 
+from isocenter.app.faults.volume import command_on_volume, fill, free
 from isocenter.domain.errors import InvalidSetting, Unavailable
 from isocenter.modality.faults.link import parse_endpoint
 from isocenter.modality.faults.scenario import ProcessAction, ProcessPlan
@@ -61,6 +62,10 @@ class ScenarioProcess:
                 self._limit_files(0)
             case ProcessAction.ALLOW_WRITES:
                 self._limit_files(None)
+            case ProcessAction.FILL_VOLUME:
+                fill(self._process_id(), self.plan.volume)
+            case ProcessAction.FREE_VOLUME:
+                free(self._process_id(), self.plan.volume)
 
     async def start(self) -> None:
         """Start it, and wait until it is ready."""
@@ -91,11 +96,13 @@ class ScenarioProcess:
 
     def _start(self) -> subprocess.Popen[bytes]:
         program, *arguments = self.plan.command
-        command = [sys.executable, "-m", "isocenter.app.cli"] if program == PROGRAM else [program]
+        command = [*([sys.executable, "-m", "isocenter.app.cli"] if program == PROGRAM else [program]), *arguments]
+        if self.plan.volume:
+            command = command_on_volume(command, self.plan.volume, self.plan.volume_size_bytes)
         with self._log_path.open("ab") as log:
             try:
                 return subprocess.Popen(
-                    [*command, *arguments],
+                    command,
                     cwd=self._folder,
                     env={**_inherited(os.environ), **dict(self.plan.environment)},
                     stdin=subprocess.DEVNULL,
@@ -125,19 +132,21 @@ class ScenarioProcess:
             await asyncio.sleep(POLL_S)
 
     def _signal(self, number: signal.Signals, *, to_group: bool = True) -> None:
+        (os.killpg if to_group else os.kill)(self._process_id(), number)
+
+    def _process_id(self) -> int:
         if self._popen is None or self._popen.poll() is not None:
             raise Unavailable(f"{self.plan.name} does not run: {self._tail()}")
-        (os.killpg if to_group else os.kill)(self._popen.pid, number)
+        return self._popen.pid
 
     def _limit_files(self, limit: int | None) -> None:
         if sys.platform != "linux":
             raise Unavailable("Writes of a process can be denied on Linux only.")
         import resource
 
-        if self._popen is None or not self.is_running:
-            raise Unavailable(f"{self.plan.name} does not run: {self._tail()}")
-        _, hard = resource.prlimit(self._popen.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(self._popen.pid, resource.RLIMIT_FSIZE, (hard if limit is None else limit, hard))
+        process_id = self._process_id()
+        _, hard = resource.prlimit(process_id, resource.RLIMIT_FSIZE)
+        resource.prlimit(process_id, resource.RLIMIT_FSIZE, (hard if limit is None else limit, hard))
 
     def _tail(self) -> str:
         try:

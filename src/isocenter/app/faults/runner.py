@@ -40,7 +40,15 @@ SAMPLE_S = 0.2
 """Finer than what a person sees, and no load for a component."""
 SETTLED_SAMPLES = 5
 """A backlog that is empty for a second has drained."""
-_BEGINNINGS = frozenset({ProcessAction.KILL, ProcessAction.TERMINATE, ProcessAction.STOP, ProcessAction.DENY_WRITES})
+_BEGINNINGS = frozenset(
+    {
+        ProcessAction.KILL,
+        ProcessAction.TERMINATE,
+        ProcessAction.STOP,
+        ProcessAction.DENY_WRITES,
+        ProcessAction.FILL_VOLUME,
+    }
+)
 """What trouble begins with; the other actions end it."""
 OnEvent = Callable[[str], None]
 OnPlane = Callable[[FaultPlane], Awaitable[None]]

@@ -24,6 +24,7 @@ from isocenter.modality.faults.scenario import (
     Expectation,
     FilePlan,
     LoadPlan,
+    ProcessAction,
     ProcessPlan,
     Reached,
     RecoveredWithin,
@@ -244,7 +245,7 @@ def _expectations(tables: Mapping[str, object], report: Report) -> tuple[Expecta
 
 def _check(scenario: Scenario, report: Report) -> None:
     links = {link.name: link for link in scenario.links}
-    processes = [process.name for process in scenario.processes]
+    processes = {process.name: process for process in scenario.processes}
     counters = [counter.name for counter in scenario.counters]
     for number, step in enumerate(scenario.steps):
         at: KeyPath = ("timeline", number)
@@ -254,8 +255,9 @@ def _check(scenario: Scenario, report: Report) -> None:
                     _check_fitting(fault, links[name], (*at, "set"), report)
             case ClearFaults(link=name):
                 _require(name, list(links), "link", (*at, "link"), report)
-            case ActOnProcess(process=name):
-                _require(name, processes, "process", (*at, "process"), report)
+            case ActOnProcess(process=name, action=action):
+                if _require(name, list(processes), "process", (*at, "process"), report):
+                    _check_volume(action, processes[name], (*at, "do"), report)
         if isinstance(step.trigger, AfterCounter):
             _require(step.trigger.counter, counters, "counter", (*at, "after"), report)
     for number, expectation in enumerate(scenario.expectations):
@@ -266,6 +268,11 @@ def _check(scenario: Scenario, report: Report) -> None:
             _require(expectation.link, list(links), "link", (*at, "link"), report)
     if not scenario.expectations:
         report.refuse(("expectations",), "Without expectations there is no verdict; add some below [[expectations]].")
+
+
+def _check_volume(action: ProcessAction, process: ProcessPlan, path: KeyPath, report: Report) -> None:
+    if action in (ProcessAction.FILL_VOLUME, ProcessAction.FREE_VOLUME) and not process.volume:
+        report.refuse(path, f"The process {process.name} has no volume; name its folder by the key volume.")
 
 
 def _check_fitting(fault: Fault, link: LinkPlan, path: KeyPath, report: Report) -> None:

@@ -21,6 +21,9 @@ class ProcessPlan:
     is_started: bool = True
     """Whether it runs from the beginning; without it a step starts it."""
     environment: tuple[tuple[str, str], ...] = ()
+    volume: str = ""
+    """A folder that is a volume of its own, in memory, for this process alone; it goes with the process."""
+    volume_size_bytes: int = 256 * 1024**2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +126,9 @@ class ProcessAction(StrEnum):
     DENY_WRITES = "deny-writes"
     """Every write of it to a file fails, by a limit of the kernel: as on a full volume, without a volume to fill."""
     ALLOW_WRITES = "allow-writes"
+    FILL_VOLUME = "fill-volume"
+    """No room is left on its volume (ENOSPC)."""
+    FREE_VOLUME = "free-volume"
 
 
 @dataclass(frozen=True, slots=True)

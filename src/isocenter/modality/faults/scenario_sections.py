@@ -120,6 +120,8 @@ PROCESS = Section(
         Key("ready", LINE, "An address that answers 200, or HOST:PORT that takes connections, once it is ready."),
         Key("started", BOOLEAN, "Whether it runs from the beginning, or a step starts it.", field="is_started"),
         Key("environment", VALUE_TABLE, "Variables beside those of whoever plays the scenario."),
+        Key("volume", TEXT, "A folder that becomes a volume of its own, in memory, for this process; it ends with it."),
+        Key("volume_size", SIZE, "How large that is.", field="volume_size_bytes"),
     ),
 )
 LINK = Section(

@@ -108,6 +108,7 @@ def test_a_sound_scenario_is_read() -> None:
         ('after = "waiting >= 3"', 'after = "wating >= 3"', 'after = "wating', "did you mean waiting"),
         ('do = "kill"', 'do = "slay"', 'do = "slay"', "one of"),
         ('wait = "2s"\n', "", "[[timeline]]", "exactly one of the keys at, wait, after"),
+        ('do = "kill"', 'do = "fill-volume"', 'do = "fill-volume"', "has no volume"),
         ('do = "start"', 'do = "start"\nlink = "line"', "[[timeline]]", "link with set or clear, or process with do"),
         ('counter = "waiting"', 'counter = "waitin"', "[[expectations]]", "did you mean waiting"),
         ('kind = "nothing-lost"', 'kind = "nothing"', 'kind = "nothing"', "no kind that is known"),
