@@ -125,6 +125,8 @@ def print_verification(found: Verification, *, as_json: bool) -> None:
             click.echo(text)
     for finding, count in found.findings.items():
         click.echo(f"{finding}: {count:,}")
+    if found.statement is not None and found.statement.defects and not found.statement.is_complete:
+        click.echo("A sample finds some of what is wrong; `isocenter migrate verify --level 4` finds all of it.")
     click.echo("Nothing is wrong." if found.is_sound else "Something is wrong; `isocenter migrate reconcile` lists it.")
 
 

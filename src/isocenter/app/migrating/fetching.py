@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 from isocenter.app.migrating.ends import Source
 from isocenter.app.migrating.patience import Patience, breaks_off, describe, patiently
 from isocenter.app.migrating.throttle import Throttle
-from isocenter.domain.errors import NotFound, Refused, Unavailable
+from isocenter.domain.errors import NotFound, Refused, StorageFull, Unavailable
 from isocenter.domain.identifiers import Scope
 from isocenter.routing.deliveries.retry import RetryPolicy
 from isocenter.routing.deliveries.verdict import SUSPENDING, judge
 
 BREAKS_MAX = 2
 """So often an answer may break off before what it is about is taken for damaged."""
+
+_NO_ROOM = frozenset(map(os.strerror, (errno.ENOSPC, errno.EDQUOT)))
+"""How it is told that an instance which came could not be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,8 @@ class Fetcher:
     on_answer: Callable[[float], None]
     """Is told how long the source took to answer a small question."""
     on_failure: Callable[[], None]
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Why instances did not come, by SOP Instance UID, as far as that was told."""
 
     def fetch(self, scope: Scope) -> bool:
         """Fetch something; tell whether the source gave what it has of it.
@@ -47,6 +54,8 @@ class Fetcher:
                 return True
             except NotFound:
                 return True  # there is nothing of that name any more
+            except StorageFull:
+                raise
             except Unavailable as error:
                 self.throttle.require_going()
                 self.on_failure()
@@ -61,7 +70,10 @@ class Fetcher:
 
     def _fetch_once(self, scope: Scope) -> None:
         began = time.monotonic()
-        self.source.fetch(scope, self.spool, lambda: self.on_answer(time.monotonic() - began))
+        report = self.source.fetch(scope, self.spool, lambda: self.on_answer(time.monotonic() - began))
+        self.reasons.update(report.failed)
+        if any(reason in _NO_ROOM for _, reason in report.failed):
+            raise StorageFull(f"There is no room in {self.spool}; free space and give the command again.")
 
     def _ask_little(self, scope: Scope) -> None:
         """Ask the source what a study has, to see whether it answers at all."""

@@ -40,6 +40,7 @@ from isocenter.ports.frame_decoder import FrameDecoder
 START_TIMEOUT_S = 10.0
 """For the listener's thread to come up, which takes milliseconds."""
 STOP_TIMEOUT_S = 5.0
+NOT_SENT = "the peer lists it and did not send it"
 
 
 @dataclass(slots=True)
@@ -76,7 +77,8 @@ class MovingSource(PeerSource):
         listed = self._peer.call(lambda opener: self._fetch(opener, scope, on_answer))
         for one in listed or ():
             if not instance_path(folder, one.identifier).exists():
-                report.note_failure(one.identifier.sop_instance_uid, "the peer lists it and did not send it")
+                told = self._taking.failed.pop(one.identifier.sop_instance_uid, NOT_SENT) if self._taking else NOT_SENT
+                report.note_failure(one.identifier.sop_instance_uid, told)
         return report
 
     async def _fetch(self, opener: Opener, scope: Scope, on_answer: OnAnswer) -> list[Listed] | None:

@@ -168,8 +168,9 @@ class Mover:
     def _note_absent(self, series: SeriesToMove, absent: set[str]) -> None:
         if not absent:
             return
-        told = "the file is gone" if isinstance(self._source, FolderSource) else NOT_SENT
-        outcomes = [(uid, State.NOT_SENT_BY_SOURCE, SOURCE_CODE, told) for uid in sorted(absent)]
+        usual = "the file is gone" if isinstance(self._source, FolderSource) else NOT_SENT
+        reasons = {uid: self._fetcher.reasons.pop(uid, usual) for uid in sorted(absent)}
+        outcomes = [(uid, State.NOT_SENT_BY_SOURCE, SOURCE_CODE, told) for uid, told in reasons.items()]
         self._job.note_outcomes(series, outcomes, now=now_text())
         self._count(0, len(absent), 0)
 

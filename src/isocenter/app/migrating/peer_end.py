@@ -101,7 +101,10 @@ class PeerEnd:
                 is_told = True
                 on_answer()
 
-        return fetch_from_peer(self._peer, scope, folder=folder, on_progress=progress)
+        try:
+            return fetch_from_peer(self._peer, scope, folder=folder, on_progress=progress)
+        except ContextRefused as error:
+            raise ContextRefused(f"{error.message} Have it send to us instead, with --listen HOST:PORT.") from error
 
     def send(self, files: Sequence[StagedFile]) -> list[Sent]:
         """Store instances."""
