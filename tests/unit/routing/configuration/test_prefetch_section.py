@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from isocenter.routing.configuration.channel import Configuration
@@ -7,6 +9,7 @@ from isocenter.routing.configuration.difference import compare_configurations
 from isocenter.routing.configuration.problem import InvalidConfiguration
 from isocenter.routing.configuration.read import read_configuration
 from isocenter.routing.prefetch.rule import BodyPartMatch, FetchBy, TriggerKind
+from tests.support.shared_data import REPOSITORY
 
 _FILE = """
 [destinations.pacs]
@@ -74,3 +77,11 @@ def test_a_rule_that_comes_changes_or_goes_is_told() -> None:
         'rule for prefetching ct is added: it searches ["pacs"]',
         "rule for prefetching ct is changed: count_max was 2 and is 4",
     ]
+
+
+def test_the_rule_of_the_how_to_is_sound() -> None:
+    page = (REPOSITORY / "docs" / "how-to" / "prefetch.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    read = read_configuration(text, file="prefetch.md")
+    assert [rule.name for rule in read.configuration.prefetch] == ["ct-and-mr"]
+    assert read.warnings == ()
