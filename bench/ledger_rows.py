@@ -6,7 +6,10 @@ from pathlib import Path
 
 import apsw
 
+from isocenter.domain.delivery import DeliveryPlan
 from isocenter.storage.sqlite import SqliteInstanceIndex
+from isocenter.storage.sqlite.ledger_rows import plan_columns
+from isocenter.storage.sqlite.statements import load_queries
 
 DESTINATIONS = ("pacs", "cloud")
 SERIES_LENGTH = 100
@@ -57,11 +60,10 @@ def make_ledger(path: Path, *, done: int, waiting: int) -> None:
         connection.execute(f"DROP INDEX {name}")
     half = done // 2 // STUDY_LENGTH * STUDY_LENGTH
     stretches = [(1, half, 1, "delivered"), (half + 1, done, 2, "delivered"), (done + 1, done + waiting, 2, "queued")]
-    for number, destination in enumerate(DESTINATIONS, start=1):
-        connection.execute(
-            "INSERT INTO delivery_plan VALUES (?, ?, 'ct', 'all', 1, '[]', 'routine', 'CT1')", (number, destination)
-        )
-        connection.execute("INSERT INTO delivery_tally VALUES (?, 'ct', ?)", (number, destination))
+    queries = load_queries()
+    for destination in DESTINATIONS:  # their numbers are 1 and 2
+        connection.execute(queries["delivery_plan"], plan_columns(DeliveryPlan(destination, "ct", "all", 1))).fetchall()
+        connection.execute(queries["delivery_tally"], ("ct", destination)).fetchall()
     for first, last, plan, state in stretches:
         _write(connection, first, last, plan=plan, state=state)
     for _, statement in indexes:
