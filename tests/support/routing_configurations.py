@@ -39,7 +39,7 @@ from isocenter.routing.configuration.translator import Translator
 from isocenter.routing.deliveries.breaker import BreakerPolicy
 from isocenter.routing.deliveries.retry import RetryPolicy
 from isocenter.routing.prefetch.rule import PrefetchRule, TriggerKind
-from isocenter.routing.rules.decide import After, Rule
+from isocenter.routing.rules.decide import After, Rule, WaitFor
 from isocenter.routing.rules.expression import Path, PathStep
 from isocenter.routing.rules.parse import parse_expression
 from isocenter.routing.transforms.step import (
@@ -311,6 +311,7 @@ def _rules(draw: st.DrawFn, destination_names: list[str], transform_names: list[
                 some(transform_names),
                 draw(st.sampled_from(Priority)),
                 draw(st.sampled_from(After)),
+                draw(st.sampled_from(WaitFor)),
             )
         )
     return rules

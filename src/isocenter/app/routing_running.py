@@ -41,6 +41,8 @@ class Routing:
 
     router: Router
     desk: RunningDesk
+    notify_all: Callable[[], None]
+    """Tells every destination that something may be there for it."""
 
 
 @contextmanager
@@ -82,7 +84,7 @@ def running_routing(
             on_configuration=lambda configuration: deliveries.reconfigure(configuration.destinations),
             notify=deliveries.notify,
         )
-        yield Routing(router, RunningDesk(archive, router, deliveries))
+        yield Routing(router, RunningDesk(archive, router, deliveries), deliveries.notify_all)
 
 
 @dataclass(frozen=True, slots=True)

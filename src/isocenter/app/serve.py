@@ -273,7 +273,9 @@ def run(settings: Settings) -> None:
                     *(identity, prefetch.audit, long_work, gateways, routing),
                     prefetch=prefetch.table,
                     worklist_overview=dicom.worklist_overview,
-                    completeness=stack.enter_context(watching_studies(archive, settings)),
+                    completeness=stack.enter_context(
+                        watching_studies(archive, settings, notify=None if routing is None else routing.notify_all)
+                    ),
                 ),
             )
             application = guarded(application, settings.http, has_own_certificate=tls is None or tls.is_own)

@@ -24,6 +24,9 @@ NOTE_LENGTH_MAX = 64
 SENT_NOWHERE = "delivery:nowhere"
 SUPERSEDED = "delivery:superseded"
 DELETED = "delivery:deleted"
+AWAITING_STUDY = "delivery:awaiting-study"
+STUDY_WAIT_MAX_S = 86_400.0
+"""After a day it goes out all the same: a study that nobody can call whole must not keep its images back."""
 """Notes of what is cancelled by itself: no rule sends it anywhere, or its version is gone."""
 NOWHERE = ""
 """The destination of an instance that no rule sends anywhere: its delivery is cancelled from the start, and counted."""
@@ -111,6 +114,8 @@ class DeliveryPlan:
     priority: Priority = Priority.ROUTINE
     calling_ae_title: str = ""
     """Of whoever sent the instance here, where it came by DIMSE."""
+    awaits_study: bool = False
+    """Whether it waits until its study is whole."""
 
 
 def queue(now: float) -> Delivery:
@@ -147,7 +152,20 @@ def begin(plan: DeliveryPlan, now: float) -> Delivery:
     delivery = queue(now)
     if plan.destination == NOWHERE:
         return ended(delivery, DeliveryState.CANCELLED, SENT_NOWHERE)
+    if plan.awaits_study:
+        return replace(delivery, due_at=now + STUDY_WAIT_MAX_S, note=AWAITING_STUDY)
     return delivery
+
+
+def let_go_with_study(delivery: Delivery, *, now: float, received_until: float) -> Delivery | None:
+    """Return the delivery of an instance that was there when its study was whole, None where it waits for nothing.
+
+    One that a person put aside stays so.
+    """
+    is_waiting = delivery.state in (DeliveryState.QUEUED, DeliveryState.HELD) and delivery.note == AWAITING_STUDY
+    if not is_waiting or delivery.received_at > received_until:
+        return None
+    return replace(delivery, due_at=now, note="")
 
 
 def hold(delivery: Delivery) -> Delivery | None:

@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 
 from isocenter.domain.delivery import (
+    AWAITING_STUDY,
     NOWHERE,
     OPEN_STATES,
+    STUDY_WAIT_MAX_S,
     SUPERSEDED,
     Delivery,
     DeliveryPlan,
@@ -16,6 +18,7 @@ from isocenter.domain.delivery import (
     inherit,
     is_inherited,
     lease,
+    let_go_with_study,
     queue,
     release,
     renew,
@@ -57,6 +60,27 @@ def test_what_no_rule_sends_anywhere_is_cancelled_and_says_so() -> None:
     begun = begin(DeliveryPlan(NOWHERE, "ct"), 1.0)
     assert (begun.state, begun.note) == (S.CANCELLED, "delivery:nowhere")
     assert begin(DeliveryPlan("pacs"), 1.0).state is S.QUEUED
+
+
+def test_what_awaits_its_study_goes_out_with_it_and_after_a_day_at_the_latest() -> None:
+    begun = begin(DeliveryPlan("pacs", awaits_study=True), 100.0)
+    assert (begun.state, begun.note, begun.due_at) == (S.QUEUED, AWAITING_STUDY, 100.0 + STUDY_WAIT_MAX_S)
+    assert lease(begun, now=101.0, until=160.0) is None
+    gone = let_go_with_study(begun, now=130.0, received_until=120.0)
+    assert gone is not None
+    assert (gone.due_at, gone.note) == (130.0, "")
+    assert lease(begun, now=100.0 + STUDY_WAIT_MAX_S, until=10**6) is not None
+
+
+def test_late_instances_and_what_a_person_put_aside_are_not_let_go_with_a_study() -> None:
+    late = begin(DeliveryPlan("pacs", awaits_study=True), 121.0)
+    assert let_go_with_study(late, now=130.0, received_until=120.0) is None
+    held = hold(late)
+    assert held is not None
+    gone = let_go_with_study(held, now=130.0, received_until=125.0)
+    assert gone is not None
+    assert (gone.state, gone.note) == (S.HELD, "")
+    assert let_go_with_study(queue(0.0), now=1.0, received_until=1.0) is None
 
 
 @pytest.mark.parametrize(("wish", "state"), [("", S.QUEUED), ("hold", S.HELD), ("cancel", S.CANCELLED)])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 
+from isocenter.app.completing.releasing import StudyReleaser
 from isocenter.app.completing.table import Completeness
 from isocenter.app.completing.tracker import StudyTracker
 from isocenter.app.settings import Settings
@@ -18,11 +19,19 @@ def tracks(settings: Settings) -> bool:
 
 
 @contextmanager
-def watching_studies(archive: Archive, settings: Settings) -> Iterator[Completeness | None]:
-    """Watch studies for the length of a block, where the settings want it."""
+def watching_studies(
+    archive: Archive, settings: Settings, *, notify: Callable[[], None] | None = None
+) -> Iterator[Completeness | None]:
+    """Watch studies for the length of a block, where the settings want it.
+
+    Deliveries that await a study are let go when it is whole, where there is somebody to notify of that.
+    """
     if not tracks(settings):
         yield None
         return
-    with closing(StudyTracker(archive)) as tracker:
+    with ExitStack() as stack:
+        tracker = stack.enter_context(closing(StudyTracker(archive)))
         tracker.start()
+        if notify is not None:
+            stack.enter_context(closing(StudyReleaser(archive, notify=notify))).start()
         yield Completeness(archive.watched_studies, now=archive.clock.now)

@@ -153,6 +153,13 @@ _DELIVERY: tuple[Row, ...] = (
         _T,
         "It is tried again; it counts as delivered only when it is named.",
     ),
+    (
+        "awaiting-study",
+        "Waits for its study",
+        "It goes out with the rest of its study when that is whole, after a day at the latest.",
+        _X,
+        "Nothing; `isocenter completeness` tells what is still expected, and lets a study be treated as complete.",
+    ),
     ("identical", "The same is there", "The destination had this very instance already.", _X, "Nothing."),
     (
         "different",

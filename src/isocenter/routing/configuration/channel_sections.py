@@ -15,7 +15,7 @@ from isocenter.routing.configuration.channel import (
     StowSource,
 )
 from isocenter.routing.configuration.section import Key, Section
-from isocenter.routing.rules.decide import After, Rule
+from isocenter.routing.rules.decide import After, Rule, WaitFor
 
 _ACKNOWLEDGE = Key(
     "acknowledge",
@@ -78,6 +78,12 @@ RULE = Section(
         Key("to", kinds.NAMES, "Destinations; none: what matches is not sent, on purpose."),
         Key("transforms", kinds.NAMES, "Transforms in the order in which they are applied."),
         Key("priority", kinds.choice(Priority), "The class of traffic; more urgent ones go first."),
+        Key(
+            "wait_for",
+            kinds.choice(WaitFor),
+            "Whether what matches goes out at once, or with the rest of its study when that is whole, after a day at "
+            "the latest.",
+        ),
         Key("then", kinds.choice(After), "Whether the next rule is asked after a match.", field="after"),
     ),
 )

@@ -24,6 +24,14 @@ class After(StrEnum):
     STOP = "stop"
 
 
+class WaitFor(StrEnum):
+    """What an instance waits for before it goes out."""
+
+    NOTHING = "nothing"
+    STUDY = "study"
+    """Its study is whole, by the evidence that there is; late instances go out by themselves."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule of a channel."""
@@ -40,6 +48,7 @@ class Rule:
     """Names of transforms, in the order in which they are applied."""
     priority: Priority = Priority.ROUTINE
     after: After = After.CONTINUE
+    wait_for: WaitFor = WaitFor.NOTHING
 
 
 class RuleOutcome(StrEnum):
@@ -69,6 +78,7 @@ class PlannedDelivery:
     rule_name: str
     transforms: tuple[str, ...]
     priority: Priority
+    awaits_study: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,5 +147,8 @@ def _deliveries(matched: Sequence[Rule]) -> tuple[PlannedDelivery, ...]:
     planned: dict[str, PlannedDelivery] = {}
     for rule in matched:
         for destination in rule.to:
-            planned.setdefault(destination, PlannedDelivery(destination, rule.name, rule.transforms, rule.priority))
+            planned.setdefault(
+                destination,
+                PlannedDelivery(destination, rule.name, rule.transforms, rule.priority, rule.wait_for is WaitFor.STUDY),
+            )
     return tuple(planned.values())

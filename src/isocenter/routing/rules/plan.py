@@ -29,6 +29,7 @@ def plans_of(
             transforms=one.transforms,
             priority=one.priority,
             calling_ae_title=calling_ae_title,
+            awaits_study=one.awaits_study,
         )
         for one in decision.deliveries
     )

@@ -98,7 +98,8 @@ class Deliveries:
 
     def _begin(self, destination: Destination) -> _Run:
         means = self._means
-        desk = Desk(destination, means.ledger, means.clock, draw=means.draw, hold=self._holds.get(destination.name))
+        hold = self._holds.get(destination.name)
+        desk = Desk(destination, means.ledger, means.clock, draw=means.draw, hold=hold, gather_s=means.gather_s)
         workers = [Worker(desk, means, number=number) for number in range(1, destination.workers + 1)]
         for worker in workers:
             worker.start()
@@ -113,6 +114,10 @@ class Deliveries:
             run = runs.get(name)
             if run is not None:
                 run.desk.wake()
+
+    def notify_all(self) -> None:
+        """Tell that something may be there for any destination."""
+        self.notify(list(self._runs))
 
     def hold(self, destination: str, *, by: str, why: str = "") -> None:
         """Put a destination aside until it is released, across restarts too. Raises NotFound, StorageFailed."""

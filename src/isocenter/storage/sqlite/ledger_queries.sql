@@ -2,8 +2,9 @@
 
 -- name: delivery_plan
 -- Find what the rules said, or keep it.
-INSERT INTO delivery_plan (destination, channel, rule, configuration_version, transforms, priority, calling_ae_title)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO delivery_plan (destination, channel, rule, configuration_version, transforms, priority, calling_ae_title,
+    awaits_study)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET rule = rule RETURNING plan_key;
 
 -- name: delivery_tally
@@ -120,7 +121,8 @@ CROSS JOIN partition p ON p.partition_key = s.partition_key;
 
 -- name: plan_row
 -- Read what the rules said.
-SELECT destination, channel, rule, configuration_version, transforms, priority, calling_ae_title FROM delivery_plan
+SELECT destination, channel, rule, configuration_version, transforms, priority, calling_ae_title, awaits_study
+FROM delivery_plan
 WHERE plan_key = ?;
 
 -- name: due_deliveries

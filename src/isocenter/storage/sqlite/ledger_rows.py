@@ -57,11 +57,11 @@ def _delivery(
 
 
 def _plan(connection: apsw.Connection, queries: Mapping[str, str], plan_key: int) -> DeliveryPlan:
-    [(destination, channel, rule, version, transforms, priority, ae_title)] = fetch(
+    [(destination, channel, rule, version, transforms, priority, ae_title, awaits)] = fetch(
         connection, queries["plan_row"], (plan_key,)
     )
     return DeliveryPlan(
-        destination, channel, rule, version, tuple(json.loads(transforms)), Priority(priority), ae_title
+        destination, channel, rule, version, tuple(json.loads(transforms)), Priority(priority), ae_title, bool(awaits)
     )
 
 
@@ -75,4 +75,5 @@ def plan_columns(plan: DeliveryPlan) -> tuple[object, ...]:
         json.dumps(list(plan.transforms)),
         plan.priority.value,
         plan.calling_ae_title,
+        int(plan.awaits_study),
     )

@@ -209,7 +209,8 @@ CREATE TABLE delivery_plan (
     transforms TEXT NOT NULL,
     priority TEXT NOT NULL,
     calling_ae_title TEXT NOT NULL,
-    UNIQUE (destination, channel, rule, configuration_version, transforms, priority, calling_ae_title)
+    awaits_study INTEGER NOT NULL,
+    UNIQUE (destination, channel, rule, configuration_version, transforms, priority, calling_ae_title, awaits_study)
 ) STRICT;
 
 -- The counters of the ledger: one row for each channel, destination and state. They move with each step.

@@ -8,6 +8,7 @@ from isocenter.routing.rules.decide import (
     After,
     Rule,
     RuleOutcome,
+    WaitFor,
     decide,
     decide_and_explain,
     wanted_tags,
@@ -99,3 +100,9 @@ def test_explaining_changes_nothing(rules: list[Rule], of: Subject) -> None:
     assert [record.rule for record in explained.records] == rules
     destinations = [delivery.destination for delivery in plain.deliveries]
     assert len(set(destinations)) == len(destinations)
+
+
+def test_a_rule_says_whether_what_it_names_awaits_the_study() -> None:
+    rules = [Rule("all", to=("pacs",)), Rule("research", to=("cloud",), wait_for=WaitFor.STUDY)]
+    planned = decide(rules, CT).deliveries
+    assert [(one.destination, one.awaits_study) for one in planned] == [("pacs", False), ("cloud", True)]

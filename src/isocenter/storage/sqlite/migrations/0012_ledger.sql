@@ -14,7 +14,8 @@ CREATE TABLE delivery_plan (
     transforms TEXT NOT NULL,
     priority TEXT NOT NULL,
     calling_ae_title TEXT NOT NULL,
-    UNIQUE (destination, channel, rule, configuration_version, transforms, priority, calling_ae_title)
+    awaits_study INTEGER NOT NULL,
+    UNIQUE (destination, channel, rule, configuration_version, transforms, priority, calling_ae_title, awaits_study)
 ) STRICT;
 
 -- The counters of the ledger: one row for each channel, destination and state. They move with each step.
@@ -107,8 +108,9 @@ CREATE TABLE delivery_attempt (
     PRIMARY KEY (delivery_key, attempt_number)
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO delivery_plan (destination, channel, rule, configuration_version, transforms, priority, calling_ae_title)
-SELECT DISTINCT destination, '', '', 0, '[]', 'routine', '' FROM older_delivery;
+INSERT INTO delivery_plan (destination, channel, rule, configuration_version, transforms, priority, calling_ae_title,
+    awaits_study)
+SELECT DISTINCT destination, '', '', 0, '[]', 'routine', '', 0 FROM older_delivery;
 INSERT INTO delivery_tally (channel, destination) SELECT DISTINCT '', destination FROM older_delivery;
 
 CREATE TABLE named_delivery AS
