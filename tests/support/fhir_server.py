@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -285,6 +286,8 @@ class Handler(BaseHTTPRequestHandler):
         self._fail_before()
         if path == "metadata":
             return 200, self._capabilities(), {}
+        if "answer" in self.store.faults:
+            return 200, self.store.faults["answer"], {}
         if body and self.headers.get("Content-Type", "").split(";")[0] != MEDIA_TYPE:
             raise Refusal(415, "not-supported")
         done = self._interact(path, parts.query, json.loads(body) if body else {})
@@ -336,6 +339,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _fail_before(self) -> None:
         faults = self.store.faults
+        time.sleep(faults.get("delay_s", 0.0))
         if faults.get("dropped_requests", 0) > 0:
             faults["dropped_requests"] -= 1
             raise Dropped

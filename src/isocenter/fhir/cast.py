@@ -23,7 +23,7 @@ import structlog
 from isocenter.archive.archive import Archive
 from isocenter.domain.errors import IsocenterError, Unavailable
 from isocenter.fhir.client import FhirClient
-from isocenter.fhir.errors import FhirConflict, FhirNotUsable, FhirRefused, FhirUnavailable
+from isocenter.fhir.errors import FhirConflict, FhirRefused, FhirUnavailable
 from isocenter.fhir.reconcile import Records, strays
 from isocenter.fhir.study_cast import CastOptions, CastResult, StudyCaster
 from isocenter.ports.event_cursors import EventCursor
@@ -35,6 +35,8 @@ Result = TypeVar("Result")
 
 PAGE_ROWS = 1000
 """Rows that are read at once, and cast before the cursor goes on; some 600 KB."""
+POLL_MIN_S = 0.05
+"""Between looks at an idle feed, whatever was asked for."""
 OPEN_PER_ROUND_MAX = 100
 """Studies that were put off and are cast between two pages of the feed: neither holds up the other."""
 ATTEMPTS_AT_ONCE = 5
@@ -92,7 +94,7 @@ class FhirCast:
         self._archive = archive
         self._client = client
         self._options = options
-        self._poll_interval_s = poll_interval_s
+        self._poll_interval_s = max(POLL_MIN_S, poll_interval_s)
         self._counts = counts
         self._stop = threading.Event()
         self._wait = wait or self._stop.wait
@@ -225,7 +227,7 @@ class FhirCast:
         while True:
             try:
                 result = self._caster.cast(open_study, sequence=sequence)
-            except Exception as error:
+            except Exception as error:  # whatever is wrong with one study, the feed goes on
                 failures += 1
                 if self._gives_up(open_study, error, failures, sequence):
                     break
@@ -245,13 +247,13 @@ class FhirCast:
 
     def _gives_up(self, open_study: OpenStudy, error: Exception, failures: int, sequence: int) -> bool:
         """Tell whether the feed goes on without a study, which is then kept for later or for a person."""
-        if isinstance(error, FhirNotUsable) or (isinstance(error, Unavailable) and not _is_of_server(error)):
-            return False  # no study can be cast now
         if isinstance(error, FhirConflict | FhirUnavailable):
             if failures < ATTEMPTS_AT_ONCE or not self._is_server_well():
                 return False
             self._put_off(open_study, error, sequence)
             return True
+        if isinstance(error, Unavailable):  # credentials, address, our own storage: no study can be cast now
+            return False
         if isinstance(error, FhirRefused):
             reason = error.message
         elif isinstance(error, IsocenterError):
@@ -344,7 +346,3 @@ def cast_name(url: str) -> str:
 
 def _backoff_s(failures: int) -> float:
     return min(WAIT_MAX_S, WAIT_FIRST_S * 2.0 ** min(failures - 1, 16))
-
-
-def _is_of_server(error: Unavailable) -> bool:
-    return isinstance(error, FhirUnavailable)

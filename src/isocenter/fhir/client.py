@@ -149,7 +149,8 @@ class FhirClient:
         here = httpx.URL(f"{self.url}/")
         for link in bundle.get("link") or ():
             if isinstance(link, dict) and link.get("relation") == "next":
-                url = here.join(str(link.get("url")))
+                with fhir_errors():
+                    url = here.join(str(link.get("url")))
                 if (url.scheme, url.host, url.port) != (here.scheme, here.host, here.port):
                     raise FhirNotUsable("The FHIR server names another address than fhir.url for its next page.")
                 return str(url)

@@ -89,7 +89,8 @@ def _compare(records: Records, client: FhirClient, options: CastOptions, study: 
 
 
 def _count_of(resource: Resource) -> Count:
-    return Count(int(resource.get("numberOfSeries") or 0), int(resource.get("numberOfInstances") or 0))
+    series, instances = (resource.get(name) for name in ("numberOfSeries", "numberOfInstances"))
+    return Count(series if isinstance(series, int) else 0, instances if isinstance(instances, int) else 0)
 
 
 def _count_of_ours(resource: Resource, uids: dict[str, set[str]]) -> Count | None:

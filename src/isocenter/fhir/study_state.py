@@ -33,11 +33,6 @@ class StudyState:
     instances: tuple[InstanceFacts, ...]
     with_problems: tuple[Looked, ...]
 
-    @property
-    def left_out(self) -> int:
-        """Return how many instances are not cast."""
-        return sum(1 for one in self.with_problems if one.facts is None)
-
 
 class StudyReader:
     """Look at studies."""

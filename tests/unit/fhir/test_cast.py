@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from isocenter.archive.archive import Archive
 from isocenter.archive.delete import delete
 from isocenter.archive.store import begin_store
 from isocenter.domain.errors import CorruptInstance, StorageFailed
-from isocenter.domain.identifiers import InstanceIdentifier
+from isocenter.domain.identifiers import InstanceIdentifier, Scope
 from isocenter.domain.outcome import DuplicatePolicy
 from isocenter.domain.principal import LOCAL_OWNER
 from isocenter.fhir.cast import (
@@ -38,6 +38,7 @@ from isocenter.fhir.study_cast import ERRORS_PER_STUDY_MAX, CastOptions
 from isocenter.ports.blobs import BlobAddress
 from isocenter.ports.event_cursors import EventCursor
 from isocenter.ports.fhir_ledger import ErrorKind, StudyName
+from isocenter.ports.index import InstanceRow
 from isocenter.storage.memory import MemoryBlobStore
 from tests.support.dose_reports import as_dataset, dose_report
 from tests.support.dose_reports import event as dose_event
@@ -423,6 +424,79 @@ def test_doses_can_be_left_out(bench: Bench, peer: FhirPeer) -> None:
     bench.cast().cast_some()
     assert peer.all("Observation") == []
     assert [one for one in peer.requests() if "Observation" in one] == []
+
+
+def test_what_the_archive_or_the_node_cannot_do_shelves_one_study_and_not_the_feed(
+    bench: Bench, peer: FhirPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.store(identify(1))
+    bench.store(identify(2))
+    index = bench.archive.index
+    instances = index.instances
+    errors = iter([CorruptInstance(), ZeroDivisionError()])
+
+    def fail(scope: Scope, *, original: bool = False) -> list[InstanceRow]:
+        if scope.study_instance_uid == STUDY.study_instance_uid:
+            raise next(errors)
+        return instances(scope, original=original)
+
+    monkeypatch.setattr(index, "instances", fail)
+    cast = bench.cast()
+    cast.cast_some()
+    [first] = bench.archive.fhir_ledger.errors(limit=9)
+    assert (first.kind, first.reason[:26]) == (ErrorKind.FHIR, "The archive cannot give it")
+    assert peer.study(identify(2).study_instance_uid) is not None
+    bench.archive.fhir_ledger.ask_for([STUDY], due_at=0.0)
+    cast.cast_some()
+    [second] = bench.archive.fhir_ledger.errors(limit=9)
+    assert "A fault of the node (ZeroDivisionError)" in second.reason
+
+
+def test_while_our_own_storage_is_away_nothing_is_shelved(
+    bench: Bench, peer: FhirPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.store(identify(1))
+    index = bench.archive.index
+    instances = index.instances
+
+    def fail(scope: Scope, *, original: bool = False) -> list[InstanceRow]:
+        if len(bench.waits_s) < 8:
+            raise StorageFailed
+        return instances(scope, original=original)
+
+    monkeypatch.setattr(index, "instances", fail)
+    bench.cast().cast_some()
+    assert (len(bench.waits_s), bench.kinds()) == (8, [])
+    assert peer.study(STUDY.study_instance_uid) is not None
+
+
+def test_what_was_covered_is_forgotten_in_bounds(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isocenter.fhir.cast.COVERED_MAX", 2)
+    monkeypatch.setattr("isocenter.fhir.study_state.LOOKED_MAX", 2)
+    monkeypatch.setattr("isocenter.fhir.cast.PAGE_ROWS", 3)
+    for number in range(1, 8):
+        bench.store(identify(number))
+    cast = bench.cast()
+    assert [cast.cast_some() for _ in range(3)] == [True, True, False]
+    assert (bench.cursor, bench.counts.studies["written"]) == (7, 7)
+
+
+def test_an_instance_that_goes_while_it_is_looked_at_is_no_error(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.store(identify(1, 1, 1))
+    bench.store(identify(1, 1, 2))
+    bench.blobs.is_broken = True
+    index, look = bench.archive.index, bench.archive.index.invalid_paths
+
+    def remove(keys: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
+        if index.totals().instances == 2:
+            bench.delete(identify(1, 1, 2))
+        return look(keys)
+
+    monkeypatch.setattr(index, "invalid_paths", remove)
+    bench.cast().cast_some()
+    assert [error.sop_instance_uid for error in bench.archive.fhir_ledger.errors(limit=9)] == [
+        identify(1, 1, 1).sop_instance_uid
+    ]
 
 
 def test_a_cut_between_the_server_and_the_cursor_repeats_and_doubles_nothing(bench: Bench, peer: FhirPeer) -> None:

@@ -109,6 +109,53 @@ def test_a_page_elsewhere_is_not_asked_for(client: FhirClient, peer: FhirPeer) -
         client.search("Patient", {"identifier": "urn:a|1"})
 
 
+@pytest.mark.parametrize(
+    ("bundle", "kind"),
+    [
+        ({"resourceType": "Patient"}, FhirUnavailable),
+        ([], FhirUnavailable),
+        ({"resourceType": "Bundle", "link": [{"relation": "next", "url": "http://["}]}, FhirNotUsable),
+    ],
+)
+def test_what_is_no_answer_to_a_search_is_told(
+    peer: FhirPeer, client: FhirClient, bundle: object, kind: type[Exception]
+) -> None:
+    peer.set_faults(answer=bundle)
+    with pytest.raises(kind):
+        client.search("Patient", {"identifier": "urn:a|1"})
+
+
+def test_a_bundle_may_hold_other_things_beside(peer: FhirPeer, client: FhirClient) -> None:
+    entries = [{"resource": {"resourceType": "OperationOutcome"}}, "odd", {"resource": _patient()}]
+    peer.set_faults(answer={"resourceType": "Bundle", "entry": entries, "link": ["odd", {"relation": "self"}]})
+    assert client.search("Patient", {"identifier": "urn:a|1"}) == [_patient()]
+
+
+def test_a_server_that_took_a_transaction_for_a_batch_is_heard(peer: FhirPeer, client: FhirClient) -> None:
+    outcome = {"resourceType": "OperationOutcome", "issue": [{"code": "invalid"}]}
+    peer.set_faults(answer={"resourceType": "Bundle", "entry": [{"response": {"status": "422", "outcome": outcome}}]})
+    with pytest.raises(FhirRefused, match=r"422 \(invalid\)"):
+        client.carry_out(Plan((_create(_patient()),)))
+    peer.set_faults(answer={"resourceType": "Bundle", "entry": ["odd", {"response": {"status": "409 Conflict"}}]})
+    with pytest.raises(FhirConflict):
+        client.carry_out(Plan((_create(_patient()),)))
+
+
+def test_answers_are_read_in_bounds(peer: FhirPeer, client: FhirClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    peer.set_faults(answer={"resourceType": "Bundle", "entry": ["x" * 1000]})
+    monkeypatch.setattr("isocenter.fhir.client.ANSWER_SIZE_MAX_BYTES", 100)
+    with pytest.raises(FhirUnavailable, match="too large"):
+        client.search("Patient", {"identifier": "urn:a|1"})
+
+
+def test_pages_without_end_are_left(peer: FhirPeer, client: FhirClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    circle = {"resourceType": "Bundle", "link": [{"relation": "next", "url": f"{peer.url}/Patient?identifier=x"}]}
+    peer.set_faults(answer=circle)
+    monkeypatch.setattr("isocenter.fhir.client.PAGES_MAX", 3)
+    with pytest.raises(FhirUnavailable, match="no end"):
+        client.search("Patient", {"identifier": "urn:a|1"})
+
+
 def test_a_search_that_a_server_does_not_know_is_told(client: FhirClient) -> None:
     with pytest.raises(FhirNotUsable, match="knows no Device"):
         client.search("Device", {"identifier": "1"})

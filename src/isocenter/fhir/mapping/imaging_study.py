@@ -180,6 +180,7 @@ def _one_series(
 ) -> dict[str, Any]:
     newest = max(instances, key=lambda one: one.order).series
     found = {one.get("uid"): one for one in listed(known, "instance") if isinstance(one, dict)}
+    found_some = bool(found)
     listing = [_instance(one, found.pop(one.identifier.sop_instance_uid, {})) for one in instances]
     if keeps_instances:
         listing += found.values()
@@ -193,7 +194,7 @@ def _one_series(
             "description": newest.description,
             "started": newest.started,
             "numberOfInstances": len(listing),
-            "instance": listing if study.lists_instances else None,
+            "instance": listing if study.lists_instances or (keeps_instances and found_some) else None,
         }
     )
 

@@ -146,6 +146,13 @@ def test_a_study_of_others_gets_our_part() -> None:
     assert changed_study(changed, ours, **REFERENCES) == changed
 
 
+def test_where_instances_are_counted_only_those_that_others_list_stay_listed() -> None:
+    theirs = _theirs(_instance(1, 1))
+    joined = changed_study(theirs, _study(_instance(1, 2), _instance(2, 1), lists_instances=False), **REFERENCES)
+    assert [len(one.get("instance", ())) for one in joined["series"]] == [2, 0]
+    assert [one["numberOfInstances"] for one in joined["series"]] == [2, 1]
+
+
 def test_of_a_study_of_others_only_what_we_deleted_goes() -> None:
     theirs = _theirs(_instance(1, 1), _instance(1, 2), _instance(2, 1))
     gone = frozenset({identify(1, 1, 2).sop_instance_uid, identify(1, 2, 1).sop_instance_uid, "1.2.3"})
