@@ -262,6 +262,7 @@ def test_an_outage_of_the_pacs_ends_as_it_promises_and_is_told_to_programs(
     assert (folder / "router.log").exists()
 
 
+@pytest.mark.long
 def test_a_node_that_cannot_write_or_stands_still_acknowledges_nothing_that_it_loses(
     command_line: CommandLine, tmp_path: Path
 ) -> None:

@@ -9,7 +9,6 @@ import httpx
 import pytest
 
 from isocenter.modality.faults.fault import (
-    Close,
     Direction,
     Garble,
     HttpAnswer,
@@ -175,13 +174,12 @@ def test_our_sender_says_what_is_wrong_and_goes_on_the_next_time(
     "fault",
     [
         HttpTruncate(path="*/studies/*", after_bytes=20_000),
-        Close(after_bytes=20_000),
         Garble(after_bytes=20_000),
     ],
-    ids=["truncated", "closed", "garbled"],
+    ids=["truncated", "garbled"],
 )
 def test_what_breaks_off_while_it_is_fetched_leaves_no_torn_file(
-    tmp_path: Path, link: FaultLink, node: Node, fault: HttpTruncate | Close | Garble
+    tmp_path: Path, link: FaultLink, node: Node, fault: HttpTruncate | Garble
 ) -> None:
     sources = _write_sources(tmp_path / "sources", seed=3000)
     line = CommandLine(tmp_path / "state")
