@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import pydicom
 import pytest
 
 from isocenter.app.migrating.job import Job
@@ -16,6 +17,7 @@ from isocenter.app.migrating.job_database import working_alone
 from isocenter.app.migrating.records import State
 from isocenter.domain.identifiers import InstanceIdentifier
 from tests.support.command_line import PROGRAM, CommandLine
+from tests.support.dicom_files import EXPLICIT, IMPLICIT, write_file
 from tests.support.migrations import Migration, digests_in, run_here, write_studies
 from tests.support.processes import Node, running, serve
 from tests.support.secure_node import SecureNode, serve_securely
@@ -197,6 +199,21 @@ def test_patients_of_a_list_come_first_and_a_wave_moves_alone(
         assert job.moved_studies() == ["1.2.826.77.3"]
     migration.must("plan", "--patients", tmp_path / "patients.csv", "--only-patients")
     assert "1 planned = 1 delivered" in migration.must("move")
+
+
+def test_implicit_vr_goes_out_as_explicit_vr_where_that_is_asked_for(
+    migration: Migration, source: Path, node: Node, tmp_path: Path
+) -> None:
+    [identifier] = write_studies(source, studies=1)
+    content = write_file(pydicom.dcmread(source / "1-1-1.dcm"), IMPLICIT)
+    (source / "1-1-1.dcm").write_bytes(content)
+    migration.must("run", "--from", source, "--to", node.base_url, "--level", "4", "--explicit-vr")
+    assert run_here("get", identifier.study_instance_uid, "--from", node.base_url, "-o", tmp_path / "there").code == 0
+    [there] = (tmp_path / "there").rglob("*.dcm")
+    assert pydicom.dcmread(there).file_meta.TransferSyntaxUID == EXPLICIT
+    assert pydicom.dcmread(there).PixelData == pydicom.dcmread(source / "1-1-1.dcm").PixelData
+    assert migration.manifest()[0]["re_encoded_as_explicit_vr"]
+    assert [path.read_bytes() for path in source.iterdir()] == [content]
 
 
 def test_a_job_is_worked_on_by_one_run_and_for_one_pair_of_ends(

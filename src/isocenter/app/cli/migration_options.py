@@ -56,6 +56,7 @@ def way_options(command: Command) -> Command:
         authorities: Path | None,
         timeout_s: float | None,
         listen: str | None,
+        explicit_vr: bool,
         **others: Any,
     ) -> Any:
         from isocenter.app.dimse_peer import CALLING_AE_TITLE, RESPONSE_TIMEOUT_S
@@ -68,6 +69,7 @@ def way_options(command: Command) -> Command:
             source=_evidence("from", others),
             target=_evidence("to", others),
             listens_on=None if listen is None else _parse_address(listen),
+            explicit_vr=explicit_vr,
         )
         return command(way=way, **others)
 
@@ -75,6 +77,12 @@ def way_options(command: Command) -> Command:
     for end, name in (("to", "target"), ("from", "source")):
         decorated = _evidence_options(decorated, end, name)
     for option in (
+        click.option(
+            "--explicit-vr",
+            is_flag=True,
+            help="Send implicit VR and big endian to a service as explicit VR little endian, for those that take "
+            "nothing else, as Azure's does. Pixels stay as they are.",
+        ),
         click.option(
             "--listen",
             metavar="HOST:PORT",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,6 +116,8 @@ class Work:
 
         if not self.job.get("planned"):
             raise InvalidRequest(f"Nothing is planned in {self.job.folder}; run `isocenter migrate plan` first.")
+        if self.way.explicit_vr:
+            self.job.put("explicit_vr", True)
         settings = self.move_settings(wave=wave, series_max=series_max)
         with show_count("Moving", total=self.job.totals().instances) as progress:
             self.mover(source, target, settings, progress).run()
@@ -173,7 +175,13 @@ def working(folder: Path, source: str | None, target: str | None, how: dict[str,
             require_same(job, name, address)
         if not job.get("source") or not job.get("target"):
             raise InvalidRequest(f"The migration in {folder} does not know its ends; name them by --from and --to.")
-        yield Work(job, how["way"], how["speed"], how.get("patience", "1h"), how.get("workers_max", 4))
+        yield Work(
+            job,
+            replace(how["way"], work_folder=folder),
+            how["speed"],
+            how.get("patience", "1h"),
+            how.get("workers_max", 4),
+        )
 
 
 class _Waits:

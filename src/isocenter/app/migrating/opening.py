@@ -43,6 +43,10 @@ class Way:
     target: Evidence = Evidence()
     listens_on: tuple[str, int] | None = None
     """Where the source moves to us; None where it is asked by C-GET."""
+    explicit_vr: bool = False
+    """A DICOMweb target takes explicit VR little endian only."""
+    work_folder: Path | None = None
+    """For copies that are made for that; None for the machine's own."""
 
 
 def is_url(address: str) -> bool:
@@ -94,7 +98,8 @@ def open_target(address: str, way: Way) -> Iterator[Target]:
     with ExitStack() as stack:
         target: Target
         if is_url(address):
-            target = WebTarget(open_peer(_web(address, way.target, way)))
+            client = open_peer(_web(address, way.target, way))
+            target = WebTarget(client, takes_explicit_only=way.explicit_vr, work_folder=way.work_folder)
         elif "@" in address and not os.path.isdir(address):
             target = PeerTarget(_peer(address, way), stack.enter_context(DecodingPool()))
         else:

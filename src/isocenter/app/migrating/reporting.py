@@ -94,6 +94,7 @@ def summary(job: Job) -> dict[str, Any]:
         "made_at": now_text(),
         "source": job.get("source", ""),
         "target": job.get("target", ""),
+        "re_encoded_as_explicit_vr": bool(job.get("explicit_vr")),
         "studies": {"found": found, "planned": planned, "not_listed": unlisted},
         "instances": {
             "planned": totals.instances,

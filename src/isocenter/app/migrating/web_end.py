@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,15 @@ from typing import Any
 from isocenter.app.fetching import FetchReport, fetch, read_identifier
 from isocenter.app.instance_files import SUFFIX
 from isocenter.app.migrating.ends import OnAnswer, Sent, StagedFile
+from isocenter.app.migrating.explicit_vr import explicit_copy
 from isocenter.app.migrating.patience import breaks_off
 from isocenter.app.migrating.records import FoundInstance, FoundStudy, MovedInstance
 from isocenter.app.web_report import report_of, report_of_result
 from isocenter.dicomweb.client.client import DicomwebClient
 from isocenter.dicomweb.client.upload import file_source
-from isocenter.domain.errors import IsocenterError, NotFound
+from isocenter.domain.errors import InvalidDataset, IsocenterError, NotAcceptable, NotFound
 from isocenter.domain.identifiers import Level, Scope
-from isocenter.routing.deliveries.report import Report
+from isocenter.routing.deliveries.report import LocalFailed, LocalFault, Report
 from isocenter.routing.migration.slices import Answer, Slice, answer_of
 
 PAGE_COUNT = 200
@@ -89,15 +91,6 @@ class WebEnd:
         told = _Once(on_answer)
         return fetch(self._client, scope, folder=folder, on_progress=lambda report: told())
 
-    def send(self, files: Sequence[StagedFile]) -> list[Sent]:
-        """Store instances."""
-        sources = [file_source(file.path) for file in files]
-        results = self._client.store(sources, batch_size_bytes=REQUEST_SIZE_BYTES)
-        return [
-            Sent(file.sop_instance_uid, report_of_result(result), "; ".join(result.error_comments))
-            for file, result in zip(files, results, strict=True)
-        ]
-
     def read_back(self, study_instance_uid: str, instances: Collection[MovedInstance], folder: Path) -> dict[str, Path]:
         """Bring instances back as files; one that the service does not give is left out."""
         found: dict[str, Path] = {}
@@ -145,6 +138,35 @@ class WebSource(WebEnd):
 
 class WebTarget(WebEnd):
     """A DICOMweb service as target."""
+
+    def __init__(
+        self, client: DicomwebClient, *, takes_explicit_only: bool = False, work_folder: Path | None = None
+    ) -> None:
+        super().__init__(client)
+        self._work_folder = work_folder
+        self._takes_explicit_only = takes_explicit_only
+
+    def send(self, files: Sequence[StagedFile]) -> list[Sent]:
+        """Store instances."""
+        if not self._takes_explicit_only:
+            return self._store(files)
+        with tempfile.TemporaryDirectory(prefix="explicit-", dir=self._work_folder) as folder:
+            copies: list[StagedFile] = []
+            failed: list[Sent] = []
+            for file in files:
+                try:
+                    copies.append(explicit_copy(file, Path(folder)))
+                except (NotAcceptable, InvalidDataset) as error:
+                    failed.append(Sent(file.sop_instance_uid, LocalFailed(LocalFault.CANNOT_TRANSCODE), error.message))
+            return failed + (self._store(copies) if copies else [])
+
+    def _store(self, files: Sequence[StagedFile]) -> list[Sent]:
+        sources = [file_source(file.path) for file in files]
+        results = self._client.store(sources, batch_size_bytes=REQUEST_SIZE_BYTES)
+        return [
+            Sent(file.sop_instance_uid, report_of_result(result), "; ".join(result.error_comments))
+            for file, result in zip(files, results, strict=True)
+        ]
 
     def list_study(self, study_instance_uid: str) -> set[tuple[str, str]] | None:
         """Return series and instances of what it has of a study."""
