@@ -227,25 +227,25 @@ async def _rejection(port: int) -> object:
 
 
 def test_deliveries_are_held_released_cancelled_and_sent_again(hospital: Hospital, commands: CommandLine) -> None:
-    at = ("--node", hospital.routing.node.base_url)
-    commands.must("destination", "hold", "pacs", "--reason", "a test", *at)
-    study = ("--study", identify(10).study_instance_uid, "--yes")
+    at, study = ("--node", hospital.routing.node.base_url), identify(10).study_instance_uid
+    ask = hospital.routing.must
+    ask("POST", "/destinations/pacs/hold", {"reason": "a test"})
     try:
         send(hospital.router_port, make_instance(identify(10)), called="QIEROUTER")
-        assert "1 delivery put aside" in commands.must("delivery", "hold", *study, *at)
-        assert "1 delivery let go" in commands.must("delivery", "release", *study, *at)
-        assert "1 delivery cancelled" in commands.must("delivery", "cancel", *study, *at)
-        assert commands.run("delivery", "cancel", *study, *at).code == 1
-        again = ("delivery", "send-again", "--state", "cancelled", *study, *at)
-        assert "1 delivery queued again" in commands.must(*again)
+        for step in ("hold", "release", "cancel"):
+            stepped = ask("POST", f"/deliveries/{step}", {"selection": {"study": study}})
+            assert stepped == {"count": 1, "is_complete": True}, step
+        assert commands.run("delivery", "cancel", "--study", study, "--yes", *at).code == 1
+        again = ("delivery", "send-again", "--state", "cancelled", "--destination", "pacs", "--study", study, "--yes")
+        assert "1 delivery queued again" in commands.must(*again, *at)
         [shown] = json.loads(commands.must("destination", "list", "--json", *at))[:1]
         assert shown["hold"]["why"] == "a test"
     finally:
-        commands.must("destination", "release", "pacs", *at)
+        ask("POST", "/destinations/pacs/release")
     hospital.routing.wait_settled("router", 1)
-    [row] = hospital.routing.get(f"/deliveries?channel=router&study={identify(10).study_instance_uid}")["deliveries"]
+    [row] = hospital.routing.get(f"/deliveries?channel=router&study={study}")["deliveries"]
     assert (row["state"], row["rule"]) == ("delivered", "CT to the PACS")
-    [series] = hospital.routing.get(f"/studies/{identify(10).study_instance_uid}")["series"]
+    [series] = hospital.routing.get(f"/studies/{study}")["series"]
     assert (series["destination"], series["delivered"]) == ("pacs", 1)
     attempts = hospital.routing.get(f"/deliveries/{row['delivery']}")["attempts"]
     assert attempts[0]["explanation"]["name"]
@@ -316,3 +316,15 @@ def test_orders_and_versions_outlive_the_node(tmp_path: Path, commands: CommandL
         assert (status["state"], status["reason"]) == ("paused", "for the night")
         assert status["counters"]["cancelled"] == 1
         assert [one["version"] for one in second.get("/configuration/versions")["versions"]] == [1]
+
+
+def test_where_no_room_is_left_senders_are_told_before_they_send(tmp_path: Path) -> None:
+    port = free_port()
+    text = f'[channels.one]\nsource = {{ kind = "dimse", listen = "QIEROUTER@127.0.0.1:{port}" }}\n'
+    text += '[channels.web]\nsource = { kind = "stow" }\n'
+    with routing_node(tmp_path, text, "--set", "storage.reserve_bytes=1000TiB") as routing:
+        assert asyncio.run(_rejection(port)) == REJECT_TEMPORARY_CONGESTION
+        url, one = f"{routing.node.base_url}/channels/web/studies", make_instance(identify())
+        answer = client().post(url, content=one.content, headers={"Content-Type": "application/dicom"})
+        assert answer.status_code == httpx.codes.INSUFFICIENT_STORAGE
+        assert routing.get("")["counters"]["received"] == 0

@@ -20,7 +20,7 @@ from isocenter.app.channels.durable_file import replace_file
 from isocenter.app.channels.history import ConfigurationHistory, ConfigurationVersion
 from isocenter.app.secrets_by_name import SecretsByName
 from isocenter.app.settings import Settings
-from isocenter.domain.errors import Conflict, InvalidSetting, IsocenterError, NotFound
+from isocenter.domain.errors import Conflict, InvalidSetting, IsocenterError
 from isocenter.routing.configuration.channel import Configuration
 from isocenter.routing.configuration.problem import InvalidConfiguration, Problem
 from isocenter.routing.configuration.read import TEXT_LENGTH_MAX, ReadConfiguration, read_configuration
@@ -74,14 +74,6 @@ class ConfigurationStore:
         version = self.history.append(text, author=AUTHOR_FILE, at=self._now().timestamp(), reason=reason)
         new = _channel_names(read.configuration) - _channel_names(before or Configuration())
         return CurrentConfiguration(version, read.configuration, read.warnings, new)
-
-    def current(self) -> CurrentConfiguration:
-        """Return the latest version without a look at the file; raises NotFound before the first."""
-        latest = self.history.latest()
-        if latest is None:
-            raise NotFound("No configuration was read yet; start the node once.")
-        read = self.read(latest.text)
-        return CurrentConfiguration(latest, read.configuration, read.warnings)
 
     def read(self, text: str, *, name: str = "configuration") -> ReadConfiguration:
         """Return what a text says. Raises InvalidConfiguration."""

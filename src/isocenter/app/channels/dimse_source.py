@@ -27,7 +27,7 @@ from isocenter.dimse.scp.users import Users
 from isocenter.dimse.shell.exchange import Peer
 from isocenter.dimse.shell.record import AssociationRegister
 from isocenter.dimse.shell.runtime import Runtime
-from isocenter.dimse.shell.service import ServiceTable
+from isocenter.dimse.shell.service import Service, ServiceTable
 from isocenter.domain.application_entity import ANY_HOST, AeService, RemoteAe, UserIdentityRule
 from isocenter.domain.errors import StorageFull, Unavailable
 from isocenter.domain.outcome import StoreOutcome
@@ -37,7 +37,7 @@ from isocenter.routing.configuration.channel import Acknowledgement, DimseSource
 
 _log = structlog.get_logger()
 
-SERVICES = frozenset({AeService.ECHO, AeService.STORE})
+SERVICES = frozenset({AeService.ECHO, AeService.STORE, AeService.WORKLIST, AeService.PERFORMED_STEP})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class Associations:
     users: Users | None
     runtime: Callable[[], Runtime]
     """Gives what associations work with, in the running event loop."""
+    further: Callable[[], Sequence[Service]] = tuple
+    """Gives what listeners offer besides storage: the work list of a RIS and performed steps, where there is one."""
 
 
 class DimseChannelSource:
@@ -103,7 +105,7 @@ class DimseChannelSource:
             shared.runtime(),
             shared.register,
             table,
-            ServiceTable([echo_service()], other=self._storage().find),
+            ServiceTable([echo_service(), *shared.further()], other=self._storage().find),
             limits=limits,
             users=shared.users,
             objection=self._objection,
