@@ -23,7 +23,8 @@ from tests.support.command_line import PROGRAM, CommandLine
 from tests.support.dcmtk import storescp
 from tests.support.migrations import Migration, run_here, write_studies
 from tests.support.peers import require_module
-from tests.support.processes import Node, Orthanc, free_port, orthanc, running, serve
+from tests.support.processes import Orthanc, free_port, orthanc, running, serve
+from tests.support.secure_node import SecureNode, serve_securely
 from tests.support.small_instances import make_instance
 
 pytestmark = pytest.mark.interop
@@ -63,8 +64,9 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    with serve(tmp_path_factory.mktemp("node") / "data") as started:
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureNode]:
+    """Return our node as the cloud: over https, with tokens."""
+    with serve_securely(tmp_path_factory.mktemp("node")) as started:
         yield started
 
 
@@ -92,9 +94,11 @@ def _uids(written: list[InstanceIdentifier]) -> set[str]:
 
 
 def test_a_pacs_that_cuts_off_its_answers_moves_wholly_and_keeps_everything(
-    migration: Migration, pacs: Orthanc, node: Node, written: tuple[Path, list[InstanceIdentifier]]
+    migration: Migration, pacs: Orthanc, node: SecureNode, written: tuple[Path, list[InstanceIdentifier]]
 ) -> None:
-    out = migration.must("run", "--from", _address(pacs), "--to", node.base_url, "--level", "4", "--workers", "2")
+    shown = ("--ca", node.authority, "--to-token", node.token(node.register("migration", "--role", "owner")))
+    ends = ("--from", _address(pacs), "--to", node.base_url)
+    out = migration.must("run", *ends, *shown, "--level", "4", "--workers", "2")
     assert f"All {len(written[1])} instances were checked; 0 differ." in out
     with Job(migration.folder) as job:
         assert job.get("limit") == LIMIT
