@@ -69,9 +69,9 @@ def fail(finding: str, remedy: str) -> Finding:
 
 def all_checks() -> tuple[Check, ...]:
     """Return every check in the order in which one would ask."""
-    from isocenter.app import doctor_exchange, doctor_machine, doctor_storage
+    from isocenter.app import doctor_exchange, doctor_machine, doctor_routing, doctor_storage
 
-    return (*doctor_machine.CHECKS, *doctor_storage.CHECKS, *doctor_exchange.CHECKS)
+    return (*doctor_machine.CHECKS, *doctor_storage.CHECKS, *doctor_exchange.CHECKS, *doctor_routing.CHECKS)
 
 
 def examine(settings: Settings, checks: Sequence[Check]) -> list[Answer]:
