@@ -111,6 +111,30 @@ def test_a_modality_is_answered_what_the_ris_has_and_what_it_had_while_it_is_awa
             assert _find(dicom_port)[0] == ["A2", "A3", "A4"], "a node that was killed still knows it"
 
 
+def test_the_listener_of_a_channel_passes_the_work_list_through_under_its_own_title(tmp_path: Path) -> None:
+    channel_port, folder = free_port(), tmp_path / "router"
+    folder.mkdir()
+    (folder / "routing.toml").write_text(
+        f"""
+[channels.router]
+source = {{ kind = "dimse", listen = "ROUTER@127.0.0.1:{channel_port}" }}
+[[channels.router.rules]]
+name = "nothing goes anywhere"
+"""
+    )
+    with wlmscpfs(tmp_path / "ris", ae_title="RIS") as ris:
+        _item(ris.folder, "A1")
+        arguments = (
+            *("--auth", "off", "--set", f"routing.configuration={folder / 'routing.toml'}"),
+            *("--set", f"dicom.remotes=RIS@127.0.0.1:{ris.port}", "--set", "worklist.ris=RIS"),
+        )
+        with serve(folder, arguments=arguments) as node:
+            assert _find(channel_port)[0] == ["A1"]
+            assert _perform(channel_port, "1.2.3.1") == [0, 0]
+            told = httpx.get(f"{node.base_url}/api/worklist").json()
+            assert (told["ris"]["is_away"], told["performed_steps"]["waiting"]) == (False, 2)
+
+
 def test_a_ris_that_was_never_there_is_told_as_such(tmp_path: Path) -> None:
     dicom_port = free_port()
     with _router(tmp_path / "router", ris_port=free_port(), dicom_port=dicom_port):

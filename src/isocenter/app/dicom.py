@@ -15,21 +15,17 @@ import structlog
 
 from isocenter.app.http_protocol import bound_sending
 from isocenter.app.settings import DicomSettings, Settings
-from isocenter.app.worklist_pass import WorklistPass, find_ris
-from isocenter.app.worklist_pass_status import overview
-from isocenter.app.worklist_pass_steps import StepForwarder
+from isocenter.app.worklist_pass_services import WorklistServices
 from isocenter.archive.archive import Archive
 from isocenter.archive.commitment import Titles
 from isocenter.dimse.scp.commitment import CommitmentProvider
 from isocenter.dimse.scp.find import FindProvider
 from isocenter.dimse.scp.listener import BACKLOG, Endpoint, Listener, ListenerLimits
 from isocenter.dimse.scp.outgoing import ArchiveSupply
-from isocenter.dimse.scp.performed_step import PerformedStepProvider
 from isocenter.dimse.scp.query import SUPPORTED, query_of
 from isocenter.dimse.scp.retrieve import RetrieveProvider
 from isocenter.dimse.scp.services import ServiceSettings, node_services
 from isocenter.dimse.scp.users import Users
-from isocenter.dimse.scp.worklist import WorklistProvider
 from isocenter.dimse.scu.client import Opener
 from isocenter.dimse.shell.record import AssociationRegister
 from isocenter.dimse.shell.runtime import Completions, Runtime, Times
@@ -38,7 +34,6 @@ from isocenter.dimse.shell.tls import TlsSettings, client_context, server_contex
 from isocenter.dimse.ul.limits import AssociationLimits
 from isocenter.domain.application_entity import AeAddress, UserIdentityRule
 from isocenter.domain.errors import InvalidSetting, Unavailable
-from isocenter.domain.worklist import LeavesWhen
 from isocenter.identity.application_entity import AeTable
 from isocenter.identity.authenticate import is_loopback
 
@@ -140,11 +135,8 @@ class DicomNode:
         """`users` verifies those whom callers name, where the settings want that."""
         self._archive = archive
         self._settings = settings.dicom
-        self._ris_settings = settings.worklist
-        find_ris(settings.worklist, settings.dicom)  # so that a wrong name is told now
-        self.worklist_pass: WorklistPass | None = None
-        """How it stands with another AE's work list, for whoever shows it; None until the node started."""
-        self._forwarder: StepForwarder | None = None
+        self.worklist = WorklistServices(archive, settings)
+        """The work list and performed steps, for the listeners of channels too."""
         self._endpoints = endpoints
         self._executor = executor
         self._picture_executor = picture_executor
@@ -169,6 +161,7 @@ class DicomNode:
 
     async def start(self) -> None:
         """Begin to accept associations, in the running event loop."""
+        self.worklist.start(self.runtime(), self.register, self._client_tls)
         if not self._endpoints:
             return
         table = ae_table(self._settings, self._endpoints)
@@ -188,9 +181,6 @@ class DicomNode:
         )
         self._commitment.titles = Titles(but=self.titles_of_others)
         self._commitment.start()
-        for passing in (self.worklist_pass, self._forwarder):
-            if passing is not None:
-                passing.start()
         for endpoint in self._endpoints:
             host, port = endpoint.socket.getsockname()[:2]
             _log.info(
@@ -219,9 +209,7 @@ class DicomNode:
 
     async def stop(self) -> None:
         """End all associations."""
-        for passing in (self.worklist_pass, self._forwarder):
-            if passing is not None:
-                await passing.stop()
+        await self.worklist.stop()
         if self._commitment is not None:
             await self._commitment.stop()
         if self._listener is not None:
@@ -249,18 +237,7 @@ class DicomNode:
 
     def worklist_overview(self) -> dict[str, Any]:
         """Return how it stands with another AE's work list, for programs; waits for the disk."""
-        status = None if self.worklist_pass is None else self.worklist_pass.status()
-        return overview(status, self._archive.step_messages, now=self._archive.clock.now().timestamp())
-
-    def _pass_through(self, opener: Opener) -> WorklistPass | None:
-        """Return what passes the work list of another AE through, and make what tells it of performed steps ready."""
-        ris = find_ris(self._ris_settings, self._settings)
-        if ris is None:
-            return None
-        self.worklist_pass = WorklistPass(self._archive, self._ris_settings, ris, opener)
-        if self._ris_settings.performed_steps == "forward":
-            self._forwarder = StepForwarder(self._archive, ris, opener)
-        return self.worklist_pass
+        return self.worklist.overview()
 
     def _client_tls(self) -> ssl.SSLContext | None:
         """Return what associations to peers that want TLS are opened with, None where no peer does."""
@@ -276,24 +253,13 @@ class DicomNode:
             find_destination=table.destination,
             store_associations_max=self._settings.store_associations_max,
         )
-        worklist = WorklistProvider(
-            archive.worklist,
-            steps_leave=LeavesWhen(self._settings.worklist_steps_leave),
-            upstream=self._pass_through(opener),
-        )
-        performed_steps = PerformedStepProvider(
-            archive.performed_steps,
-            archive.clock,
-            forward_to="" if self._forwarder is None else self._forwarder.ris.ae_title,
-        )
         return node_services(
             archive,
             ServiceSettings(accepts_private_sop_classes=self._settings.private_sop_classes == "accept"),
             further=[
                 FindProvider(query_of(archive), ae_title=table.ae_title, supported=SUPPORTED).service(),
                 *retrieve.services(),
-                worklist.service(),
-                *performed_steps.services(),
+                *self.worklist.services(),
                 commitment.service(),
             ],
         )

@@ -259,7 +259,10 @@ def run(settings: Settings) -> None:
                 users=identity.users,
             )
             gateways = stack.enter_context(open_gateways(configuration, settings, dicom))
-            associations = Associations(archive, settings.dicom, dicom.register, identity.users, dicom.runtime)
+            associations = Associations(
+                *(archive, settings.dicom, dicom.register, identity.users, dicom.runtime),
+                further=dicom.worklist.services_of_channels,
+            )
             routing = stack.enter_context(running_routing(archive, settings, associations, audit=audit))
             prefetch = stack.enter_context(open_prefetching(archive, settings, configuration, dicom, audit=audit))
             needs = TranslatorNeeds(archive, settings, dicom, identity.users)
