@@ -216,6 +216,38 @@ def test_implicit_vr_goes_out_as_explicit_vr_where_that_is_asked_for(
     assert [path.read_bytes() for path in source.iterdir()] == [content]
 
 
+def test_what_came_to_the_source_since_is_added_and_nothing_moves_twice(
+    migration: Migration, source: Path, tmp_path: Path
+) -> None:
+    write_studies(source, studies=1)
+    migration.must("run", "--from", source, "--to", tmp_path / "data")
+    write_studies(source, studies=2, instances=2)
+    told = migration.told("assess", "--again", "--from", source, "--to", tmp_path / "data")
+    assert (told["studies"], told["instances"]) == (2, 4)
+    assert migration.run("report").code == 1
+    migration.must("plan")
+    migration.must("move")
+    totals = migration.totals()
+    assert (totals.delivered, totals.sent_again) == (4, 0)
+    assert migration.run("report").code == 1  # the verification was of less
+    migration.must("verify")
+    assert migration.run("report").code == 0
+
+
+def test_evidence_can_stand_in_the_environment(
+    migration: Migration, source: Path, secure_node: SecureNode, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_studies(source, studies=1)
+    application = secure_node.register("environment", "--role", "owner")
+    monkeypatch.setenv("ISOCENTER_TO_CLIENT_ID", application.client_id)
+    monkeypatch.setenv("ISOCENTER_TO_CLIENT_SECRET", application.secret)
+    migration.must("assess", "--from", source, "--to", secure_node.base_url)
+    migration.must("plan")
+    migration.must("move", "--ca", secure_node.authority)
+    assert application.secret.encode() not in (migration.folder / "job.sqlite3").read_bytes()
+    assert run_here("config", "show", "--data-dir", tmp_path / "other").code == 0
+
+
 def test_a_job_is_worked_on_by_one_run_and_for_one_pair_of_ends(
     migration: Migration, source: Path, tmp_path: Path
 ) -> None:

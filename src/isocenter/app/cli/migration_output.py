@@ -48,6 +48,8 @@ def print_assessment(job: Job, *, as_json: bool) -> None:
 
 def outlook_text(ahead: Outlook) -> str:
     """Return how long what is left takes, for people."""
+    if not ahead.instances_left:
+        return "Nothing is left to move."
     low, likely, high = (_span(one) for one in (ahead.estimate.low_s, ahead.estimate.likely_s, ahead.estimate.high_s))
     basis = (
         f"by {count_of(ahead.estimate.measured_series, 'series', 'series')} that moved"
