@@ -21,6 +21,7 @@ from isocenter.domain.performed_step import PerformedStep, PerformedStepState
 from isocenter.domain.query_tag import COUNT_MAX, InstanceFindings, QueryTagEntry
 from isocenter.domain.worklist import ScheduledStepReference, WorklistQuery
 from isocenter.ports.event_cursors import EventCursor
+from isocenter.ports.fhir_ledger import CastError, ErrorKind, OpenStudy, StudyName
 from isocenter.ports.ledger import Attempt, Selection, Settled
 from isocenter.storage.sqlite import SqliteInstanceIndex
 from isocenter.storage.sqlite.carry_over import CARRIED_TABLES, carry_over, relink_deliveries
@@ -86,6 +87,9 @@ def test_work_list_steps_and_transactions_come_along(
     request = CommitmentRequest("1.9", (InstanceReference("1.1", "2.1"),), 1)
     opened = old.commitments.open(NewCommitment(Side.PROVIDER, request, "CT1", "ISOCENTER", 3.0), due_at=3.0)
     old.event_cursors.open("ris", sequence=7, timestamp=6.5)
+    shelved = CastError(ErrorKind.FHIR, StudyName("1.1"), "The FHIR server answered 422.")
+    old.fhir_ledger.put_off(OpenStudy(shelved.study, removed=frozenset({"1.1.1"})), [shelved], now=6.5)
+    old.fhir_ledger.note("fhir:a", succeeded_at=6.5, failed_at=None, failure="")
     old.external_metadata.register([VALUE])
     old.commit([new_instance(identify(1))], now=7.0, erase_due_at=7.0)
     old.external_metadata.put(DEFAULT_PARTITION, identify(1).study_instance_uid, [VALUE], now=8.0)
@@ -98,6 +102,9 @@ def test_work_list_steps_and_transactions_come_along(
     assert fresh.event_cursors.open("ris", sequence=0, timestamp=0.0) == EventCursor(
         "ris", 7, 6.5, is_of_older_feed=True
     )
+    assert fresh.fhir_ledger.open_studies(limit=9) == old.fhir_ledger.open_studies(limit=9)
+    assert fresh.fhir_ledger.errors(limit=9) == old.fhir_ledger.errors(limit=9) != []
+    assert fresh.fhir_ledger.standing("fhir:a") == old.fhir_ledger.standing("fhir:a")
     assert fresh.external_metadata.vrs() == {VALUE.tag: "CS"}
     studies = [identify(1).study_instance_uid]
     kept = old.external_metadata.of_studies(DEFAULT_PARTITION, studies)
