@@ -13,6 +13,7 @@ from pathlib import Path
 from bench import measures as m
 from bench.dimse import measure_dimse
 from bench.figures import Figure, print_table, write_json
+from bench.forward import measure_forward
 from bench.ledger import measure_ledger
 from bench.million import measure_million
 from bench.reindex import measure_reindex
@@ -20,7 +21,7 @@ from bench.servers import Server, has_orthanc, start_isocenter, start_orthanc
 from bench.translator import measure_translator
 from isocenter.modality.workload import WORKLOADS, WorkloadShape, write_workload
 
-PARTS = ("store", "large", "retrieve", "search", "dimse", "million", "reindex", "ledger", "translator")
+PARTS = ("store", "large", "retrieve", "search", "dimse", "million", "reindex", "ledger", "translator", "forward")
 STORE_A, STORE_B = 2000, 200
 SEARCH_STUDIES, LARGE_ARCHIVE_STUDIES = 2020, 20_000
 SERIES_OF_500 = WorkloadShape("S", 1, 1, 500, 512, 512)
@@ -67,6 +68,8 @@ def main() -> int:
         figures += measure_reindex(folder)
     if "ledger" in parts:
         figures += measure_ledger(folder, quick=arguments.quick)
+    if "forward" in parts:
+        figures += measure_forward(folder, sets, runs)
     if "translator" in parts:
         figures += measure_translator(folder, sets, runs)
     print_table(figures)

@@ -149,7 +149,7 @@ def start_translator(folder: Path, cloud: Server, *, sink_port: int) -> Server:
     port, dimse_port = _free_port(), _free_port()
     routing, settings = folder / "routing.toml", folder / "isocenter.toml"
     routing.write_text(
-        f'[destinations.cloud]\nkind = "dicomweb"\nurl = "http://127.0.0.1:{cloud.port}/dicom-web"\nprofile = "standard"\n'
+        f'[destinations.cloud]\nkind = "dicomweb"\nurl = "http://127.0.0.1:{cloud.port}{cloud.root}"\n'
         f'[translators.bench]\nlisten = "TRANSLATOR@127.0.0.1:{dimse_port}"\nupstream = "cloud"\n'
     )
     settings.write_text(f'[routing]\nconfiguration = "{routing}"\n')

@@ -116,7 +116,7 @@ def deliverer(
     with memory_archive() as archive:
         clock = cast(FakeClock, archive.clock)
         means = means_of(archive, sender, configuration=configuration, draw=draw)
-        desk = Desk(destination, archive.index.ledger, clock, draw=draw, hold=None)
+        desk = Desk(destination, archive.index.ledger, clock, draw=draw, gather_s=0.0)
         yield Deliverer(archive, clock, desk, Worker(desk, means), sender)
 
 
@@ -130,4 +130,4 @@ def means_of(
     supply = Supply(
         archive.index, archive.blobs, archive.clock, configuration_of=lambda version: configuration, system="test"
     )
-    return Means(archive.index.ledger, supply, archive.clock, lambda destination: senders[0], draw)
+    return Means(archive.index.ledger, supply, archive.clock, lambda destination: senders[0], draw, 0.0)

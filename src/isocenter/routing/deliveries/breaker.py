@@ -9,6 +9,7 @@ While it is open deliveries wait; none is failed by it.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -115,8 +116,8 @@ def workers_allowed(breaker: Breaker, workers_max: int) -> int:
 
 
 def _with(recent: tuple[tuple[float, bool], ...], now: float, *, is_failure: bool) -> tuple[tuple[float, bool], ...]:
-    kept = [one for one in recent if one[0] > now - RECENT_WINDOW_S]
-    return (*kept, (now, is_failure))[-RECENT_KEPT_MAX:]
+    first = max(bisect_right(recent, (now - RECENT_WINDOW_S, True)), len(recent) - RECENT_KEPT_MAX + 1)
+    return (*recent[first:], (now, is_failure))
 
 
 def _most_failed(recent: tuple[tuple[float, bool], ...]) -> bool:

@@ -36,6 +36,11 @@ MIGRATION_SIZE_MAX_BYTES = 16 * 1024**2
 """What is urgent waits for no more than this where every worker is busy with a migration."""
 POLL_S = 2.0
 """How late work is found that nobody told of: what a person let go, what another process queued."""
+GATHER_S = 0.05
+"""Under traffic the next batch is begun this long after a small one: each has two commits, however little it holds. What
+comes after a pause is sent at once."""
+GATHER_COUNT_MAX = 25
+"""A batch of so many gains little by waiting for more."""
 IDLE_S = 10.0
 """After so long without work a worker lets go of its connection, which peers would give up at some time too."""
 
@@ -62,9 +67,17 @@ class Desk:
     """What the workers of one destination share."""
 
     def __init__(
-        self, destination: Destination, ledger: Ledger, clock: Clock, *, draw: Callable[[], float], hold: Hold | None
+        self,
+        destination: Destination,
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        draw: Callable[[], float],
+        hold: Hold | None = None,
+        gather_s: float = GATHER_S,
     ) -> None:
         self.destination = destination
+        self._gather_s = gather_s
         self._ledger = ledger
         self._clock = clock
         self._draw = draw
@@ -80,6 +93,7 @@ class Desk:
         self._recent = RecentDeliveries()
         self._is_stopping = False
         self._has_news = False
+        self._gathers_until_s = 0.0
 
     # ---- for workers
 
@@ -107,7 +121,12 @@ class Desk:
 
     def _wait(self, wait_s: float) -> None:
         with self._lock:
-            if not self._has_news and not self._is_stopping:
+            if self._is_stopping:
+                return
+            if self._gathers_until_s > self._clock.monotonic_s():
+                self._has_news = True  # nobody need tell: it is looked at in a moment in any case
+                self._lock.wait(wait_s)
+            elif not self._has_news:
                 self._lock.wait(wait_s)
             self._has_news = False
 
@@ -125,12 +144,15 @@ class Desk:
                 return None, POLL_S if gate.until is None else max(0.0, gate.until - now)
             wait_s = self._throttled(now)
             is_recovering = self._condition.breaker.state is BreakerState.RECOVERING
+        wait_s = max(wait_s, self._gathers_until_s - self._clock.monotonic_s())
         if wait_s > 0:
             return None, wait_s
         backlog = self._ledger.backlog(self.destination.name, now=now)
         rows, priority = self._lease(backlog, now, is_recovering=is_recovering)
         if not rows:
             return None, POLL_S if backlog.next_due_at is None else max(0.0, backlog.next_due_at - now)
+        if len(rows) < GATHER_COUNT_MAX:
+            self._gathers_until_s = self._clock.monotonic_s() + self._gather_s
         with self._lock:
             self._under_way.update((row.delivery_key, row) for row in rows)
             self._busy[priority] = self._busy.get(priority, 0) + 1
@@ -232,8 +254,9 @@ class Desk:
 
     def wake(self) -> None:
         """Have the desk looked at: something is there to be sent."""
-        with self._lock:
-            self._tell()
+        if not self._has_news:  # else whoever stands there looks at it anyway
+            with self._lock:
+                self._tell()
 
     def put_aside(self, hold: Hold | None) -> None:
         """Put the destination aside, or take it up again."""

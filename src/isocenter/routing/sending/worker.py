@@ -19,7 +19,7 @@ from isocenter.routing.configuration.destination import Destination
 from isocenter.routing.deliveries.report import LocalFailed, LocalFault, Report
 from isocenter.routing.deliveries.sender import Outgoing, Sender
 from isocenter.routing.sending.batch import BatchUnderWay, GivenUp
-from isocenter.routing.sending.desk import Batch, Desk, Idle, Probe
+from isocenter.routing.sending.desk import GATHER_S, Batch, Desk, Idle, Probe
 from isocenter.routing.sending.outcome import outcome_of
 from isocenter.routing.sending.supply import Supply, Unsendable
 
@@ -42,6 +42,8 @@ class Means:
     open_sender: OpenSender
     draw: Callable[[], float]
     """Gives numbers from 0 up to 1."""
+    gather_s: float = GATHER_S
+    """How long instances gather for a batch, under traffic."""
 
 
 class Worker:
