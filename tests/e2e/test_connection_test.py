@@ -26,7 +26,7 @@ from isocenter.app.dimse_peer import DimsePeer, TlsFiles
 from isocenter.app.secrets_by_name import SecretsByName
 from isocenter.app.web_archive import WebArchive
 from isocenter.domain.application_entity import parse_remote_ae
-from isocenter.domain.errors import NotFound
+from isocenter.domain.errors import InvalidRequest, NotFound
 from isocenter.routing.configuration.read import read_configuration
 from isocenter.routing.connection_test.report import ConnectionReport, Outcome, Step, StepName
 from tests.support.certificates import Authority, Identity
@@ -118,6 +118,14 @@ def test_a_host_that_accepts_and_never_answers_is_not_waited_for(address: str, s
         report = _check(address.format(port), _circumstances(timeout_s=SHORT_S))
     assert _step(report, StepName.TCP).outcome is Outcome.PASSED
     assert _step(report, step).code == "transport:answer-timeout"
+
+
+def test_a_password_in_an_address_is_not_shown_and_a_port_that_is_none_is_told() -> None:
+    port = free_port()
+    report = _check(f"http://me:secret@127.0.0.1:{port}/x", _circumstances())
+    assert (report.destination, report.address) == (f"http://127.0.0.1:{port}/x",) * 2
+    with pytest.raises(InvalidRequest):
+        _check("http://127.0.0.1:99999/x", _circumstances())
 
 
 def test_a_host_that_accepts_and_does_not_shake_hands_is_not_waited_for() -> None:

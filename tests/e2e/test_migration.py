@@ -269,6 +269,7 @@ def test_a_job_is_worked_on_by_one_run_and_for_one_pair_of_ends(
         (("move", "--during", "at night"), "mon-fri"),
         (("move", "--give-up-after", "soon"), "10min"),
         (("assess", "--from", "PACS@host", "--to", "here"), "has no port"),
+        (("assess", "--from", "https://me:secret@host/x", "--to", "here"), "holds no user name"),
         (("assess", "--from", "nowhere", "--to", "here"), "is no folder"),
         (("reconcile", "--replace"), "--heal"),
     ],

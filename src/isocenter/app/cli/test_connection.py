@@ -199,11 +199,11 @@ def _print(report: ConnectionReport) -> None:
 def _print_step(step: Step) -> None:
     mark = click.style(f"{MARKS[step.outcome]:<7}", fg=COLORS[step.outcome])
     took = f" ({step.elapsed_s * 1000:.0f} ms)" if step.elapsed_s else ""
-    click.echo(f"{mark}{step.name.value:<14}{printable(step.happened)}{took}")
+    click.echo(f"{mark}{step.name.value:<15}{printable(step.happened)}{took}")
     if step.advice:
         side = f" [{step.side.value}]" if step.side else ""
-        click.echo(f"{'':21}{printable(step.advice)}{side}")
+        click.echo(f"{'':22}{printable(step.advice)}{side}")
     if step.name.value in FACTS_SHOWN:
         for value in dict.fromkeys(value for _, value in step.facts):
             names = ", ".join(name for name, each in step.facts if each == value)
-            click.echo(f"{'':21}{printable(names)}: {printable(value)}")
+            click.echo(f"{'':22}{printable(names)}: {printable(value)}")

@@ -154,9 +154,10 @@ def check_web_archive(archive: WebArchive, circumstances: Circumstances) -> Conn
         return opened
 
     bare = archive.url.rstrip("/")
-    client_of(bare)().close()  # an address that is none is refused before anything is asked
+    with client_of(bare)() as client:  # an address that is none is refused before anything is asked
+        name = client.service
     url = bare if bare.count("/") > 2 else _root(bare, client_of)
-    return _check(ServiceUnderTest(url, tls, client_of(url), evidence), circumstances, name=archive.url)
+    return _check(ServiceUnderTest(url, tls, client_of(url), evidence), circumstances, name=name)
 
 
 def _root(bare: str, client_of: Callable[[str], Callable[[], DicomwebClient]]) -> str:

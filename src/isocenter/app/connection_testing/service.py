@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
+import httpx
+
 from isocenter.app.connection_testing.network import (
     STEP_TIMEOUT_S,
     Place,
@@ -20,9 +22,10 @@ from isocenter.app.connection_testing.network import (
 )
 from isocenter.app.connection_testing.synthetic_image import make_test_image
 from isocenter.app.web_report import report_of, report_of_result
+from isocenter.dicomweb.client.answers import public_name
 from isocenter.dicomweb.client.client import DicomwebClient
 from isocenter.dicomweb.client.upload import InstanceSource
-from isocenter.domain.errors import IsocenterError
+from isocenter.domain.errors import InvalidRequest, IsocenterError
 from isocenter.domain.identifiers import InstanceIdentifier, Level, Scope
 from isocenter.routing.catalogue.entry import Side
 from isocenter.routing.catalogue.lookup import explain_report
@@ -77,9 +80,8 @@ def check_service(
 
     Raises InvalidSetting where a secret, key or certificate of ours cannot be read.
     """
-    parts = urlsplit(service.url)
-    is_secure = parts.scheme == "https"
-    place = Place(parts.hostname or "", parts.port or (HTTPS_PORT if is_secure else HTTP_PORT))
+    is_secure = service.url.startswith("https://")
+    place = _place(service.url, is_secure=is_secure)
     steps = Steps(PLANNED if is_secure else tuple(one for one in PLANNED if one is not StepName.TLS))
     if _reach(service, place, steps, now=now, timeout_s=timeout_s):
         with service.open_client() as client:
@@ -87,7 +89,16 @@ def check_service(
         if asked[0].outcome is Outcome.FAILED and not is_secure and speaks_tls(place, timeout_s=timeout_s):
             asked = [tls_wanted(StepName.QIDO)]
         steps.taken += asked
-    return ConnectionReport(destination, service.url, steps.finished())
+    return ConnectionReport(destination, public_name(httpx.URL(service.url)), steps.finished())
+
+
+def _place(url: str, *, is_secure: bool) -> Place:
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise InvalidRequest("The address of the service has a port that is none; ports go up to 65535.") from error
+    return Place(parts.hostname or "", port or (HTTPS_PORT if is_secure else HTTP_PORT))
 
 
 def _reach(service: ServiceUnderTest, place: Place, steps: Steps, *, now: datetime, timeout_s: float) -> bool:
@@ -96,7 +107,7 @@ def _reach(service: ServiceUnderTest, place: Place, steps: Steps, *, now: dateti
         return False
     if steps.add(connect(place, timeout_s=timeout_s)).outcome is Outcome.FAILED:
         return False
-    if not service.url.startswith("https://"):
+    if StepName.TLS not in steps.planned:
         return True
     context = service.tls or ssl.create_default_context()
     return steps.add(speak_tls(place, context, timeout_s=timeout_s, now=now)).outcome is not Outcome.FAILED

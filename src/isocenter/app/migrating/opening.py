@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from isocenter.app.dimse_peer import CALLING_AE_TITLE, RESPONSE_TIMEOUT_S, DimsePeer, TlsFiles
 from isocenter.app.migrating.ends import Source, Target
@@ -57,6 +58,10 @@ def is_url(address: str) -> bool:
 def normal_address(address: str) -> str:
     """Return an address as a job keeps it: folders by their whole path. Raises InvalidRequest."""
     if is_url(address):
+        if "@" in urlsplit(address).netloc:
+            raise InvalidRequest(
+                "An address holds no user name and no password; show a token with --from-token, --to-token."
+            )
         return address.rstrip("/")
     if "@" in address and not os.path.isdir(address):
         if parse_remote_ae(address).address is None:
