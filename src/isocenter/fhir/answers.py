@@ -36,7 +36,7 @@ def error_of(status: int, document: Mapping[str, Any] | None, headers: Mapping[s
             f"{words}: it does not accept who we are; check fhir.client_id, its secret and its rights."
         )
     if status in _CONFLICTS:
-        return FhirConflict(f"{words}: somebody else changed a resource meanwhile.")
+        return FhirConflict(f"{words}: somebody else changed a resource meanwhile, or refers to it.")
     if 300 <= status < 400:
         return FhirNotUsable(f"{words}: it is somewhere else; correct fhir.url, redirects are not followed.")
     return FhirRefused(f"{words}.")

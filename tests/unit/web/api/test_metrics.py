@@ -16,6 +16,7 @@ from isocenter.dimse.message.messages import CFindRsp
 from isocenter.dimse.shell.record import AssociationRegister, ContextRecord, End, Side
 from isocenter.domain.errors import Unauthenticated
 from isocenter.domain.principal import LOCAL_OWNER, Principal
+from isocenter.fhir.cast import CastCounts
 from isocenter.web.api.metrics import FAMILIES, Kind, Observed, metrics_routes
 from tests.support.asgi_client import AsgiClient
 
@@ -151,3 +152,17 @@ def test_operations_and_erasures_are_told() -> None:
     assert found[_key("isocenter_updated_instances_total")] == 3
     assert found[_key("isocenter_exported_instances_total")] == 4
     assert found[_key("isocenter_erasure_oldest_age_seconds")] == 12.5
+
+
+def test_the_cast_to_fhir_is_told_while_there_is_one() -> None:
+    counts = CastCounts(rows=7, failed_attempts=2, behind=3, behind_s=1.5, errors={"tag": 4}, is_on=True)
+    counts.studies["written"] = 5
+    found = _counted(Observed(AssociationRegister(), fhir=counts))
+    assert found[_key("isocenter_fhir_rows_total")] == 7
+    assert found[_key("isocenter_fhir_failures_total")] == 2
+    assert found[_key("isocenter_fhir_behind")] == 3
+    assert found[_key("isocenter_fhir_behind_seconds")] == 1.5
+    assert found[_key("isocenter_fhir_studies_total", result="written")] == 5
+    assert found[_key("isocenter_fhir_errors", kind="tag")] == 4
+    silent = _counted(Observed(AssociationRegister()))
+    assert [name for name, _labels in silent if name.startswith("isocenter_fhir_")] == []
