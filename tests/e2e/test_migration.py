@@ -19,7 +19,7 @@ from isocenter.domain.identifiers import InstanceIdentifier
 from tests.support.command_line import PROGRAM, CommandLine
 from tests.support.dicom_files import EXPLICIT, IMPLICIT, write_file
 from tests.support.migrations import Migration, digests_in, run_here, write_studies
-from tests.support.processes import Node, running, serve
+from tests.support.processes import Node, free_port, running, serve
 from tests.support.secure_node import SecureNode, serve_securely
 from tests.support.small_instances import make_instance
 
@@ -246,6 +246,14 @@ def test_evidence_can_stand_in_the_environment(
     migration.must("move", "--ca", secure_node.authority)
     assert application.secret.encode() not in (migration.folder / "job.sqlite3").read_bytes()
     assert run_here("config", "show", "--data-dir", tmp_path / "other").code == 0
+
+
+def test_a_source_that_stays_away_ends_the_run_as_unreachable(migration: Migration, tmp_path: Path) -> None:
+    address = f"PACS@127.0.0.1:{free_port()}"
+    away = migration.run("assess", "--from", address, "--to", tmp_path / "data", "--give-up-after", "0s")
+    assert away.code == 3
+    assert "nobody listens on that port" in away.err
+    assert "Give the same command again to go on." in away.err
 
 
 def test_a_job_is_worked_on_by_one_run_and_for_one_pair_of_ends(

@@ -9,7 +9,7 @@ from random import Random
 from typing import TypeVar
 
 from isocenter.app.migrating.throttle import Throttle
-from isocenter.domain.errors import IsocenterError, Refused, Unavailable
+from isocenter.domain.errors import IsocenterError, PeerUnreachable, Refused, Unavailable
 from isocenter.routing.catalogue.lookup import explain_report
 from isocenter.routing.deliveries.report import (
     AssociationAborted,
@@ -22,6 +22,16 @@ from isocenter.routing.deliveries.retry import RetryPolicy, next_attempt_at
 from isocenter.routing.deliveries.verdict import Verdict, judge
 
 T = TypeVar("T")
+
+_AWAY = frozenset(
+    {
+        TransportFault.NAME_UNKNOWN,
+        TransportFault.CONNECTION_REFUSED,
+        TransportFault.UNREACHABLE,
+        TransportFault.CONNECT_TIMEOUT,
+    }
+)
+"""Nobody answers at the address."""
 
 
 @dataclass(slots=True)
@@ -51,7 +61,9 @@ class Patience:
             retry_after_s=judge(report).retry_after_s,
         )
         if due is None:
-            raise Unavailable(f"{describe(self.who, report, told=told)} Give the same command again to go on.")
+            is_away = isinstance(report, TransportFailed) and report.fault in _AWAY
+            kind = PeerUnreachable if is_away else Unavailable
+            raise kind(f"{describe(self.who, report, told=told)} Give the same command again to go on.")
         self.throttle.rest(max(0.0, due - now))
 
     def succeeded(self) -> None:
