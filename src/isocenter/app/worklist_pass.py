@@ -30,6 +30,7 @@ from isocenter.dicom.syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from isocenter.dimse.codec.worklist import decode_worklist_request
 from isocenter.dimse.scp.worklist import MODALITY_WORKLIST_FIND
 from isocenter.dimse.scu.client import Opener, ProposedContext
+from isocenter.dimse.scu.errors import RequestFailed
 from isocenter.dimse.scu.find import Match, find
 from isocenter.dimse.shell.service import QUERY_TRANSFER_SYNTAX_UIDS
 from isocenter.dimse.ul.errors import AssociationOver
@@ -124,6 +125,9 @@ class WorklistPass:
         try:
             matches = await self._find(_widened(decode_dataset(identifier, encoding)))
         except IsocenterError as error:
+            if isinstance(error, RequestFailed) and not _is_its_fault(error.status):
+                self._note_reached()
+                raise
             self._note_away(error)
             await self._stand_in()
             return None
@@ -238,6 +242,11 @@ class WorklistPass:
             cached=len(times),
             oldest_at=min(times, default=None),
         )
+
+
+def _is_its_fault(status: int) -> bool:
+    """Tell whether the RIS could not answer, rather than would not (PS3.4 table K.4.1-2): others are to be stood in."""
+    return 0xA700 <= status < 0xA800 or status >= 0xC000
 
 
 def _identity(entry: WorklistEntry) -> str:

@@ -27,7 +27,7 @@ from isocenter.dimse.scu.storage_plan import GUESSED_CLASSES, plan_storage
 from isocenter.dimse.shell.service import ServiceTable
 from isocenter.dimse.ul.errors import AssociationOver
 from isocenter.domain.application_entity import RemoteAe
-from isocenter.domain.errors import Refused, Unavailable
+from isocenter.domain.errors import Unavailable
 from isocenter.domain.identifiers import Level, Scope
 from isocenter.domain.principal import DataAction, Principal
 from isocenter.routing.prefetch.choose import Candidate
@@ -37,7 +37,7 @@ PREFETCHER = Principal("prefetch", frozenset({DataAction.WRITE}))
 """As whom what comes by C-GET or WADO is stored."""
 
 
-class FetchFailed(Refused):
+class FetchFailed(Unavailable):
     """The source did not send all that it was asked for."""
 
 
@@ -94,9 +94,6 @@ class DimseSource:
         services = ServiceTable([], other=Storage(self.archive, principal=PREFETCHER).find)
         async with self.opener.association(self.remote, contexts, services=services) as association:
             return [await get(association, scope_identifier(scope)) for scope in scopes]
-
-    def close(self) -> None:
-        """Do nothing: associations end with the task that uses them."""
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

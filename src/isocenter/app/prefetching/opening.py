@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import structlog
 
@@ -56,6 +58,11 @@ class SourceFactory:
         self._settings = settings
         self._configuration = configuration
         self._register = register
+        self._stop = threading.Event()
+
+    def close(self) -> None:
+        """Let what is being fetched end soon; associations end with the task that uses them."""
+        self._stop.set()
 
     @property
     def own_ae_title(self) -> str:
@@ -78,6 +85,7 @@ class SourceFactory:
                 open_client=lambda: open_web_client(target, secrets.read),
                 archive=self._archive,
                 runtime=runtime,
+                stop=self._stop,
             )
         assert isinstance(target, DimseTarget)  # the configuration was checked
         opener = Opener(runtime, self._register, self.own_ae_title or CALLING_AE_TITLE, tls=self._tls(target))
@@ -103,7 +111,6 @@ class PrefetchEdge:
         self._make_runtime = make_runtime
         self._mllp = mllp
         self._task: asyncio.Task[None] | None = None
-        self._sources: list[Source] = []
 
     def listen(self) -> None:
         """Let messages come in; they wait until `start`."""
@@ -113,13 +120,7 @@ class PrefetchEdge:
     async def start(self) -> None:
         """Begin to take messages, to follow, to fetch."""
         runtime = self._make_runtime()
-
-        def sources_of(rule_name: str) -> list[Source]:
-            sources = self._factory.sources_of(rule_name, runtime)
-            self._sources += sources
-            return sources
-
-        self._task = asyncio.create_task(self._prefetching.run(sources_of))
+        self._task = asyncio.create_task(self._prefetching.run(partial(self._factory.sources_of, runtime=runtime)))
         if self._mllp is not None:
             await self._mllp.start()
 
@@ -127,8 +128,7 @@ class PrefetchEdge:
         """End it; what is not done goes on at the next start."""
         if self._mllp is not None:
             await self._mllp.stop()
-        for source in self._sources:
-            source.close()
+        self._factory.close()
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):

@@ -43,6 +43,7 @@ class Report:
     """By study that was chosen; nothing where it is here."""
     fetched: list[dict[str, Any]] = field(default_factory=list)
     problems: list[dict[str, Any]] = field(default_factory=list)
+    has_failed_fetch: bool = False
 
     @property
     def is_to_be_tried_again(self) -> bool:
@@ -51,8 +52,8 @@ class Report:
 
     @property
     def is_failed(self) -> bool:
-        """Tell whether nothing came of it but problems."""
-        return bool(self.problems) and not self.judgements
+        """Tell whether what was chosen is not here, or nothing could be searched."""
+        return bool(self.problems) and (self.has_failed_fetch or not self.judgements)
 
     def note_problem(self, source: str, error: IsocenterError) -> None:
         """Keep why a source could not be asked, or did not send."""
@@ -173,6 +174,7 @@ class Run:
             await self._sources[candidate.source].fetch(scopes)
         except IsocenterError as error:
             self.report.note_problem(candidate.source, error)
+            self.report.has_failed_fetch = True
             _log.warning("prefetch.not_fetched", source=candidate.source, study_instance_uid=uid, reason=error.message)
         here = await asyncio.to_thread(self._here, uid)
         came = sum(here.values()) - sum(before.values())

@@ -48,10 +48,6 @@ class Source(Protocol):
         """Have series brought here, and return how many instances came. Raises errors of the tree."""
         ...
 
-    def close(self) -> None:
-        """Let what is being fetched end soon."""
-        ...
-
 
 def require_searchable(patient_id: str) -> None:
     """Raise InvalidRequest for an identifier that would find others."""

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from isocenter.app.prefetching.dimse_source import PREFETCHER, FetchFailed
+from isocenter.app.prefetching.dimse_source import PREFETCHER
 from isocenter.app.prefetching.source import (
     SERIES_MAX,
     STUDIES_MAX,
@@ -18,7 +18,7 @@ from isocenter.archive.archive import Archive
 from isocenter.archive.store import begin_store
 from isocenter.dicomweb.client.client import DicomwebClient, RetrievedInstance
 from isocenter.dimse.shell.runtime import Runtime
-from isocenter.domain.errors import IsocenterError, Unavailable
+from isocenter.domain.errors import IsocenterError, Refused, Unavailable
 from isocenter.domain.identifiers import Level, Scope
 from isocenter.routing.prefetch.choose import Candidate
 from isocenter.routing.prefetch.plan import SourceSeries
@@ -31,26 +31,33 @@ _STUDY_FIELDS = ("ModalitiesInStudy", "StudyDescription", "NumberOfStudyRelatedI
 _SERIES_FIELDS = ("SeriesDescription", "BodyPartExamined", "NumberOfSeriesRelatedInstances")
 
 
+class KeepFailed(Refused):
+    """What came cannot be kept here."""
+
+
 class WebSource:
     """A DICOMweb service that is searched."""
 
     def __init__(
-        self, name: str, *, open_client: Callable[[], DicomwebClient], archive: Archive | None, runtime: Runtime
+        self,
+        name: str,
+        *,
+        open_client: Callable[[], DicomwebClient],
+        archive: Archive | None,
+        runtime: Runtime,
+        stop: threading.Event,
     ) -> None:
+        """Once `stop` is set, what is being fetched ends with the piece that comes next."""
         self._name = name
         self._open_client = open_client
         self._archive = archive
         self._runtime = runtime
-        self._stop = threading.Event()
+        self._stop = stop
 
     @property
     def name(self) -> str:
         """Return how the configuration calls it."""
         return self._name
-
-    def close(self) -> None:
-        """Let what is being fetched end with the piece that comes next."""
-        self._stop.set()
 
     async def studies(self, patient_id: str) -> list[Candidate]:
         """Return the studies of a patient."""
@@ -92,7 +99,7 @@ class WebSource:
                     stored += not reason
                     reasons += [reason] if reason else []
         if reasons:
-            raise FetchFailed(f"{len(reasons)} of {stored + len(reasons)} instances could not be kept: {reasons[0]}")
+            raise KeepFailed(f"{len(reasons)} of {stored + len(reasons)} instances could not be kept: {reasons[0]}")
         return stored
 
     def _store(self, retrieved: RetrievedInstance, scope: Scope) -> str:

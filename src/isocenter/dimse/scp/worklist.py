@@ -17,6 +17,7 @@ from isocenter.dimse.scp.find import (
     find_refusal,
     find_response,
 )
+from isocenter.dimse.scu.errors import RequestFailed
 from isocenter.dimse.shell.exchange import Exchange
 from isocenter.dimse.shell.service import QUERY_TRANSFER_SYNTAX_UIDS, Service
 from isocenter.domain.application_entity import AeService
@@ -42,7 +43,8 @@ class Upstream(Protocol):
     async def ask(self, identifier: bytes, encoding: Encoding) -> list[WorklistEntry] | None:
         """Return what it answers to an identifier.
 
-        None where it is away: what it answered lately is in the work list. Raises Unavailable where nothing is.
+        None where it is away: what it answered lately is in the work list. Raises Unavailable where nothing is,
+        RequestFailed where it does not want to be asked this.
         """
         ...
 
@@ -87,6 +89,9 @@ class WorklistProvider:
                 passed = await self._upstream.ask(identifier or b"", encoding)
             except Unavailable as error:
                 await exchange.respond(find_refusal(request, OUT_OF_RESOURCES, error.message))
+                return
+            except RequestFailed as error:
+                await exchange.respond(find_refusal(request, error.status, error.message))
                 return
         status = PENDING_WITH_WARNING if asked.has_unmatched_keys else PENDING
         async for answer in self._answers(exchange, asked, passed):
