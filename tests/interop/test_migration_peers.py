@@ -117,6 +117,19 @@ def test_a_pacs_that_only_moves_is_listened_to(
     assert not any((migration.folder / "spool").rglob("*.dcm"))
 
 
+def test_a_folder_moves_to_a_pacs_by_c_store_and_comes_back_by_c_get_as_it_was(
+    migration: Migration, cloud: Orthanc, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    written = write_studies(source, studies=2, instances=2, root="1.2.826.78")
+    out = migration.must("run", "--from", source, "--to", _address(cloud), "--level", "4")
+    assert f"All {len(written)} instances were checked; 0 differ." in out
+    assert _uids(written) <= _held(cloud)
+    with Job(migration.folder) as job:
+        families = {one.digest.family for study in job.moved_studies() for one in job.moved_instances(study)}
+    assert families == {"native-le"}
+
+
 def test_damage_at_the_target_is_found_and_healed(
     migration: Migration, cloud: Orthanc, tmp_path: Path, written: tuple[Path, list[InstanceIdentifier]]
 ) -> None:

@@ -65,15 +65,17 @@ class Migration:
         return [json.loads(line) for line in (self.folder / "manifest.jsonl").read_text().splitlines()]
 
 
-def write_studies(folder: Path, *, studies: int, series: int = 1, instances: int = 1) -> list[InstanceIdentifier]:
+def write_studies(
+    folder: Path, *, studies: int, series: int = 1, instances: int = 1, root: str = "1.2.826.77"
+) -> list[InstanceIdentifier]:
     """Write small CT images into a folder, a file for each, and return their identifiers."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for study in range(1, studies + 1):
         for one in range(1, series + 1):
             for number in range(1, instances + 1):
-                uid = f"1.2.826.77.{study}.{one}.{number}"
-                identifier = InstanceIdentifier(f"1.2.826.77.{study}", f"1.2.826.77.{study}.{one}", uid)
+                uid = f"{root}.{study}.{one}.{number}"
+                identifier = InstanceIdentifier(f"{root}.{study}", f"{root}.{study}.{one}", uid)
                 (folder / f"{study}-{one}-{number}.dcm").write_bytes(dated_instance(identifier, study))
                 written.append(identifier)
     return written
