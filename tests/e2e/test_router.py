@@ -328,3 +328,23 @@ def test_where_no_room_is_left_senders_are_told_before_they_send(tmp_path: Path)
         answer = client().post(url, content=one.content, headers={"Content-Type": "application/dicom"})
         assert answer.status_code == httpx.codes.INSUFFICIENT_STORAGE
         assert routing.get("")["counters"]["received"] == 0
+
+
+def test_a_translator_is_stopped_and_started_like_a_channel(tmp_path: Path, commands: CommandLine) -> None:
+    port = free_port()
+    text = (
+        f'[translators.cloud]\nlisten = "QIETOAZURE@127.0.0.1:{port}"\nupstream = "cloud"\n'
+        '[destinations.cloud]\nkind = "dicomweb"\nurl = "http://127.0.0.1:1"\n'
+    )
+    with routing_node(tmp_path, text) as routing:
+        assert is_listening(port)
+        commands.must("channel", "stop", "translators.cloud", "--node", routing.node.base_url)
+        assert not is_listening(port)
+        [status] = routing.get("/channels")["channels"]
+        assert (status["kind"], status["state"], status["destinations"]) == ("translator", "stopped", ["cloud"])
+        other = free_port()
+        changed = text.replace(str(port), str(other))
+        routing.must("PUT", "/configuration", {"text": changed})
+        assert not is_listening(other)
+        routing.must("POST", "/channels/translators.cloud/start")
+        assert (is_listening(other), is_listening(port)) == (True, False)

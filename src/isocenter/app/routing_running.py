@@ -18,13 +18,15 @@ from isocenter.app.channels.router import Router
 from isocenter.app.channels.source import Source
 from isocenter.app.channels.stored_source import FeedReader, StoredChannelSource, Timetable
 from isocenter.app.channels.stow_source import StowChannelSource
+from isocenter.app.channels.translator_source import TranslatorSource
+from isocenter.app.channels.unit import TranslatorBasis, Unit
 from isocenter.app.delivering import running_deliveries
-from isocenter.app.secrets_by_name import SecretsByName
+from isocenter.app.secrets_by_name import ReadSecret, SecretsByName
 from isocenter.app.settings import Settings
+from isocenter.app.translating.running import TranslatorNeeds
 from isocenter.archive.archive import Archive
 from isocenter.domain.audit import AuditRecord
 from isocenter.routing.configuration.channel import (
-    Channel,
     DimseSource,
     FeedSource,
     FolderSource,
@@ -50,6 +52,7 @@ def running_routing(
     archive: Archive,
     settings: Settings,
     associations: Associations,
+    translators: TranslatorNeeds,
     *,
     audit: Callable[[AuditRecord], None] | None = None,
 ) -> Iterator[Routing | None]:
@@ -67,8 +70,8 @@ def running_routing(
     for problem in store.missing_secrets(current.configuration):
         _log.warning("router.secret_missing", problem=problem)
 
-    sources = _Sources(archive, settings, associations, audit)
     secrets = SecretsByName(settings.data_dir, os.environ)
+    sources = _Sources(archive, settings, associations, translators, secrets.read, audit)
     with running_deliveries(
         archive,
         settings,
@@ -94,12 +97,16 @@ class _Sources:
     archive: Archive
     settings: Settings
     associations: Associations
+    translators: TranslatorNeeds
+    read_secret: ReadSecret
     audit: Callable[[AuditRecord], None] | None
 
-    def make(self, channel: Channel, gate: Gate, is_new: bool) -> Source:
-        """Return what takes instances in for a channel, not open yet."""
-        name, archive = channel.name, self.archive
-        match channel.source:
+    def make(self, unit: Unit, gate: Gate, is_new: bool) -> Source:
+        """Return what takes instances in for a channel, or the listener of a translator; not open yet."""
+        if isinstance(unit.basis, TranslatorBasis):
+            return TranslatorSource(unit.basis, self.translators, self.read_secret)
+        name, archive = unit.name, self.archive
+        match unit.channel.source:
             case DimseSource() as source:
                 return DimseChannelSource(source, gate, self.associations)
             case StowSource():

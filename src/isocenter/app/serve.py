@@ -43,7 +43,7 @@ from isocenter.app.prefetching.table import RunningTable
 from isocenter.app.routing_file import load_routing
 from isocenter.app.routing_running import Routing, running_routing
 from isocenter.app.settings import Settings
-from isocenter.app.translating.running import TranslatorNeeds, open_translators
+from isocenter.app.translating.running import TranslatorNeeds
 from isocenter.app.wiring import SystemClock, azure_options, open_archive
 from isocenter.archive.archive import Archive
 from isocenter.archive.delete import oldest_erasure_age_s
@@ -263,10 +263,10 @@ def run(settings: Settings) -> None:
                 *(archive, settings.dicom, dicom.register, identity.users, dicom.runtime),
                 further=dicom.worklist.services_of_channels,
             )
-            routing = stack.enter_context(running_routing(archive, settings, associations, audit=audit))
-            prefetch = stack.enter_context(open_prefetching(archive, settings, configuration, dicom, audit=audit))
             needs = TranslatorNeeds(archive, settings, dicom, identity.users)
-            translators = stack.enter_context(open_translators(configuration, needs))
+            dicom.titles_of_others = frozenset(one.listen.ae_title for one in configuration.translators)
+            routing = stack.enter_context(running_routing(archive, settings, associations, needs, audit=audit))
+            prefetch = stack.enter_context(open_prefetching(archive, settings, configuration, dicom, audit=audit))
             application = build_application(
                 archive,
                 settings,
@@ -287,7 +287,6 @@ def run(settings: Settings) -> None:
                 edges: list[Edge] = [
                     dicom,
                     gateways,
-                    translators,
                     *([] if routing is None else [routing.router]),
                     *prefetch.edges,
                 ]

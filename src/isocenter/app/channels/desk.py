@@ -9,6 +9,7 @@ from isocenter.app.channels.control import Running
 from isocenter.app.channels.explaining import decide_again, explain_delivery
 from isocenter.app.channels.replaying import replay
 from isocenter.app.channels.router import Lane, Router
+from isocenter.app.channels.unit import TRANSLATOR, TranslatorBasis, Unit
 from isocenter.archive.archive import Archive
 from isocenter.domain.delivery import DeliveryPlan
 from isocenter.domain.errors import NotFound
@@ -150,7 +151,7 @@ class RunningDesk(RouterRecords):
         order = self._router.control.order(channel.name)
         return ChannelStatus(
             name=channel.name,
-            kind=kind_of(channel),
+            kind=TRANSLATOR if lane.unit.is_translator else kind_of(channel),
             address=lane.source.address,
             description=channel.description,
             state=FAILED if lane.problem else lane.gate.running.value,
@@ -159,7 +160,7 @@ class RunningDesk(RouterRecords):
             ordered_at=None if order is None else order.at,
             reason="" if order is None else order.reason,
             refused=refused.get(channel.name, 0),
-            destinations=destinations_of(channel),
+            destinations=destinations_of(lane.unit),
         )
 
     def refusals(self, channel: str) -> list[Refusal]:
@@ -208,6 +209,8 @@ def kind_of(channel: Channel) -> str:
     return next(section.kind for section in SOURCES if section.make is type(channel.source))
 
 
-def destinations_of(channel: Channel) -> tuple[str, ...]:
-    """Return where the rules of a channel send to, each once."""
-    return tuple(dict.fromkeys(name for rule in channel.rules for name in rule.to))
+def destinations_of(unit: Unit) -> tuple[str, ...]:
+    """Return where the rules of a channel send to, or what a translator asks, each once."""
+    if isinstance(unit.basis, TranslatorBasis):
+        return (unit.basis.destination.name,)
+    return tuple(dict.fromkeys(name for rule in unit.channel.rules for name in rule.to))

@@ -7,6 +7,7 @@ from isocenter.app.channels.control import Control, Order, Running
 from isocenter.app.channels.desk import ORDERED, RouterRecords, destinations_of, kind_of
 from isocenter.app.channels.refusals import Refusals
 from isocenter.app.channels.stow_source import FIRST_SEGMENT
+from isocenter.app.channels.unit import TRANSLATOR, Unit, units_of
 from isocenter.app.held_destinations import HeldDestinations
 from isocenter.app.settings import Settings
 from isocenter.archive.archive import Archive
@@ -32,13 +33,14 @@ class OfflineDesk(RouterRecords):
 
     def channels(self) -> list[ChannelStatus]:
         """Return all channels, each as it will be once the node runs."""
-        return [self._status(channel) for channel in self.current.configuration.channels]
+        return [self._status(unit) for unit in units_of(self.current.configuration)]
 
-    def _status(self, channel: Channel) -> ChannelStatus:
+    def _status(self, unit: Unit) -> ChannelStatus:
+        channel = unit.channel
         order = self._control.order(channel.name)
         return ChannelStatus(
             name=channel.name,
-            kind=kind_of(channel),
+            kind=TRANSLATOR if unit.is_translator else kind_of(channel),
             address=_address(channel),
             description=channel.description,
             state=self._control.running(channel.name, is_started=channel.is_started).value,
@@ -47,7 +49,7 @@ class OfflineDesk(RouterRecords):
             ordered_at=None if order is None else order.at,
             reason="" if order is None else order.reason,
             refused=0,
-            destinations=destinations_of(channel),
+            destinations=destinations_of(unit),
         )
 
     def refusals(self, channel: str) -> list[Refusal]:
@@ -62,7 +64,7 @@ class OfflineDesk(RouterRecords):
         self._control.give(channel, Order(running, by, self.archive.clock.now().timestamp(), reason))
 
     def _require(self, channel: str) -> None:
-        if self.current.configuration.channel(channel) is None:
+        if all(unit.name != channel for unit in units_of(self.current.configuration)):
             raise NotFound(f"There is no channel {channel}.")
 
     # ---- destinations

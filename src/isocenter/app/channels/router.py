@@ -1,4 +1,4 @@
-"""The channels of a running node: each with its source, started, paused and stopped on its own, changed while it runs.
+"""The channels and translators of a running node: each started, paused and stopped on its own, changed meanwhile.
 
     configuration ──▶ for each channel a gate (its rules as they are now) and a source ──▶ opened, as control says
     another one   ──▶ ports taken ──▶ kept ──▶ gates get their new rules; only sources that changed are opened anew
@@ -21,6 +21,7 @@ from isocenter.app.channels.gate import Gate, Notify
 from isocenter.app.channels.planner import ChannelRules
 from isocenter.app.channels.refusals import Refusals
 from isocenter.app.channels.source import Source
+from isocenter.app.channels.unit import Unit, units_of
 from isocenter.domain.errors import Conflict, IsocenterError, NotFound, Unavailable
 from isocenter.ports.clock import Clock
 from isocenter.routing.configuration.channel import Channel, Configuration
@@ -30,21 +31,26 @@ _log = structlog.get_logger()
 REASON_LENGTH_MAX = 500
 """Of why somebody starts or stops a channel."""
 
-MakeSource = Callable[[Channel, Gate, bool], Source]
-"""From a channel, its gate and whether it is new to what takes instances in."""
+MakeSource = Callable[[Unit, Gate, bool], Source]
+"""From a channel or translator, its gate and whether it is new to what takes instances in."""
 OnConfiguration = Callable[[Configuration], None]
 
 
 @dataclass(slots=True)
 class Lane:
-    """One channel while the node runs."""
+    """One channel or translator while the node runs."""
 
-    channel: Channel
+    unit: Unit
     gate: Gate
     source: Source
     is_open: bool = False
     problem: str = ""
     """Why its source is not open though it is to be."""
+
+    @property
+    def channel(self) -> Channel:
+        """Return the channel; that of a translator has no rules."""
+        return self.unit.channel
 
 
 class Router:
@@ -72,17 +78,14 @@ class Router:
         self._changing = asyncio.Lock()
         self._is_running = False
         self._lanes = {
-            one.name: self._lane(one, current, is_new=one.name in current.new_channels) for one in self._channels
+            one.name: self._lane(one, current, is_new=one.name in current.new_channels)
+            for one in units_of(current.configuration)
         }
 
     @property
-    def _channels(self) -> tuple[Channel, ...]:
-        return self.current.configuration.channels
-
-    @property
     def lanes(self) -> list[Lane]:
-        """Return the channels in the order of the configuration."""
-        return [self._lanes[channel.name] for channel in self._channels]
+        """Return the channels in the order of the configuration, then translators."""
+        return list(self._lanes.values())
 
     def lane(self, name: str) -> Lane:
         """Return a channel; raises NotFound."""
@@ -211,8 +214,8 @@ class Router:
         before = self._lanes
         return {
             one.name: self._lane(one, self.current, is_new=one.name not in before)
-            for one in configuration.channels
-            if one.name not in before or before[one.name].channel.source != one.source
+            for one in units_of(configuration)
+            if one.name not in before or before[one.name].unit.basis != one.basis
         }
 
     def _take_ports(self, fresh: dict[str, Lane]) -> None:
@@ -234,17 +237,18 @@ class Router:
 
     async def _change_to(self, current: CurrentConfiguration, fresh: dict[str, Lane]) -> None:
         before, self.current = self._lanes, current
-        kept = {one.name: one for one in current.configuration.channels if one.name not in fresh}
+        units = units_of(current.configuration)
+        kept = {one.name for one in units if one.name not in fresh}
         for name, lane in before.items():
             if name not in kept:
                 lane.gate.running = Running.STOPPED
                 await self._close(lane)
-        self._lanes = {}
-        for channel in current.configuration.channels:
-            lane = fresh.get(channel.name) or before[channel.name]
-            lane.channel = channel
-            lane.gate.rules = ChannelRules(channel, current.version.number)
-            self._lanes[channel.name] = lane
+        lanes: dict[str, Lane] = {}
+        for unit in units:
+            lane = lanes[unit.name] = fresh.get(unit.name) or before[unit.name]
+            lane.unit = unit
+            lane.gate.rules = ChannelRules(unit.channel, current.version.number)
+        self._lanes = lanes
         self._on_configuration(current.configuration)
         await asyncio.to_thread(self.control.forget_others, list(self._lanes))
         if self._is_running:
@@ -258,10 +262,10 @@ class Router:
             if isinstance(lane.source, DimseChannelSource) and not lane.is_open:
                 lane.source.release()
 
-    def _lane(self, channel: Channel, current: CurrentConfiguration, *, is_new: bool) -> Lane:
-        rules = ChannelRules(channel, current.version.number)
+    def _lane(self, unit: Unit, current: CurrentConfiguration, *, is_new: bool) -> Lane:
+        rules = ChannelRules(unit.channel, current.version.number)
         gate = Gate(rules, now=self._clock.now, refusals=self.refusals, notify=self._notify)
-        return Lane(channel, gate, self._make_source(channel, gate, is_new))
+        return Lane(unit, gate, self._make_source(unit, gate, is_new))
 
 
 def _or_raise(lane: Lane) -> Lane:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
 
 from isocenter.app.dicom import DicomNode, bind, tls_settings
-from isocenter.app.secrets_by_name import ReadSecret, SecretsByName
+from isocenter.app.secrets_by_name import ReadSecret
 from isocenter.app.senders.converting import Converter
 from isocenter.app.senders.dicomweb import WebSender
 from isocenter.app.senders.stow_batch import Service as StowService
@@ -42,7 +40,6 @@ from isocenter.dimse.shell.tls import client_context
 from isocenter.domain.application_entity import RemoteAe
 from isocenter.domain.errors import Unavailable
 from isocenter.identity.application_entity import AeTable
-from isocenter.routing.configuration.channel import Configuration
 from isocenter.routing.configuration.destination import Destination, WebTarget
 from isocenter.routing.configuration.translator import Translator
 from isocenter.routing.translation.profile import PROFILES
@@ -68,46 +65,6 @@ class TranslatorNeeds:
     settings: Settings
     dicom: DicomNode
     users: Users | None
-
-
-@contextmanager
-def open_translators(configuration: Configuration, needs: TranslatorNeeds) -> Iterator[RunningTranslators]:
-    """Give the translators that a configuration has started, for the length of a block; they listen when told to.
-
-    Raises InvalidSetting where a secret or a certificate is not there, Unavailable where a port is taken.
-    """
-    secrets = SecretsByName(needs.settings.data_dir, os.environ)
-    started = [translator for translator in configuration.translators if translator.is_started]
-    needs.dicom.titles_of_others = frozenset(translator.listen.ae_title for translator in started)
-    with ExitStack() as stack:
-        found: list[RunningTranslator] = []
-        for translator in started:
-            destination = configuration.destination(translator.upstream)
-            assert destination is not None, "a sound configuration names destinations that are there"
-            running = RunningTranslator(translator, destination, needs, secrets.read)
-            found.append(stack.enter_context(closing(running)))
-        yield RunningTranslators(found)
-
-
-class RunningTranslators:
-    """The translators of a node, in its event loop (`http_server.Edge`)."""
-
-    def __init__(self, translators: Sequence[RunningTranslator]) -> None:
-        self.translators = translators
-
-    def listen(self) -> None:
-        """Let connections come in; they wait until `start`. Raises Unavailable where a port is taken."""
-        for translator in self.translators:
-            translator.listen()
-
-    async def start(self) -> None:
-        """Begin to accept associations, in the running event loop."""
-        for translator in self.translators:
-            await translator.start()
-
-    async def stop(self) -> None:
-        """End all associations."""
-        await asyncio.gather(*(translator.stop() for translator in self.translators))
 
 
 class RunningTranslator:
