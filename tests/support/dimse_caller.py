@@ -92,12 +92,25 @@ def receiving(title: str, *, syntaxes: Sequence[str] = SYNTAXES, classes: Sequen
     for one in classes:
         ae.add_supported_context(one, list(syntaxes))
     receiver = Receiver(title)
-    server: Any = ae.start_server((HOST, 0), block=False, evt_handlers=[(evt.EVT_C_STORE, receiver.take)])
+    sockets: list[Any] = []
+    handlers = [
+        (evt.EVT_C_STORE, receiver.take),
+        (evt.EVT_CONN_OPEN, lambda event: sockets.append(event.assoc.dul.socket.socket)),
+    ]
+    server: Any = ae.start_server((HOST, 0), block=False, evt_handlers=handlers)
     receiver.port = server.socket.getsockname()[1]
     try:
         yield receiver
     finally:
         ae.shutdown()
+        _close(sockets)
+
+
+def _close(sockets: Sequence[Any]) -> None:
+    """Close what pynetdicom leaves open where the peer was gone before it could shut a socket down."""
+    for one in sockets:
+        if one is not None:
+            one.close()
 
 
 @contextmanager
@@ -108,13 +121,15 @@ def associated(
     ae = AE(calling)
     for one in contexts:
         ae.add_requested_context(one, list(syntaxes))
-    association = ae.associate(HOST, port, ae_title=called, **options)
+    association: Any = ae.associate(HOST, port, ae_title=called, **options)
     assert association.is_established
+    sockets = [association.dul.socket.socket]
     try:
         yield association
     finally:
         if association.is_established:
             association.release()
+        _close(sockets)
 
 
 def identifier(level: str, **keys: Any) -> Dataset:

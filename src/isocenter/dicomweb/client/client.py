@@ -21,6 +21,7 @@ from isocenter.dicomweb.client.answers import (
     not_dicomweb,
     public_name,
 )
+from isocenter.dicomweb.client.bulk_transport import BulkTransport, has_proxy
 from isocenter.dicomweb.client.upload import (
     BATCH_SIZE_BYTES,
     InstanceSource,
@@ -113,6 +114,16 @@ class DicomwebClient:
             transport=transport,
             follow_redirects=False,
         )
+        self._bulk = self._http
+        if transport is None and not has_proxy(url):
+            self._bulk = httpx.Client(
+                base_url=self._http.base_url,
+                headers=self._http.headers,
+                auth=auth,
+                timeout=timeout_s,
+                transport=BulkTransport(tls),
+                follow_redirects=False,
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -123,8 +134,9 @@ class DicomwebClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
         self._http.close()
+        self._bulk.close()
 
     def store(
         self,
@@ -232,7 +244,7 @@ class DicomwebClient:
     def retrieve(self, scope: Scope, *, transfer_syntax: str = "*") -> Generator[RetrievedInstance, None, None]:
         """Yield the instances of a scope as they arrive, by default in the transfer syntax they are stored in."""
         accept = f'multipart/related; type="{_DICOM}"; transfer-syntax={transfer_syntax}'
-        with self._answer("GET", _path(scope), {"Accept": accept}) as response:
+        with self._answer("GET", _path(scope), {"Accept": accept}, by=self._bulk) as response:
             media_type = _media_type(response)
             if media_type is not None and media_type.essence == _DICOM:
                 yield RetrievedInstance(_transfer_syntax_uid(media_type), self._iter_bytes(response))
@@ -269,12 +281,14 @@ class DicomwebClient:
         parameters: str | httpx.QueryParams = "",
         content: Iterator[bytes] | None = None,
         also: frozenset[int] = frozenset(),
+        by: httpx.Client | None = None,
     ) -> Iterator[httpx.Response]:
         """Send a request and give its answer, unread; statuses other than success and `also` are raised."""
         address = f"{path}?{parameters}" if parameters else path
-        request = self._http.build_request(method, address, headers=headers, content=content)
+        http = by or self._http
+        request = http.build_request(method, address, headers=headers, content=content)
         with domain_errors(self.service):
-            response = self._http.send(request, stream=True)
+            response = http.send(request, stream=True)
             try:
                 status = response.status_code
                 if response.is_redirect or (status == 404 and path in _ROOT_PATHS):
