@@ -306,7 +306,8 @@ def test_orders_and_versions_outlive_the_node(tmp_path: Path, commands: CommandL
     with routing_node(tmp_path, text) as first:
         port = int(first.get("/channels/one")["address"].rpartition(":")[2])
         send(port, make_instance(identify(1)), called="ONE")
-        first.must("POST", "/channels/one/pause", {"reason": "for the night"})
+        asked = ("--data-dir", tmp_path / "data", "--reason", "for the night")
+        assert commands.must("channel", "pause", "one", *asked) == "one is paused.\n"
     node = ("--data-dir", tmp_path / "data", "--set", f"routing.configuration={tmp_path}/channels.toml")
     [stopped] = json.loads(commands.must("channel", "list", "--json", *node))
     assert (stopped["state"], stopped["counters"]["waiting"]) == ("paused", 1)

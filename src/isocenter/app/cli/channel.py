@@ -25,7 +25,7 @@ def command() -> None:
 
     Paused, a channel refuses for the time being, so that senders try again; stopped, its port is closed and its folder
     is not watched. What it took in before is delivered all the same. Orders outlive a restart of the node; given while
-    it does not run, they hold from its next start.
+    it does not run, they hold from its next start. Translators are listed behind channels, as `translators.NAME`.
     """
 
 
