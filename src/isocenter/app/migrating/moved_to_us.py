@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,18 +43,39 @@ from isocenter.ports.frame_decoder import FrameDecoder
 START_TIMEOUT_S = 10.0
 """For the listener's thread to come up, which takes milliseconds."""
 STOP_TIMEOUT_S = 5.0
+NOT_AUTHORIZED = 0x0124
+"""To who sends what was not asked for (PS3.7 C.5)."""
 NOT_SENT = "the peer lists it and did not send it"
 
 
 @dataclass(slots=True)
-class _Shared(Taking):
-    """Takes what comes for all series that are asked for."""
+class SharedTaking(Taking):
+    """Takes what comes for all series that are asked for, and nothing else."""
+
+    awaited: Counter[str] = field(default_factory=Counter)
+    """How many retrievals of a study are under way, by its UID; changed under the lock alone."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def awaiting(self, study_instance_uid: str) -> Iterator[None]:
+        """Take instances of a study for the length of a block."""
+        with self.lock:
+            self.awaited[study_instance_uid] += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.awaited[study_instance_uid] -= 1
 
     def keep(self, partial: PartialFile) -> int:
         """Give what came its name if somebody waits for it; runs in a thread."""
         identifier = read_identifier(partial.path)
         if identifier is None:
             return CANNOT_UNDERSTAND
+        with self.lock:
+            is_awaited = self.awaited[identifier.study_instance_uid] > 0
+        if not is_awaited:
+            return NOT_AUTHORIZED
         place(partial.path, instance_path(self.folder, identifier))
         return SUCCESS
 
@@ -63,7 +87,7 @@ class MovingSource(PeerSource):
         """Begin to listen; raises Unavailable where the port is taken."""
         super().__init__(peer, decoder)
         self._socket = bind(*listens_on)
-        self._taking: _Shared | None = None
+        self._taking: SharedTaking | None = None
         self._ready = threading.Event()
         self._starting = threading.Lock()
         self._loop = asyncio.new_event_loop()
@@ -72,12 +96,13 @@ class MovingSource(PeerSource):
 
     def fetch(self, scope: Scope, folder: Path, on_answer: OnAnswer) -> FetchReport:
         """Bring what of a scope is not yet in a folder, by C-MOVE to us."""
-        self._start(folder)
+        taking = self._start(folder)
         report = FetchReport()
-        listed = self._peer.call(lambda opener: self._fetch(opener, scope, on_answer))
+        with taking.awaiting(scope.study_instance_uid):
+            listed = self._peer.call(lambda opener: self._fetch(opener, scope, on_answer))
         for one in listed or ():
             if not instance_path(folder, one.identifier).exists():
-                told = self._taking.failed.pop(one.identifier.sop_instance_uid, NOT_SENT) if self._taking else NOT_SENT
+                told = taking.failed.pop(one.identifier.sop_instance_uid, NOT_SENT)
                 report.note_failure(one.identifier.sop_instance_uid, told)
         return report
 
@@ -88,13 +113,14 @@ class MovingSource(PeerSource):
             await move(association, scope_identifier(scope), destination=self._peer.calling_ae_title)
         return listed
 
-    def _start(self, folder: Path) -> None:
+    def _start(self, folder: Path) -> SharedTaking:
         with self._starting:
             if self._taking is not None:
-                return
-            self._taking = _Shared(Scope(""), folder, FetchReport(), lambda report: None)
+                return self._taking
+            self._taking = SharedTaking(Scope(""), folder, FetchReport(), lambda report: None)
             self._thread.start()
             self._ready.wait(START_TIMEOUT_S)
+            return self._taking
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
