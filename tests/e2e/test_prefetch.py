@@ -20,7 +20,8 @@ from tests.support.processes import Node, free_port, serve
 RULES = """
 [destinations.archive]
 kind = "dicomweb"
-url = "http://127.0.0.1:{port}/dicom-web"
+url = "http://127.0.0.1:{port}/v2"
+profile = "azure"
 
 [prefetch.priors]
 sources = ["archive"]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -194,35 +195,29 @@ def test_performed_steps_reach_the_ris_once_and_in_order_though_it_was_away_and_
         ]
 
 
-def test_a_ris_that_has_the_step_already_is_not_asked_for_ever(tmp_path: Path) -> None:
+def test_what_the_ris_has_already_or_does_not_want_is_settled_and_holds_nothing_up(tmp_path: Path) -> None:
     ris_port, dicom_port = free_port(), free_port()
     with (
         step_listener(ris_port, known={"1.2.3.1"}) as ris,
         _router(tmp_path / "router", ris_port=ris_port, dicom_port=dicom_port) as node,
     ):
+        url = f"{node.base_url}/api/worklist"
+
+        def settled() -> list[dict[str, Any]]:
+            node.process.wait_until(lambda: bool(httpx.get(url).json()["performed_steps"]["waiting"] == 0))
+            recent: list[dict[str, Any]] = httpx.get(url).json()["performed_steps"]["recent"]
+            return recent
+
         assert _perform(dicom_port, "1.2.3.1") == [0, 0]
         assert [operation for operation, _, _ in ris.wait_for(2)] == ["create", "set"]
-        url = f"{node.base_url}/api/worklist"
-        node.process.wait_until(lambda: bool(httpx.get(url).json()["performed_steps"]["waiting"] == 0))
-        recent = httpx.get(url).json()["performed_steps"]["recent"]
-        assert [(one["operation"], one["state"]) for one in recent] == [("set", "sent"), ("create", "sent")]
-        assert recent[1]["problem"] == "It had the step already."
-
-
-def test_what_the_ris_refuses_for_good_is_told_and_holds_nothing_up(tmp_path: Path) -> None:
-    ris_port, dicom_port = free_port(), free_port()
-    with (
-        step_listener(ris_port) as ris,
-        _router(tmp_path / "router", ris_port=ris_port, dicom_port=dicom_port) as node,
-    ):
+        changed, created = settled()
+        assert (changed["state"], created["state"], created["problem"]) == ("sent", "sent", "It had the step already.")
         ris.refuse_with = 0x0106
-        assert _perform(dicom_port, "1.2.3.1", statuses=()) == [0]
-        ris.wait_for(1)
-        url = f"{node.base_url}/api/worklist"
-        node.process.wait_until(lambda: bool(httpx.get(url).json()["performed_steps"]["waiting"] == 0))
-        (message,) = httpx.get(url).json()["performed_steps"]["recent"]
-        assert message["state"] == "refused"
-        assert "0106" in message["problem"]
+        assert _perform(dicom_port, "1.2.3.2", statuses=()) == [0]
+        ris.wait_for(3)
+        refused = settled()[0]
+        assert refused["state"] == "refused"
+        assert "0106" in refused["problem"]
         ris.refuse_with = 0
-        assert _perform(dicom_port, "1.2.3.2") == [0, 0]
-        assert [uid for _, uid, _ in ris.wait_for(3)] == ["1.2.3.1", "1.2.3.2", "1.2.3.2"]
+        assert _perform(dicom_port, "1.2.3.3") == [0, 0]
+        assert [uid for _, uid, _ in ris.wait_for(5)][3:] == ["1.2.3.3", "1.2.3.3"]

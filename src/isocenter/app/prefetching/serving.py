@@ -35,7 +35,7 @@ POLL_S = 1.0
 FEED_POLL_S = 1.0
 WORKLIST_POLL_S = 30.0
 OPENED_POLL_S = 2.0
-WAIT_FIRST_S, WAIT_MAX_S = 10.0, 600.0
+WAIT_FIRST_S, WAIT_MAX_S = 5.0, 600.0
 """Between attempts: a source that is back is asked within ten minutes."""
 AGE_MAX_S = DAY_S
 """A run that could not be carried out for so long is given up: whoever wanted the priors has asked for them."""
