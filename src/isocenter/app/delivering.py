@@ -40,7 +40,7 @@ def running_deliveries(
     `configuration_of` gives the version of the configuration that a plan names, None where it is not kept any more.
     Whoever commits deliveries calls `notify` of what is yielded, whoever changes the configuration `reconfigure`.
     """
-    senders = Senders(archive, own_side(settings.dicom), read_secret=read_secret)
+    senders = Senders(archive, own_side(settings.dicom), read_secret=read_secret, spool_dir=settings.data_dir)
     supply = Supply(archive.index, archive.blobs, archive.clock, configuration_of=configuration_of, system=SYSTEM_NAME)
     means = Means(archive.index.ledger, supply, archive.clock, senders.open, random.Random().random)
     held = HeldDestinations(settings.data_dir)
