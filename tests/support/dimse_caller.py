@@ -93,10 +93,11 @@ def receiving(title: str, *, syntaxes: Sequence[str] = SYNTAXES, classes: Sequen
         ae.add_supported_context(one, list(syntaxes))
     receiver = Receiver(title)
     sockets: list[Any] = []
-    handlers = [
-        (evt.EVT_C_STORE, receiver.take),
-        (evt.EVT_CONN_OPEN, lambda event: sockets.append(event.assoc.dul.socket.socket)),
-    ]
+
+    def opened(event: Any) -> None:
+        sockets.append(event.assoc.dul.socket.socket)
+
+    handlers: list[Any] = [(evt.EVT_C_STORE, receiver.take), (evt.EVT_CONN_OPEN, opened)]
     server: Any = ae.start_server((HOST, 0), block=False, evt_handlers=handlers)
     receiver.port = server.socket.getsockname()[1]
     try:
