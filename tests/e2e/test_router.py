@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -349,3 +350,20 @@ def test_a_translator_is_stopped_and_started_like_a_channel(tmp_path: Path, comm
         assert not is_listening(other)
         routing.must("POST", "/channels/translators.cloud/start")
         assert (is_listening(other), is_listening(port)) == (True, False)
+
+
+def test_a_channel_whose_port_is_taken_says_so_and_lets_the_others_go_on(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        taken, free = stranger.getsockname()[1], free_port()
+        text = "".join(
+            f'[channels.{name}]\nsource = {{ kind = "dimse", listen = "ONE@127.0.0.1:{port}" }}\n'
+            for name, port in (("first", taken), ("second", free))
+        )
+        with routing_node(tmp_path, text) as routing:
+            first, second = routing.get("/channels")["channels"]
+            assert (first["state"], second["state"]) == ("failed", "started")
+            assert str(taken) in first["problem"]
+            assert routing.ask("POST", "/channels/first/start").status_code == httpx.codes.SERVICE_UNAVAILABLE
+            stranger.close()
+            assert routing.must("POST", "/channels/first/start")["state"] == "started"
+            assert is_listening(taken)
