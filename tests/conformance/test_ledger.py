@@ -462,6 +462,19 @@ def test_what_was_delivered_of_the_old_version_is_not_sent_again(instance_index:
     assert _counters(ledger) == {"north": Counters(1, delivered=1)}
 
 
+def test_a_new_version_is_not_sent_while_the_old_one_is_on_its_way(
+    instance_index: InstanceIndex, ledger: Ledger
+) -> None:
+    _commit(instance_index, NORTH, SOUTH, identifier=identify(1))
+    [old] = _lease(ledger)
+    new = _commit(instance_index, NORTH, SOUTH, identifier=identify(1))
+    other = _commit(instance_index, NORTH, identifier=identify(1, 1, 2))
+    assert [row.instance_key for row in _lease(ledger)] == [other]
+    assert [row.instance_key for row in _lease(ledger, "south")] == [new]
+    ledger.settle([_end(old, S.DELIVERED)])
+    assert [row.instance_key for row in _lease(ledger)] == [new]
+
+
 # looking
 
 

@@ -24,10 +24,10 @@ NOTE_LENGTH_MAX = 64
 SENT_NOWHERE = "delivery:nowhere"
 SUPERSEDED = "delivery:superseded"
 DELETED = "delivery:deleted"
+"""Notes of what is cancelled by itself: no rule sends it anywhere, or its version is gone."""
 AWAITING_STUDY = "delivery:awaiting-study"
 STUDY_WAIT_MAX_S = 86_400.0
 """After a day it goes out all the same: a study that nobody can call whole must not keep its images back."""
-"""Notes of what is cancelled by itself: no rule sends it anywhere, or its version is gone."""
 NOWHERE = ""
 """The destination of an instance that no rule sends anywhere: its delivery is cancelled from the start, and counted."""
 
@@ -205,9 +205,9 @@ def send_again(delivery: Delivery, *, now: float) -> Delivery | None:
 
 
 def withdraw(delivery: Delivery, note: str) -> Delivery | None:
-    """Return the delivery of a version that is gone, with the reason; None where it has ended."""
+    """Return the delivery of a version that is gone, with the reason; None where it ended or is to be cancelled."""
     cancelled = cancel(delivery)
-    return None if cancelled is None else replace(cancelled, note=note)
+    return None if cancelled is None or delivery.wish is Wish.CANCEL else replace(cancelled, note=note)
 
 
 def is_inherited(plan: DeliveryPlan, plans: Iterable[DeliveryPlan]) -> bool:

@@ -141,6 +141,8 @@ class Ledger(Protocol):
         """Give queued deliveries of a class that are due to a sender, those that are due longest first.
 
         At most so many, and of so many bytes together, but always one where one is due. Rows are those after the step.
+        An instance of which another version is on its way there still waits for the end of that, so that the newer one
+        does not arrive before the older one.
         """
         ...
 

@@ -4,6 +4,7 @@ import pytest
 
 from isocenter.domain.delivery import (
     AWAITING_STUDY,
+    DELETED,
     NOWHERE,
     OPEN_STATES,
     STUDY_WAIT_MAX_S,
@@ -134,6 +135,13 @@ def test_of_a_version_that_is_gone_what_is_open_is_cancelled_with_the_reason(sta
         withdrawn = give_up(withdrawn, now=1.0)
     assert withdrawn is not None
     assert (withdrawn.state, withdrawn.note) == (S.CANCELLED, SUPERSEDED)
+
+
+def test_the_first_reason_to_cancel_an_attempt_under_way_stays() -> None:
+    superseded = withdraw(_sending(), SUPERSEDED)
+    assert superseded is not None
+    assert withdraw(superseded, DELETED) is None
+    assert withdraw(_after_wish(_sending(), "cancel"), DELETED) is None
 
 
 @pytest.mark.parametrize(

@@ -118,10 +118,13 @@ class MemoryLedger:
     ) -> list[LedgerRow]:
         """Give queued deliveries of a class that are due to a sender, those that are due longest first."""
         with self._lock:
+            own = [row for row in self._rows.values() if row.plan.destination == destination]
+            under_way = {row.identifier for row in own if row.delivery.state is DeliveryState.SENDING}
             due = [
                 (row, leased)
-                for row in self._rows.values()
-                if (row.plan.destination, row.plan.priority) == (destination, priority)
+                for row in own
+                if row.plan.priority is priority
+                and row.identifier not in under_way
                 and (leased := lease(row.delivery, now=now, until=until)) is not None
             ]
             due.sort(key=lambda one: (one[0].delivery.due_at, one[0].delivery_key))

@@ -126,10 +126,15 @@ FROM delivery_plan
 WHERE plan_key = ?;
 
 -- name: due_deliveries
--- List what of a class is due at a destination, the longest first.
-SELECT delivery_key, size_bytes FROM delivery
-WHERE state = 'queued' AND destination = ? AND priority = ? AND due_at <= ?
-ORDER BY due_at, delivery_key LIMIT ?;
+-- List what of a class is due at a destination, the longest first; without instances of which another version is being
+-- sent there.
+SELECT d.delivery_key, d.size_bytes FROM delivery d
+WHERE d.state = 'queued' AND d.destination = ? AND d.priority = ? AND d.due_at <= ? AND NOT EXISTS (
+    SELECT 1 FROM delivery o
+    WHERE o.sop_instance_uid = d.sop_instance_uid AND +o.delivery_series_key = d.delivery_series_key
+        AND +o.state = 'sending'
+)
+ORDER BY d.due_at, d.delivery_key LIMIT ?;
 
 -- name: due_classes
 -- Tell which classes (a JSON array) have something due at a destination, and when the next falls due that is not.

@@ -221,10 +221,12 @@ class LedgerTransaction:
         kept = self.read([key for key, _ in planned])
         count = 0
         for key, plan in planned:
-            before = kept.pop(key, None)
+            before = kept.get(key)
             if before is None or not may_replace(before.row.plan, plan):
                 continue
-            if self.step(before, partial(send_again, now=now)) is not None:
+            after = self.step(before, partial(send_again, now=now))
+            if after is not None:
+                kept[key] = after
                 row = self._plan_keys(plan).plan_key, plan.priority.value, key
                 self._connection.execute(self._queries["replan_delivery"], row)
                 count += 1
