@@ -19,7 +19,7 @@ from isocenter.app.senders.stow_batch import Service, ServiceKnowledge
 from isocenter.app.web_target import authentication_of, tls_of
 from isocenter.dicom.part10 import read_encoding
 from isocenter.dicomweb.client.client import DicomwebClient
-from isocenter.dicomweb.client.credentials import ClientCredentials
+from isocenter.dicomweb.client.credentials import ClientCredentials, ClientSecret
 from isocenter.domain.errors import CorruptInstance
 from isocenter.routing.configuration.destination import (
     BasicAuthentication,
@@ -46,6 +46,7 @@ from isocenter.routing.deliveries.report import (
 from isocenter.routing.deliveries.sender import Outgoing
 from tests.support.certificates import Authority
 from tests.support.dicom_files import file_of, implicit_element
+from tests.support.identity import Seconds
 from tests.support.instances import CT_IMAGE_STORAGE, identify
 from tests.support.processes import free_port
 from tests.support.senders import CONVERTER, outgoing_of, sent, small_batch
@@ -337,6 +338,35 @@ def test_a_service_that_refuses_a_token_is_suspended_after_one_more_try() -> Non
     with _with_tokens(script, scope="x") as (server, sender):
         assert sent(sender, small_batch(3)).reports == [HttpAnswered(401)]
         assert len(server.stores) == 2
+
+
+def test_a_token_that_was_withdrawn_is_renewed_at_once_and_the_request_sent_again() -> None:
+    now = Seconds()
+    issued: list[str] = []
+
+    def script(request: Request) -> Answer:
+        if request.path == "/token":
+            issued.append(f"t{len(issued) + 1}")
+            token = json.dumps({"access_token": issued[-1], "expires_in": 3600}).encode()
+            return Answer(200, token, "application/json")
+        is_good = request.headers["authorization"] == f"Bearer {issued[-1]}" and withdrawn != issued[-1]
+        return store_all(request) if is_good else Answer(401)
+
+    withdrawn = ""
+    with stow_server(script) as server:
+        credentials = ClientCredentials(
+            ClientSecret("us", "s3cret", token_url=f"{server.url}/token", scope="x"), monotonic_s=now
+        )
+        client = DicomwebClient(server.url, auth=credentials)
+        target = WebTarget(server.url)
+        sender = WebSender(Service(target, client, CONVERTER, ServiceKnowledge(), renew=credentials.renew))
+        assert sent(sender, small_batch(2)).reports == [InstanceStored()] * 2
+        withdrawn = "t1"
+        now.advance(60)
+        assert sent(sender, small_batch(3)).reports == [InstanceStored()] * 3
+        sender.close()
+    assert issued == ["t1", "t2"]
+    assert len(server.stores) == 3
 
 
 def test_a_client_that_is_not_known_is_told_by_its_code() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from isocenter.dicomweb.client.credentials import (
     ANSWER_SIZE_MAX_BYTES,
+    RENEWED_AGAIN_S,
     ClientCredentials,
     ClientSecret,
     token_endpoint,
@@ -96,6 +97,27 @@ def test_a_token_that_was_revoked_is_renewed_once(site: _Site) -> None:
         assert client.get("/").text == "token-2"
         site.takes_none = True
         assert client.get("/").status_code == 401
+
+
+def test_who_cannot_be_sent_again_has_the_token_renewed_for_the_next_time(site: _Site) -> None:
+    with site.client(AUTHORITY) as client:
+        client.get("/")
+        site.now.advance(RENEWED_AGAIN_S)
+        _credentials(client).renew()
+        assert client.get("/").text == "token-2"
+
+
+def test_a_token_that_another_thread_has_just_got_is_not_thrown_away(site: _Site) -> None:
+    with site.client(AUTHORITY) as client:
+        client.get("/")
+        site.now.advance(RENEWED_AGAIN_S - 0.1)
+        _credentials(client).renew()
+        assert client.get("/").text == "token-1"
+
+
+def _credentials(client: httpx.Client) -> ClientCredentials:
+    assert isinstance(client.auth, ClientCredentials)
+    return client.auth
 
 
 def test_a_body_that_was_streamed_is_not_sent_twice(site: _Site) -> None:

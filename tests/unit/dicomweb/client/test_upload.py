@@ -87,6 +87,20 @@ def test_a_failure_without_identifier_belongs_to_the_source_that_nothing_names()
     assert [each.failure_reason for each in found] == [None, 43264, None]
 
 
+def test_only_a_source_that_is_called_by_its_identifier_is_named() -> None:
+    batch = [source(sop_instance_uid="1.1"), source(sop_instance_uid="1.2"), source(sop_instance_uid=None)]
+    found = match_answer(batch, answer([item("1.1"), item(None), item(None)], []))
+    assert [(each.is_known, each.is_named) for each in found] == [(True, True), (True, False), (True, False)]
+
+
+@pytest.mark.parametrize("reason", ["no number", -1, 1 << 20, {}, []])
+def test_a_reason_that_is_none_is_a_failure_all_the_same(reason: object) -> None:
+    failed = {"00081155": {"vr": "UI", "Value": ["1.1"]}, "00081197": {"vr": "US", "Value": [reason]}}
+    (found,) = match_answer([source(sop_instance_uid="1.1")], answer([], [failed]))
+    assert found.failure_reason == 0x0110
+    assert not found.is_stored
+
+
 def test_a_source_that_the_answer_does_not_mention_is_not_held_to_be_stored() -> None:
     (found,) = match_answer([source(sop_instance_uid="1.1")], {})
     assert not found.is_stored

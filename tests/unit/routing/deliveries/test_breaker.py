@@ -10,7 +10,9 @@ from isocenter.routing.deliveries.breaker import (
     BreakerState,
     begin_probe,
     failed,
+    probe_at_once,
     succeeded,
+    suspended,
     workers_allowed,
 )
 
@@ -117,3 +119,24 @@ def test_under_any_events_it_is_bounded_and_never_stuck(events: list[tuple[str, 
             assert breaker.probe_at <= now + POLICY.longest_probe_s
         if breaker.state is BreakerState.RECOVERING:
             assert workers_allowed(breaker, 4) >= 1
+
+
+def test_one_answer_of_a_kind_that_helps_nothing_opens_it() -> None:
+    breaker = suspended(Breaker(), POLICY, now=10.0)
+    assert (breaker.state, breaker.opened_at, breaker.probe_at) == (BreakerState.OPEN, 10.0, 40.0)
+
+
+def test_it_is_not_opened_twice() -> None:
+    breaker = _open_at(10.0)
+    assert suspended(breaker, POLICY, now=20.0) == breaker
+
+
+def test_a_probe_that_is_refused_so_makes_the_next_wait_longer() -> None:
+    probing = begin_probe(_open_at(), now=30.0)
+    assert probing is not None
+    assert suspended(probing, POLICY, now=30.0).probe_at == 90.0
+
+
+def test_a_person_may_have_it_probed_at_once() -> None:
+    assert begin_probe(probe_at_once(_open_at(), now=5.0), now=5.0) is not None
+    assert probe_at_once(Breaker(), now=5.0) == Breaker()
