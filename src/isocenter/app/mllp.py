@@ -85,6 +85,12 @@ class MllpListener:
         self._open: set[asyncio.Task[None]] = set()
         self.counts = MllpCounts()
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """Return where it listens; the port that was given where any would do."""
+        host, port = self._socket.getsockname()[:2]
+        return host, port
+
     def listen(self) -> None:
         """Let connections come in; they wait until `start`."""
         self._socket.listen(BACKLOG)
@@ -92,7 +98,7 @@ class MllpListener:
     async def start(self) -> None:
         """Begin to take messages."""
         self._server = await asyncio.start_server(self._accept, sock=self._socket, limit=READ_BYTES)
-        host, port = self._socket.getsockname()[:2]
+        host, port = self.address
         _log.info("mllp.listening", address=f"{host}:{port}")
 
     async def stop(self) -> None:
@@ -108,7 +114,7 @@ class MllpListener:
         task = asyncio.current_task()
         assert task is not None
         host = str((writer.get_extra_info("peername") or ("",))[0])
-        if not self._may_send(host) or len(self._open) >= CONNECTIONS_MAX:
+        if not self.may_send(host) or len(self._open) >= CONNECTIONS_MAX:
             self.counts.refused_connections += 1
             _log.warning("mllp.refused", address=host, connections=len(self._open))
             writer.transport.abort()
@@ -127,7 +133,8 @@ class MllpListener:
             with suppress(OSError):
                 await asyncio.wait_for(writer.wait_closed(), WRITE_TIMEOUT_S)
 
-    def _may_send(self, host: str) -> bool:
+    def may_send(self, host: str) -> bool:
+        """Tell whether messages are taken from an address: this machine's own, or one of the senders."""
         try:
             address = ipaddress.ip_address(host.partition("%")[0])
         except ValueError:
