@@ -17,7 +17,8 @@ DOCUMENTS = ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "SECURITY.md", "
 COMMANDS = (
     "serve", "demo", "echo", "store", "find", "get", "move", "delete", "commit", "commitments", "worklist", "app",
     "user", "role", "tenant", "token", "certificate", "audit", "export", "reindex", "scrub", "doctor", "config",
-    "rule", "migrate", "test-connection", "faults",
+    "rule", "migrate", "test-connection", "faults", "channel", "destination", "delivery", "routing", "prefetch",
+    "completeness", "fhir",
 )  # fmt: skip
 
 
@@ -62,7 +63,7 @@ def test_readme_lists_the_commands_of_the_program() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_command_line_of_a_document_is_understood(document: str) -> None:
-    for command, rest in re.findall(r"^\.venv/bin/isocenter ([a-z]+)(.*)$", _text(document), re.MULTILINE):
+    for command, rest in re.findall(r"^\.venv/bin/isocenter ([a-z-]+)(.*)$", _text(document), re.MULTILINE):
         options = re.findall(r"(?<=\s)--?[a-z][a-z-]*", rest)
         words = rest.split()
         is_group = "COMMAND [ARGS]" in _help(command)
