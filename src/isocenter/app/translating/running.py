@@ -196,6 +196,7 @@ class RunningTranslator:
     def close(self) -> None:
         """Let go of everything; what waits for the service is told that it ends. Harmless a second time."""
         self._stopping.set()
+        self._client.interrupt()
         self._client.close()
         self._intake.stop()
         for executor in (self._requests, self._fetches):

@@ -16,6 +16,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from isocenter.dicomweb.client.open_sockets import OpenSockets
+
 PIECE_BYTES = 1024 * 1024
 IDLE_MAX = 8
 """Connections that are kept for the next request; nobody asks for so much side by side."""
@@ -32,8 +34,9 @@ def has_proxy(url: httpx.URL) -> bool:
 class BulkTransport(httpx.BaseTransport):
     """Send GET requests over connections that stay open."""
 
-    def __init__(self, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None, open_sockets: OpenSockets | None = None) -> None:
         self._tls = tls
+        self._open_sockets = open_sockets or OpenSockets()
         self._idle: deque[tuple[_Key, http.client.HTTPConnection]] = deque()
         self._lock = threading.Lock()
         self._is_closed = False
@@ -89,6 +92,7 @@ class BulkTransport(httpx.BaseTransport):
             raise httpx.ConnectError(str(error), request=request) from error
         assert isinstance(connection.sock, socket.socket)
         connection.sock.settimeout(timeouts.get("read"))
+        self._open_sockets.add(connection.sock)
         return connection
 
     def _asked(self, connection: http.client.HTTPConnection, key: _Key, request: httpx.Request) -> httpx.Response:

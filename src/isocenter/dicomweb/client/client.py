@@ -22,6 +22,7 @@ from isocenter.dicomweb.client.answers import (
     public_name,
 )
 from isocenter.dicomweb.client.bulk_transport import BulkTransport, has_proxy
+from isocenter.dicomweb.client.open_sockets import OpenSockets
 from isocenter.dicomweb.client.upload import (
     BATCH_SIZE_BYTES,
     InstanceSource,
@@ -104,6 +105,7 @@ class DicomwebClient:
             raise InvalidRequest("The address of the service must begin with http:// or https:// and name a host.")
         self.service = public_name(url)
         """The address as it may be shown."""
+        self._open_sockets = OpenSockets()
         self._http = httpx.Client(
             base_url=str(url).rstrip("/"),
             headers=headers,
@@ -121,7 +123,7 @@ class DicomwebClient:
                 headers=self._http.headers,
                 auth=auth,
                 timeout=timeout_s,
-                transport=BulkTransport(tls),
+                transport=BulkTransport(tls, self._open_sockets),
                 follow_redirects=False,
             )
 
@@ -132,6 +134,10 @@ class DicomwebClient:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def interrupt(self) -> None:
+        """End all requests that are under way: whoever waits for an answer is told that the connection broke."""
+        self._open_sockets.shut_down()
 
     def close(self) -> None:
         """Close the connections."""
@@ -286,7 +292,8 @@ class DicomwebClient:
         """Send a request and give its answer, unread; statuses other than success and `also` are raised."""
         address = f"{path}?{parameters}" if parameters else path
         http = by or self._http
-        request = http.build_request(method, address, headers=headers, content=content)
+        extensions = {"trace": self._open_sockets.trace}
+        request = http.build_request(method, address, headers=headers, content=content, extensions=extensions)
         with domain_errors(self.service):
             response = http.send(request, stream=True)
             try:
