@@ -107,8 +107,11 @@ class LinkedConnection:
         finally:
             for task in self._tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            ended = await asyncio.gather(*self._tasks, return_exceptions=True)
             await self._close_both(kind)
+        for error in ended:
+            if isinstance(error, Exception):
+                raise error
 
     async def _carry(self) -> CutKind:
         if self._is_silenced():
@@ -132,6 +135,9 @@ class LinkedConnection:
                 await work(*args, **kwargs)
             except OSError:
                 self._finish(CutKind.RESET)  # one side reset it, or was not there: the other side learns it so
+            except Exception:  # the outermost frame of this piece of work; `run` raises it
+                self._finish(CutKind.RESET)
+                raise
 
         self._tasks.append(self._loop.create_task(guarded()))
 

@@ -142,8 +142,9 @@ class Link:
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._connections.pop(task, None)
-        if not task.cancelled():
-            task.exception()
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, OSError):  # those are what links are for
+            asyncio.get_running_loop().call_exception_handler({"message": "A connection broke.", "exception": error})
 
     async def _end_connections(self) -> None:
         tasks = list(self._connections)
