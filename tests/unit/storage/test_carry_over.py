@@ -51,6 +51,8 @@ DERIVED_TABLES = {
     "query_tag_date_time",
     "query_tag_integer",
     "query_tag_double",
+    "watched_study",
+    "watched_completion",
 }
 """What a rebuild finds out from the packs, or begins anew."""
 
