@@ -52,6 +52,8 @@ REQUEST_THREADS = 16
 """Searches and listings of one translator that wait for its service; further ones wait for them."""
 FETCH_THREADS = 32
 """For all retrievals of one translator, each of which uses a few."""
+STOP_PATIENCE_S = 5.0
+"""How long requests that wait for the service may go on when the node stops."""
 IDLE_TIMEOUT_S = 60.0
 """Without a byte of the service: what is not there by then is asked for again, or told as failed."""
 
@@ -186,17 +188,26 @@ class RunningTranslator:
         )
 
     async def stop(self) -> None:
-        """End all associations, then what asks the service for them."""
-        if self._commitment is not None:
-            await self._commitment.stop()
-        if self._listener is not None:
-            await self._listener.stop()
-        await asyncio.get_running_loop().run_in_executor(None, self.close)
+        """Let what is under way end for a moment, then what asks the service for it, and all associations."""
+        loop = asyncio.get_running_loop()
+        interruption = loop.call_later(STOP_PATIENCE_S, self._interrupt)
+        try:
+            if self._listener is not None:
+                await self._listener.stop()
+            if self._commitment is not None:
+                await self._commitment.stop()
+        finally:
+            interruption.cancel()
+        await loop.run_in_executor(None, self.close)
+
+    def _interrupt(self) -> None:
+        """Wake all threads that wait for the service."""
+        self._stopping.set()
+        self._client.interrupt()
 
     def close(self) -> None:
         """Let go of everything; what waits for the service is told that it ends. Harmless a second time."""
-        self._stopping.set()
-        self._client.interrupt()
+        self._interrupt()
         self._client.close()
         self._intake.stop()
         for executor in (self._requests, self._fetches):
