@@ -40,22 +40,24 @@ def secure_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureNode
         yield node
 
 
-@pytest.fixture
-def node(tmp_path: Path) -> Iterator[Node]:
-    with serve(tmp_path / "data") as started:
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """Return a node that tests share, each with UIDs of its own."""
+    with serve(tmp_path_factory.mktemp("node") / "data") as started:
         yield started
 
 
-def _instances_at(node: Node) -> list[str]:
-    """Return the SOP Instance UIDs of a node, each as often as it is there."""
+def _instances_at(node: Node, root: str) -> list[str]:
+    """Return the SOP Instance UIDs below a root that a node has, each as often as it is there."""
     rows = httpx.get(f"{node.dicomweb_url}/instances", params={"limit": 200}, timeout=60)
-    return [row["00080018"]["Value"][0] for row in rows.json()] if rows.status_code == 200 else []
+    uids = [row["00080018"]["Value"][0] for row in rows.json()] if rows.status_code == 200 else []
+    return [uid for uid in uids if uid.startswith(root + ".")]
 
 
 def test_a_run_that_is_killed_goes_on_where_it_ended_and_loses_nothing(
     migration: Migration, source: Path, node: Node, tmp_path: Path
 ) -> None:
-    written = write_studies(source, studies=15, instances=2)
+    written = write_studies(source, studies=15, instances=2, root="1.2.826.1")
     before = digests_in(source)
     migration.must("assess", "--from", source, "--to", node.base_url)
     migration.must("plan")
@@ -72,7 +74,7 @@ def test_a_run_that_is_killed_goes_on_where_it_ended_and_loses_nothing(
     totals = migration.totals()
     assert (totals.delivered, totals.left) == (len(written), 0)
     assert totals.sent_again <= caught.by_state.get(State.SENDING, 0)
-    assert sorted(_instances_at(node)) == sorted(one.sop_instance_uid for one in written)
+    assert sorted(_instances_at(node, "1.2.826.1")) == sorted(one.sop_instance_uid for one in written)
     assert digests_in(source) == before
 
 
@@ -134,7 +136,7 @@ def test_a_target_that_does_not_let_us_in_stops_the_run_and_costs_nothing(
 
 
 def test_what_the_target_has_already_is_compared(migration: Migration, source: Path, node: Node) -> None:
-    same, other, _ = write_studies(source, studies=3)
+    same, other, _ = write_studies(source, studies=3, root="1.2.826.2")
     known = source.parent / "known"
     known.mkdir()
     (known / "same.dcm").write_bytes((source / "1-1-1.dcm").read_bytes())
@@ -148,7 +150,7 @@ def test_what_the_target_has_already_is_compared(migration: Migration, source: P
     with Job(migration.folder) as job:
         assert [(uid, code) for _, _, uid, code, _ in job.shelf()] == [(other.sop_instance_uid, "delivery:different")]
     assert migration.totals().delivered == 2
-    assert _instances_at(node).count(same.sop_instance_uid) == 1
+    assert _instances_at(node, "1.2.826.2").count(same.sop_instance_uid) == 1
 
 
 def _damage(node: Node, content: bytes) -> None:
@@ -166,7 +168,7 @@ def _damage(node: Node, content: bytes) -> None:
 def test_damage_at_either_end_costs_one_instance_and_is_healed_at_the_target(
     migration: Migration, source: Path, node: Node, tmp_path: Path
 ) -> None:
-    damaged, other, *_ = written = write_studies(source, studies=1, instances=4)
+    damaged, other, *_ = written = write_studies(source, studies=1, instances=4, root="1.2.826.3")
     with serve(tmp_path / "old", must_end_cleanly=False) as old:
         stored = run_here("store", source, "--to", old.base_url, "--journal", tmp_path / "journal")
         assert stored.code == 0
@@ -204,7 +206,7 @@ def test_patients_of_a_list_come_first_and_a_wave_moves_alone(
 def test_implicit_vr_goes_out_as_explicit_vr_where_that_is_asked_for(
     migration: Migration, source: Path, node: Node, tmp_path: Path
 ) -> None:
-    [identifier] = write_studies(source, studies=1)
+    [identifier] = write_studies(source, studies=1, root="1.2.826.4")
     content = write_file(pydicom.dcmread(source / "1-1-1.dcm"), IMPLICIT)
     (source / "1-1-1.dcm").write_bytes(content)
     migration.must("run", "--from", source, "--to", node.base_url, "--level", "4", "--explicit-vr")
