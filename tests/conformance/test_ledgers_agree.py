@@ -41,8 +41,10 @@ IDENTIFIERS = st.builds(identify, st.integers(1, 2), st.integers(1, 2), st.integ
 DESTINATIONS = st.sampled_from([NOWHERE, "north", "south"])
 PRIORITIES = st.sampled_from([Priority.STAT, Priority.ROUTINE])
 CHANNELS = st.sampled_from(["", "ct", "mr"])
+SOME_AWAIT = st.sampled_from([False, False, False, True])
 PLANS = st.lists(
-    st.builds(DeliveryPlan, destination=DESTINATIONS, channel=CHANNELS, priority=PRIORITIES), max_size=3
+    st.builds(DeliveryPlan, destination=DESTINATIONS, channel=CHANNELS, priority=PRIORITIES, awaits_study=SOME_AWAIT),
+    max_size=3,
 ).map(tuple)
 POLICY = RetryPolicy(age_max_s=300.0)
 NOTES = ("http:503", "http:400")
