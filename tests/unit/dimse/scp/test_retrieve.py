@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -22,13 +23,15 @@ from isocenter.dimse.message.messages import (
     CStoreRsp,
 )
 from isocenter.dimse.scp import retrieval, retrieve
-from isocenter.dimse.scp.outgoing import ArchiveSupply
+from isocenter.dimse.scp.outgoing import ArchiveSupply, StoredInstance
 from isocenter.dimse.scp.retrieve import RetrieveProvider
 from isocenter.dimse.scu.client import Opener
 from isocenter.dimse.shell.service import QUERY_TRANSFER_SYNTAX_UIDS, Service
 from isocenter.dimse.ul.pdu import AssociateRq
 from isocenter.dimse.ul.user_information import RoleSelection
 from isocenter.domain.application_entity import RemoteAe, parse_remote_ae
+from isocenter.domain.principal import Principal
+from isocenter.domain.selection import Selection
 from isocenter.identity.application_entity import AeTable
 from tests.support.dimse_node import AE_TITLE, DimseNode, NodeOptions, dimse_node, run, until
 from tests.support.instances import CT_IMAGE_STORAGE, EXPLICIT_VR_LITTLE_ENDIAN, identify
@@ -90,7 +93,11 @@ async def _node(archive: Archive, find_destination: Callable[[str], RemoteAe | N
 
 
 async def _get(
-    peer: RawPeer, status_of: Callable[[str], int] = lambda uid: 0, *, cancel_after: int | None = None
+    peer: RawPeer,
+    status_of: Callable[[str], int] = lambda uid: 0,
+    *,
+    cancel_after: int | None = None,
+    on_pending: Callable[[CGetRsp], None] = lambda response: None,
 ) -> tuple[dict[str, bytes], list[CGetRsp], bytes]:
     """Ask for the study and take what comes, answering each instance with a status."""
     request = CGetRq(message_id=1, affected_sop_class_uid=STUDY_GET)
@@ -104,6 +111,7 @@ async def _get(
             responses.append(message)
             if message.status != 0xFF00:
                 return got, responses, received.dataset
+            on_pending(message)
             continue
         assert isinstance(message, CStoreRq)
         got[message.affected_sop_instance_uid] = received.dataset
@@ -450,5 +458,40 @@ def test_a_silent_receiver_does_not_silence_the_responses(monkeypatch: pytest.Mo
                 while final.status == 0xFF00:
                     final = await _move_response(peer)
                 assert final.status == 0
+
+    run(work())
+
+
+class _SlowToCount(ArchiveSupply):
+    """An archive that takes long to say what it has."""
+
+    def __init__(self, archive: Archive) -> None:
+        super().__init__(archive)
+        self.counted = threading.Event()
+
+    def select(self, principal: Principal, selection: Selection, *, count_max: int) -> list[StoredInstance]:
+        """Return the instances once the test lets it."""
+        assert self.counted.wait(20)
+        return super().select(principal, selection, count_max=count_max)
+
+
+def test_who_waits_for_the_count_is_told_that_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrieval, "HEARTBEAT_S", 0.02)
+
+    async def work() -> None:
+        with memory_archive() as archive:
+            datasets = _fill(archive, 2)
+            supply = _SlowToCount(archive)
+
+            def services(opener: Opener) -> list[Service]:
+                return RetrieveProvider(supply, opener, find_destination=_nowhere).services()
+
+            async with (
+                dimse_node(archive, NodeOptions(further=services)) as node,
+                associated(node.port, _getting()) as peer,
+            ):
+                got, [first, *_, final], _ = await _get(peer, on_pending=lambda response: supply.counted.set())
+                assert (first.status, first.number_of_remaining_suboperations) == (0xFF00, None)
+                assert (got, final.status) == (datasets, 0)
 
     run(work())
