@@ -312,6 +312,14 @@ def test_lists_are_asked_for_one_by_one_and_merged(scene: Scene) -> None:
     assert {one.StudyInstanceUID for one in modalities} == {study_uid(1), study_uid(2)}
 
 
+@pytest.mark.parametrize(("told", "availability"), [("NEARLINE", "NEARLINE"), ("", "ONLINE")])
+def test_how_quickly_images_can_be_had_is_passed_on(scene: Scene, told: str, availability: str) -> None:
+    row = {"0020000D": {"vr": "UI", "Value": ["1.2.3"]}, "00080056": {"vr": "CS", "Value": [told]}}
+    scene.cloud.on("GET", "/studies", rows(row))
+    (answer,) = ask(scene, "STUDY", StudyInstanceUID="")
+    assert answer.InstanceAvailability == availability
+
+
 def test_a_key_that_cannot_be_matched_is_told_by_the_status(scene: Scene) -> None:
     scene.cloud.instances.append(instance())
     query = identifier("STUDY", StudyInstanceUID="", NumberOfStudyRelatedInstances=3)

@@ -171,7 +171,12 @@ def _is_above(tag: int) -> bool:
 def _answers(asked: Asked, request: FindRequest, rows: Iterable[JsonRow], limits: FindLimits) -> Iterator[bytes]:
     """Yield the identifiers of the responses; everything in them comes from the row."""
     tags = frozenset(request.return_keys)
-    encoder = AnswerEncoder(replace(request, header_tags=tags), asked.encoding, retrieve_ae_title=asked.ae_title)
+    encoder = AnswerEncoder(
+        replace(request, header_tags=tags),
+        asked.encoding,
+        retrieve_ae_title=asked.ae_title,
+        rows_tell_availability=True,
+    )
     for number, row in enumerate(rows):
         if number == limits.matches_max:
             raise FinalStatus(OUT_OF_RESOURCES, TOO_MANY)

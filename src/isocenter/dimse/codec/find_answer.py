@@ -87,8 +87,12 @@ Cell: TypeAlias = tuple[int, str, Union[str, bytes, "list[list[Cell]]", None]]
 class AnswerEncoder:
     """Encode what was found for one request."""
 
-    def __init__(self, request: FindRequest, encoding: Encoding, *, retrieve_ae_title: str) -> None:
+    def __init__(
+        self, request: FindRequest, encoding: Encoding, *, retrieve_ae_title: str, rows_tell_availability: bool = False
+    ) -> None:
+        """With `rows_tell_availability`, what is found says itself how quickly it can be had, where it does."""
         self._request = request
+        self._told_by_rows = frozenset({INSTANCE_AVAILABILITY} if rows_tell_availability else ())
         self._writer = _Writer(encoding)
         self._constants = {
             QUERY_RETRIEVE_LEVEL: ("CS", _LEVEL_NAMES[request.query.level]),
@@ -120,7 +124,9 @@ class AnswerEncoder:
     def _cells(self, row: SearchRow, header: Header | None) -> Iterator[Cell]:
         request, constants, values = self._request, self._constants, row.attributes
         for tag in self._tags:
-            if tag in constants:
+            if tag in self._told_by_rows and header is not None and header.text_of(tag):
+                yield tag, "CS", header.text_of(tag)
+            elif tag in constants:
                 yield (tag, *constants[tag])
             elif tag == SPECIFIC_CHARACTER_SET:
                 yield tag, "CS", None

@@ -26,6 +26,7 @@ from isocenter.routing.translation.search import (
     SearchRequest,
     TranslatedSearch,
     translate_search,
+    with_known_fields,
 )
 
 NAME, PATIENT_ID, STUDY_DATE, STUDY_TIME, STUDY_UID = 0x00100010, 0x00100020, 0x00080020, 0x00080030, 0x0020000D
@@ -195,3 +196,14 @@ def test_every_search_has_requests_in_bounds_that_name_only_what_the_server_matc
         assert request.query_string.isascii()
         if not PROFILES[profile].has_wildcards:
             assert not any("*" in value or "?" in value for _, value in request.parameters)
+
+
+def test_a_request_that_was_refused_for_its_fields_can_ask_for_fewer() -> None:
+    query = Query(Level.STUDY, (OneOf(PATIENT_ID, ("P1",)),))
+    (request,) = translate_search(query, PROFILES[AZURE], return_tags=[STATION, ACCESSION]).requests
+    fewer = with_known_fields(request, PROFILES[AZURE])
+    assert (request.has_fields, fewer.has_fields) == (True, True)
+    assert [value for name, value in fewer.parameters if name == "includefield"] == ["00080050", "00100020"]
+    assert [pair for pair in fewer.parameters if pair[0] != "includefield"] == [("PatientID", "P1")]
+    assert fewer.path == request.path
+    assert not SearchRequest("/studies", (("PatientID", "P1"),)).has_fields
