@@ -37,8 +37,8 @@ MIGRATION_SIZE_MAX_BYTES = 16 * 1024**2
 POLL_S = 2.0
 """How late work is found that nobody told of: what a person let go, what another process queued."""
 GATHER_S = 0.05
-"""Under traffic the next batch is begun this long after a small one: each has two commits, however little it holds. What
-comes after a pause is sent at once."""
+"""Under traffic the next batch is begun this long after a small one: each has two commits, however little it holds.
+What comes after a pause is sent at once."""
 GATHER_COUNT_MAX = 25
 """A batch of so many gains little by waiting for more."""
 IDLE_S = 10.0
