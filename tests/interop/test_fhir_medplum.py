@@ -14,7 +14,8 @@ from isocenter.archive.archive import Archive
 from isocenter.archive.delete import delete
 from isocenter.domain.outcome import DuplicatePolicy
 from isocenter.domain.principal import LOCAL_OWNER
-from isocenter.fhir.cast import CastCounts, FhirCast
+from isocenter.fhir.cast import FhirCast
+from isocenter.fhir.cast_record import CastCounts
 from isocenter.fhir.client import FhirClient
 from isocenter.fhir.errors import FhirConflict
 from isocenter.fhir.mapping.patient import PatientNaming

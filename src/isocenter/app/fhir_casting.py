@@ -10,7 +10,8 @@ from isocenter.app.settings import Settings
 from isocenter.archive.archive import Archive
 from isocenter.dicomweb.client.credentials import ClientCredentials, ClientSecret
 from isocenter.domain.errors import InvalidRequest, InvalidSetting
-from isocenter.fhir.cast import CastCounts, FhirCast
+from isocenter.fhir.cast import FhirCast
+from isocenter.fhir.cast_record import CastCounts
 from isocenter.fhir.client import FhirClient
 from isocenter.fhir.mapping.attribute_values import parse_offset
 from isocenter.fhir.mapping.facts import Reading

@@ -20,7 +20,7 @@ from isocenter.archive.query_tag import QueryTagDesk, QueryTagRemover
 from isocenter.archive.query_tag_reindex import QueryTagReindexer
 from isocenter.archive.update import Updater
 from isocenter.domain.audit import AuditRecord
-from isocenter.fhir.cast import CastCounts
+from isocenter.fhir.cast_record import CastCounts
 from isocenter.ports.failpoints import failpoints_from_environment
 from isocenter.storage.sinks.open_sink import SinkFolder
 from isocenter.storage.sinks.secrets import SecretFiles

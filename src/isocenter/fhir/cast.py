@@ -15,13 +15,14 @@ import random
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TypeVar
 
 import structlog
 
 from isocenter.archive.archive import Archive
 from isocenter.domain.errors import IsocenterError, Unavailable
+from isocenter.fhir.cast_record import CastCounts, CastRecord
 from isocenter.fhir.client import FhirClient
 from isocenter.fhir.errors import FhirConflict, FhirRefused, FhirUnavailable
 from isocenter.fhir.reconcile import Records, strays
@@ -51,30 +52,12 @@ PUT_OFF_MAX_S = 3600.0
 """Until a study that was put off is tried again."""
 COVERED_MAX = 20_000
 """Studies of which it is remembered up to which row they were cast."""
-NOTE_INTERVAL_S = 5.0
-"""How old what `isocenter fhir status` shows may be; each note is a commit."""
 CLOSE_TIMEOUT_S = 3.0
 """A server that does not answer does not keep a node from stopping; the study is cast after the next start."""
 
 
 class CastStopped(Exception):
     """The node stops: what is under way is left."""
-
-
-@dataclass(slots=True)
-class CastCounts:
-    """What was cast since the start of the process."""
-
-    rows: int = 0
-    studies: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("written", "unchanged", "shelved"), 0))
-    failed_attempts: int = 0
-    behind: int = 0
-    """Rows of the feed that were not cast yet."""
-    behind_s: float = 0.0
-    """How old the first of them is."""
-    errors: dict[str, int] = field(default_factory=dict)
-    """What is kept of errors, by kind."""
-    is_on: bool = False
 
 
 class FhirCast:
@@ -106,8 +89,7 @@ class FhirCast:
         self._oldest_at = archive.clock.now().timestamp()
         """When the first row was written that was not cast yet."""
         self._covered: OrderedDict[StudyName, int] = OrderedDict()
-        self._standing = self._noted = self._ledger.standing(self.name)
-        self._noted_at_s = float("-inf")
+        self._record = CastRecord(self._ledger, self.name, archive.clock)
         self._thread = threading.Thread(target=self._run, name="fhir-cast", daemon=True)
 
     def start(self) -> None:
@@ -147,7 +129,7 @@ class FhirCast:
     def _check(self) -> None:
         capability = self._client.check()
         _log.info("fhir.connected", software=capability.software, version=capability.fhir_version)
-        self._note_success()
+        self._record.note_success()
 
     # ---- the feed
 
@@ -167,7 +149,7 @@ class FhirCast:
         self._counts.errors = {kind.value: count for kind, count in self._ledger.counts().items()}
         has_more = len(rows) == PAGE_ROWS or len(due) == OPEN_PER_ROUND_MAX
         if not has_more:
-            self._note(is_urgent=True)
+            self._record.keep(is_urgent=True)
         return has_more
 
     def _take_up_wishes(self) -> None:
@@ -243,7 +225,7 @@ class FhirCast:
     def _settle(self, open_study: OpenStudy, result: CastResult) -> None:
         self._ledger.settle(open_study.study, result.errors, now=self._now())
         self._counts.studies["written" if result.is_changed else "unchanged"] += 1
-        self._note_success()
+        self._record.note_success()
 
     def _gives_up(self, open_study: OpenStudy, error: Exception, failures: int, sequence: int) -> bool:
         """Tell whether the feed goes on without a study, which is then kept for later or for a person."""
@@ -304,33 +286,14 @@ class FhirCast:
     def _rest(self, error: Exception, failures: int) -> None:
         """Wait before the next attempt; raises CastStopped where the node stops meanwhile."""
         self._counts.failed_attempts += 1
-        self._note_failure(error.message if isinstance(error, IsocenterError) else type(error).__name__)
+        reason = error.message if isinstance(error, IsocenterError) else type(error).__name__
+        self._record.note_failure(reason)
         self._measure(())
-        _log.warning("fhir.not_taken", reason=self._standing.failure, attempt=failures)
+        _log.warning("fhir.not_taken", reason=reason, attempt=failures)
         wait_s = _backoff_s(failures) * self._jitter.uniform(0.5, 1.0)  # clients that were cut off do not come together
         asked_s = error.retry_after_s if isinstance(error, FhirUnavailable) else None
         if self._wait(max(wait_s, min(asked_s or 0.0, RETRY_AFTER_MAX_S))):
             raise CastStopped
-
-    # ---- where it stands
-
-    def _note_success(self) -> None:
-        had_failed = bool(self._standing.failure)
-        self._standing = replace(self._standing, succeeded_at=self._now(), failure="")
-        self._note(is_urgent=had_failed)
-
-    def _note_failure(self, reason: str) -> None:
-        is_new = not self._standing.failure
-        self._standing = replace(self._standing, failed_at=self._now(), failure=reason)
-        self._note(is_urgent=is_new)
-
-    def _note(self, *, is_urgent: bool) -> None:
-        now_s = self._archive.clock.monotonic_s()
-        one = self._standing
-        if one == self._noted or not (is_urgent or now_s - self._noted_at_s >= NOTE_INTERVAL_S):
-            return
-        self._ledger.note(self.name, succeeded_at=one.succeeded_at, failed_at=one.failed_at, failure=one.failure)
-        self._noted, self._noted_at_s = one, now_s
 
     def _now(self) -> float:
         return self._archive.clock.now().timestamp()

@@ -24,11 +24,11 @@ from isocenter.fhir.cast import (
     PUT_OFF_FIRST_S,
     RETRY_AFTER_MAX_S,
     WAIT_MAX_S,
-    CastCounts,
     CastStopped,
     FhirCast,
     cast_name,
 )
+from isocenter.fhir.cast_record import CastCounts
 from isocenter.fhir.client import FhirClient
 from isocenter.fhir.mapping.facts import Reading
 from isocenter.fhir.mapping.imaging_study import study_identifier

@@ -10,7 +10,8 @@ from structlog.testing import capture_logs
 
 from isocenter.archive.archive import Archive
 from isocenter.domain.errors import IsocenterError
-from isocenter.fhir.cast import CastCounts, FhirCast
+from isocenter.fhir.cast import FhirCast
+from isocenter.fhir.cast_record import CastCounts
 from isocenter.fhir.client import FhirClient
 from isocenter.fhir.mapping.patient import PatientNaming
 from isocenter.fhir.reconcile import Records, compare_all

@@ -25,7 +25,7 @@ from isocenter.dicomweb.server.counts import LENGTHS_BYTES, TransactionCounts
 from isocenter.dimse.shell.record import AssociationRegister, Side
 from isocenter.domain.errors import IsocenterError
 from isocenter.domain.principal import Principal
-from isocenter.fhir.cast import CastCounts
+from isocenter.fhir.cast_record import CastCounts
 from isocenter.web.api.associations import HEADERS, error_response, message_name
 from isocenter.web.api.router_metrics import RouterObserved
 

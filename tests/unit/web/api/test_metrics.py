@@ -16,7 +16,7 @@ from isocenter.dimse.message.messages import CFindRsp
 from isocenter.dimse.shell.record import AssociationRegister, ContextRecord, End, Side
 from isocenter.domain.errors import Unauthenticated
 from isocenter.domain.principal import LOCAL_OWNER, Principal
-from isocenter.fhir.cast import CastCounts
+from isocenter.fhir.cast_record import CastCounts
 from isocenter.web.api.metrics import FAMILIES, Kind, Observed, metrics_routes
 from tests.support.asgi_client import AsgiClient
 
