@@ -121,17 +121,17 @@ def body_length(batch: Sequence[InstanceSource], boundary: str) -> int:
 
 def iter_body(batch: Sequence[InstanceSource], boundary: str, on_sent: Callable[[int], None]) -> Iterator[bytes]:
     """Yield the multipart body of a batch in pieces of about a megabyte, small instances gathered."""
-    waiting = bytearray()
+    waiting: list[bytes | memoryview] = []
+    size_bytes = 0
     for piece in _pieces(batch, boundary):
-        if len(waiting) + len(piece) <= READ_SIZE_BYTES:
-            waiting += piece
-            continue
-        if waiting:
-            yield bytes(waiting)
-            on_sent(len(waiting))
-        waiting = bytearray(piece)
-    yield bytes(waiting)
-    on_sent(len(waiting))
+        if waiting and size_bytes + len(piece) > READ_SIZE_BYTES:
+            yield b"".join(waiting)
+            on_sent(size_bytes)
+            waiting, size_bytes = [], 0
+        waiting.append(piece)
+        size_bytes += len(piece)
+    yield b"".join(waiting)
+    on_sent(size_bytes)
 
 
 def _pieces(batch: Sequence[InstanceSource], boundary: str) -> Iterator[bytes | memoryview]:

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -57,10 +58,17 @@ SECRETS = {"password": "open sesame", "key": "k-123", "client-secret": "s3cret"}
 TRANSFER_SYNTAX_IMPLICIT = "1.2.840.10008.1.2"
 
 
+@cache
+def _authorities_of_the_machine() -> ssl.SSLContext:
+    """Return what a client trusts by default, read once: there are hundreds."""
+    return ssl.create_default_context()
+
+
 @contextmanager
 def sender_to(target: WebTarget, *, on_conflict: OnConflict = OnConflict.SHELVE) -> Iterator[WebSender]:
     auth = authentication_of(target, SECRETS.__getitem__)
-    client = DicomwebClient(target.url, auth=auth, tls=tls_of(target, SECRETS.__getitem__), timeout_s=5.0)
+    tls = tls_of(target, SECRETS.__getitem__) or _authorities_of_the_machine()
+    client = DicomwebClient(target.url, auth=auth, tls=tls, timeout_s=5.0)
     renew = auth.renew if isinstance(auth, ClientCredentials) else None
     sender = WebSender(Service(target, client, CONVERTER, ServiceKnowledge(), on_conflict, renew))
     try:
