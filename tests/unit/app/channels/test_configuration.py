@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from isocenter.app.channels.configuration import AUTHOR_FILE, ConfigurationStore
 from isocenter.app.settings import load_settings
 from isocenter.domain.errors import Conflict, NotFound, StorageFailed
+from isocenter.routing.configuration.channel import DimseSource
 from isocenter.routing.configuration.problem import InvalidConfiguration
+from isocenter.routing.configuration.read import read_configuration
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 ONE = """
@@ -90,3 +93,14 @@ def test_a_node_without_a_file_has_nothing_to_say(tmp_path: Path) -> None:
         _store(tmp_path).load()
     with pytest.raises(NotFound):
         _store(tmp_path).history.version(1)
+
+
+def test_the_example_that_ships_is_sound() -> None:
+    text = files("isocenter.app.channels").joinpath("hospital.toml").read_text(encoding="utf-8")
+    read = read_configuration(text, file="hospital.toml")
+    assert read.warnings == ()
+    [router], [translator] = read.configuration.channels, read.configuration.translators
+    assert isinstance(router.source, DimseSource)
+    listeners = [str(router.source.listen), str(translator.listen)]
+    assert listeners == ["QIEROUTER@0.0.0.0:4007", "QIETOAZURE@0.0.0.0:4006"]
+    assert [one.name for one in read.configuration.destinations] == ["pacs", "cloud"]
