@@ -279,10 +279,11 @@ def _prefetch(draw: st.DrawFn, sources: list[str]) -> list[PrefetchRule]:
 def _translators(draw: st.DrawFn, upstream_names: list[str]) -> list[Translator]:
     if not upstream_names:
         return []
+    titles = iter(draw(st.lists(_titles, unique=True, min_size=2, max_size=2)))
     return [
         Translator(
             name,
-            AeAddress(draw(_titles), "127.0.0.1", 0),
+            AeAddress(next(titles), "127.0.0.1", 0),
             draw(st.sampled_from(upstream_names)),
             callers=tuple(draw(st.lists(_titles, max_size=2))),
             matches_max=draw(st.integers(1, 1000)),

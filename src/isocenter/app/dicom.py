@@ -191,6 +191,12 @@ class DicomNode:
                 unknown_callers="accepted" if table.accepts_unknown_callers else "refused",
             )
 
+    def leave_to_others(self, ae_title: str) -> None:
+        """Leave the storage commitments that were asked of a title to another listener of this node."""
+        self.titles_of_others |= {ae_title}
+        if self._commitment is not None:
+            self._commitment.titles = Titles(but=self.titles_of_others)
+
     async def offered(self) -> ServiceTable:
         """Return what callers may ask for, without listening: for the conformance statement."""
         services, _commitment = self._provide(self.runtime(), AeTable("ISOCENTER"))

@@ -38,7 +38,7 @@ from isocenter.dimse.scp.users import Users
 from isocenter.dimse.scu.client import Opener
 from isocenter.dimse.shell.tls import client_context
 from isocenter.domain.application_entity import RemoteAe
-from isocenter.domain.errors import Unavailable
+from isocenter.domain.errors import InvalidSetting, Unavailable
 from isocenter.identity.application_entity import AeTable
 from isocenter.routing.configuration.destination import Destination, WebTarget
 from isocenter.routing.configuration.translator import Translator
@@ -125,9 +125,12 @@ class RunningTranslator:
             raise Unavailable(f"Cannot listen on {self._translator.listen}: {error.strerror or error}.") from error
 
     async def start(self) -> None:
-        """Begin to accept associations."""
+        """Begin to accept associations; raises InvalidSetting where the title is that of the node itself."""
         needs, settings = self._needs, self._needs.settings.dicom
         table = callers_table(self._translator, settings)
+        if table.ae_title in {address.ae_title for address in (settings.listen, settings.tls_listen) if address}:
+            raise InvalidSetting(f"{table.ae_title} is the title of the node itself; the translator needs another.")
+        needs.dicom.leave_to_others(table.ae_title)
         runtime = replace(needs.dicom.runtime(), executor=self._requests)
         uses_tls = any(remote.uses_tls for remote in settings.remotes)
         tls = client_context(tls_settings(settings)) if uses_tls else None

@@ -89,6 +89,7 @@ def read_configuration(text: str, *, file: str) -> ReadConfiguration:
     )
     _check_references(configuration, report)
     _check_listeners(configuration, report)
+    _check_titles(configuration, report)
     report.raise_if_refused()
     _warn_of_unused(configuration, report)
     return ReadConfiguration(configuration, tuple(report.warnings))
@@ -382,6 +383,16 @@ def _check_listeners(configuration: Configuration, report: Report) -> None:
         if other is not None and listen.port and (other[1] == listen.host or {other[1], listen.host} & _EVERYWHERE):
             report.refuse(path, f"Port {listen.port} is taken by {other[0]}; each listener has a port of its own.")
         taken.setdefault(listen.port, (owner, listen.host))
+
+
+def _check_titles(configuration: Configuration, report: Report) -> None:
+    """Storage commitments are kept by the title that they were asked of, and each translator sees to its own."""
+    owners: dict[str, str] = {}
+    for one in configuration.translators:
+        other = owners.setdefault(one.listen.ae_title, one.name)
+        if other != one.name:
+            path = ("translators", one.name, "listen")
+            report.refuse(path, f"{one.listen.ae_title} is the title of translator {other}; each has its own.")
 
 
 def _listeners(configuration: Configuration) -> Iterator[tuple[str, KeyPath, AeAddress]]:

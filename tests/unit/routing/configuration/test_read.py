@@ -228,6 +228,13 @@ def test_a_gateway_needs_an_upstream_of_its_kind_and_a_port_of_its_own(
     assert says in problem.message
 
 
+def test_two_translators_cannot_have_one_title() -> None:
+    other = TRANSLATOR.replace("cloud-as-pacs", "second").replace("4006", "4016")
+    (problem,) = _problems(HOSPITAL + TRANSLATOR + other)
+    assert problem.key == "translators.second.listen"
+    assert "the title of translator cloud-as-pacs" in problem.message
+
+
 def test_files_that_are_moved_need_a_place() -> None:
     (problem,) = _problems('[channels.in.source]\nkind = "folder"\npath = "in"\n')
     assert "moved_to" in problem.message
