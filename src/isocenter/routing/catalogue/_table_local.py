@@ -143,6 +143,13 @@ _LOCAL: tuple[Row, ...] = (
         _O,
         "Mount it, or give the node the right to write there; it is looked at again by itself.",
     ),
+    (
+        "configuration-unusable",
+        "Not usable as configured",
+        "Something that the configuration says of the destination cannot be used.",
+        _O,
+        "What the attempt says names it; correct it in the configuration.",
+    ),
 )
 _DELIVERY: tuple[Row, ...] = (
     ("stored", "Stored", "The service lists the instance as stored.", _X, "Nothing."),

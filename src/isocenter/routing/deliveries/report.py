@@ -38,6 +38,7 @@ class LocalFault(StrEnum):
     DISK_FULL = "disk-full"
     STORAGE_FAILED = "storage-failed"
     FOLDER_UNUSABLE = "folder-unusable"
+    CONFIGURATION_UNUSABLE = "configuration-unusable"
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,7 @@ _TOKEN_TRANSIENT = frozenset({"temporarily_unavailable", "server_error", "slow_d
 _LOCAL = {
     LocalFault.SECRET_MISSING: Verdict.MISCONFIGURED,
     LocalFault.FOLDER_UNUSABLE: Verdict.MISCONFIGURED,
+    LocalFault.CONFIGURATION_UNUSABLE: Verdict.MISCONFIGURED,
     LocalFault.DISK_FULL: Verdict.TRANSIENT,
     LocalFault.STORAGE_FAILED: Verdict.TRANSIENT,
 }

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from isocenter.domain.errors import InvalidSetting, IsocenterError
+from isocenter.domain.errors import InvalidSetting, IsocenterError, Refused
 from isocenter.ports.clock import Clock
 from isocenter.ports.ledger import Ledger
 from isocenter.routing.configuration.destination import Destination
@@ -132,8 +132,8 @@ class Worker:
         under_way.check()
         try:
             sender = self._opened()
-        except InvalidSetting as error:
-            under_way.report(ready[0].delivery_key, LocalFailed(LocalFault.SECRET_MISSING), error.message)
+        except Refused as error:
+            under_way.report(ready[0].delivery_key, _unopened(error), error.message)
             return
         sender.send(ready, under_way.on_report)
 
@@ -176,5 +176,11 @@ class Worker:
         self._let_go()  # what is asked is what a new connection meets, with secrets as they are now
         try:
             return self._opened().probe(), ""
-        except InvalidSetting as error:
-            return LocalFailed(LocalFault.SECRET_MISSING), error.message
+        except Refused as error:
+            return _unopened(error), error.message
+
+
+def _unopened(error: Refused) -> LocalFailed:
+    """Return why there is no sender: a secret or a key is missing, or the configuration says what cannot be."""
+    is_missing = isinstance(error, InvalidSetting)
+    return LocalFailed(LocalFault.SECRET_MISSING if is_missing else LocalFault.CONFIGURATION_UNUSABLE)

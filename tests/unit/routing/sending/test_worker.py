@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from isocenter.domain.delivery import DeliveryState, cancel
-from isocenter.domain.errors import InvalidSetting, StorageFull
+from isocenter.domain.errors import InvalidRequest, InvalidSetting, StorageFull
 from isocenter.ports.ledger import Selection
 from isocenter.routing.configuration.destination import OnConflict
 from isocenter.routing.deliveries.report import (
@@ -209,6 +209,21 @@ def test_a_destination_whose_secret_is_missing_is_suspended_until_it_is_there() 
         at.clock.advance(THERE.breaker.first_probe_s * 2)
         at.work()
         assert at.states() == ["delivered", "delivered"]
+
+
+def test_a_destination_that_cannot_be_used_as_it_is_configured_is_suspended_with_the_reason() -> None:
+    with deliverer() as at:
+
+        def open_sender(destination: object) -> ScriptedSender:
+            raise InvalidRequest("The authority must be an https address.")
+
+        worker = Worker(at.desk, replace(means_of(at.archive, at.sender), open_sender=open_sender))
+        at = replace(at, worker=worker)
+        at.queue(2)
+        assert at.work() == 1
+        attempt = at.ledger.attempts(1)[0]
+        assert attempt.note == "local:configuration-unusable"
+        assert "https" in attempt.detail
 
 
 def _carry_out(at: Deliverer) -> Batch | Probe:
