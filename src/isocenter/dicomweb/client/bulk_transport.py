@@ -79,10 +79,12 @@ class BulkTransport(httpx.BaseTransport):
         url, timeouts = request.url, request.extensions.get("timeout", {})
         connection: http.client.HTTPConnection
         if url.scheme == "https":
-            tls = self._tls or httpx.create_ssl_context()
-            connection = http.client.HTTPSConnection(url.host, url.port, context=tls, timeout=timeouts.get("connect"))
+            self._tls = tls = self._tls or httpx.create_ssl_context()
+            port = url.port or http.client.HTTPS_PORT
+            connection = http.client.HTTPSConnection(url.host, port, context=tls, timeout=timeouts.get("connect"))
         else:
-            connection = http.client.HTTPConnection(url.host, url.port, timeout=timeouts.get("connect"))
+            port = url.port or http.client.HTTP_PORT
+            connection = http.client.HTTPConnection(url.host, port, timeout=timeouts.get("connect"))
         try:
             connection.connect()
         except TimeoutError as error:
