@@ -43,6 +43,8 @@ GATHER_COUNT_MAX = 25
 """A batch of so many gains little by waiting for more."""
 IDLE_S = 10.0
 """After so long without work a worker lets go of its connection, which peers would give up at some time too."""
+IDLE_BESIDE_S = 1.0
+"""So soon where another worker is busy: it may wait for a peer that serves one connection at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +96,13 @@ class Desk:
         self._is_stopping = False
         self._has_news = False
         self._gathers_until_s = 0.0
+        self._was_sick = False
 
     # ---- for workers
 
     def take(self) -> Batch | Probe | Idle | None:
         """Return what to do next; waits for it, though not for ever. None once there is nothing more to be done."""
-        until_s = self._clock.monotonic_s() + IDLE_S
+        since_s = self._clock.monotonic_s()
         if not self._turn.acquire(timeout=IDLE_S):
             return None if self._is_stopping else Idle()
         try:
@@ -107,12 +110,17 @@ class Desk:
                 work, wait_s = self._look()
                 if work is not None:
                     return work
-                if self._clock.monotonic_s() >= until_s:
+                idle_s = self._idle_s()
+                if self._clock.monotonic_s() >= since_s + idle_s:
                     return Idle()
-                self._wait(min(wait_s, POLL_S))
+                self._wait(min(wait_s, POLL_S, idle_s))
             return None
         finally:
             self._turn.release()
+
+    def _idle_s(self) -> float:
+        with self._lock:
+            return IDLE_BESIDE_S if sum(self._busy.values()) else IDLE_S
 
     def try_take(self) -> Batch | Probe | None:
         """Return what to do now, None where there is nothing."""
@@ -237,6 +245,19 @@ class Desk:
         now = self._clock.now().timestamp()
         with self._lock:
             return not self._is_stopping and self._gate(now).workers > 0
+
+    def turned(self) -> Failure | None:
+        """Return why the destination is sick where it has become so since this was asked last, with a note.
+
+        A note that is empty says that it is well again; None, that nothing has changed.
+        """
+        with self._lock:
+            is_sick = self._condition.breaker.state in (BreakerState.OPEN, BreakerState.PROBING)
+            if is_sick == self._was_sick:
+                return None
+            self._was_sick = is_sick
+            failure = self._condition.failure
+            return failure if is_sick and failure is not None else Failure("", "", self._clock.now().timestamp())
 
     # ---- for the engine
 

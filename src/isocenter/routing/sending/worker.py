@@ -90,6 +90,22 @@ class Worker:
 
     def carry_out(self, work: Batch | Probe) -> None:
         """Do what the desk gave out."""
+        try:
+            self._carry_out(work)
+        finally:
+            self._tell_of_turns()
+
+    def _tell_of_turns(self) -> None:
+        """Log that the destination became sick, or is well again."""
+        turned = self._desk.turned()
+        if turned is None:
+            return
+        if turned.note:
+            self._log.warning("delivery.destination_sick", note=turned.note, detail=turned.detail)
+        else:
+            self._log.info("delivery.destination_well")
+
+    def _carry_out(self, work: Batch | Probe) -> None:
         if isinstance(work, Probe):
             self._probe()
             return

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from structlog.testing import capture_logs
 
 from isocenter.domain.delivery import Priority
 from isocenter.routing.calendar import Window
@@ -211,3 +212,17 @@ def test_a_desk_that_is_closed_gives_nothing_out() -> None:
         at.desk.stop()
         assert at.desk.take() is None
         assert at.states() == ["queued"]
+
+
+def test_that_it_became_sick_and_is_well_again_is_logged_once_each() -> None:
+    sender = ScriptedSender(lambda one: HttpAnswered(401))
+    with deliverer(sender=sender) as at, capture_logs() as logs:
+        at.queue(3)
+        at.work()
+        at.work()
+        sender.answer = lambda one: InstanceStored()
+        at.desk.probe_now()
+        at.work(times=8)
+        turns = [log for log in logs if log["event"] in ("delivery.destination_sick", "delivery.destination_well")]
+    assert [log["event"].rpartition("_")[2] for log in turns] == ["sick", "well"]
+    assert turns[0]["note"] == "http:401"
