@@ -488,6 +488,7 @@ class Connection(asyncio.Protocol):
                 self._owner.rejected(self, event.answer)
         elif isinstance(event, ReleaseRequested):
             self._release_when_idle = True
+            self._dispatcher.give_up_requests()  # who asked for the release sends no data any more (PS3.8 table 9-10)
             self.became_idle()
         elif isinstance(event, Released):
             self._note_end(End.RELEASED, "")

@@ -290,6 +290,13 @@ class Dispatcher:
     def _deadline(self) -> float:
         return self._connection.runtime.loop.time() + self._connection.runtime.times.dimse_s
 
+    def give_up_requests(self) -> None:
+        """End the requests of ours that wait for an answer: none will come."""
+        invocations, self._invocations = self._invocations, {}
+        for invocation in invocations.values():
+            if not invocation.future.done():
+                invocation.future.set_exception(AssociationOver())
+
     def close(self) -> None:
         """Let go of everything: the association has ended."""
         sink, self._sink = self._sink, None
@@ -297,10 +304,7 @@ class Dispatcher:
             sink.abandon()
         self._ready.clear()
         self._exchanges.clear()
-        invocations, self._invocations = self._invocations, {}
-        for invocation in invocations.values():
-            if not invocation.future.done():
-                invocation.future.set_exception(AssociationOver())
+        self.give_up_requests()
         for task in self._tasks:
             task.cancel()
 
