@@ -367,3 +367,21 @@ def test_a_channel_whose_port_is_taken_says_so_and_lets_the_others_go_on(tmp_pat
             stranger.close()
             assert routing.must("POST", "/channels/first/start")["state"] == "started"
             assert is_listening(taken)
+
+
+@pytest.mark.parametrize("called", ["QIEROUTER", "SURE"])
+def test_a_modality_may_ask_a_channel_for_commitment(
+    hospital: Hospital, commands: CommandLine, tmp_path: Path, called: str
+) -> None:
+    port = {"QIEROUTER": hospital.router_port, "SURE": hospital.sure_port}[called]
+    sent, missing = (make_instance(identify(40, series, len(called))) for series in (1, 2))
+    for name, one in (("sent", sent), ("missing", missing)):
+        (tmp_path / f"{name}.dcm").write_bytes(one.content)
+    assert send(port, sent, called=called) == [0]
+    peer = ("--to", f"{called}@127.0.0.1:{port}", "--as", "CT1", "--json")
+    safe = json.loads(commands.must("commit", tmp_path / "sent.dcm", *peer))
+    committed = [one["sop_instance_uid"] for one in safe["committed"]]
+    assert (committed, safe["failed"]) == ([sent.identifier.sop_instance_uid], [])
+    ended = commands.run("commit", tmp_path / "sent.dcm", tmp_path / "missing.dcm", *peer)
+    assert ended.code == 1
+    assert [one["reason"] for one in json.loads(ended.out)["failed"]] == ["0112"]

@@ -197,6 +197,18 @@ class DicomNode:
         if self._commitment is not None:
             self._commitment.titles = Titles(but=self.titles_of_others)
 
+    @property
+    def titles(self) -> frozenset[str]:
+        """Return the node's own AE title, none where it does not listen."""
+        return frozenset(endpoint.address.ae_title for endpoint in self._endpoints)
+
+    def claim_title(self, ae_title: str) -> bool:
+        """Leave a title to another listener of this node, unless it is the node's own; tell whether it was left."""
+        if ae_title in self.titles:
+            return False
+        self.leave_to_others(ae_title)
+        return True
+
     async def offered(self) -> ServiceTable:
         """Return what callers may ask for, without listening: for the conformance statement."""
         services, _commitment = self._provide(self.runtime(), AeTable("ISOCENTER"))

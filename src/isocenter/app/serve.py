@@ -262,9 +262,10 @@ def run(settings: Settings) -> None:
             associations = Associations(
                 *(archive, settings.dicom, dicom.register, identity.users, dicom.runtime),
                 further=dicom.worklist.services_of_channels,
+                claim_title=dicom.claim_title,
             )
             needs = TranslatorNeeds(archive, settings, dicom, identity.users)
-            dicom.titles_of_others = frozenset(one.listen.ae_title for one in configuration.translators)
+            dicom.titles_of_others = configuration.titles - dicom.titles
             routing = stack.enter_context(running_routing(archive, settings, associations, needs, audit=audit))
             prefetch = stack.enter_context(open_prefetching(archive, settings, configuration, dicom, audit=audit))
             application = build_application(

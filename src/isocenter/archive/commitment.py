@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from isocenter.archive.archive import Archive
 from isocenter.domain.attributes import BY_KEYWORD
@@ -73,7 +74,7 @@ def check_commitment(
     """
     now = archive.clock.now().timestamp()
     return check_elsewhere(
-        commitments, commitment, lambda request: _examine(archive, request.references, is_supported), now=now
+        commitments, commitment, partial(examine_archive, archive, is_supported=is_supported), now=now
     )
 
 
@@ -103,9 +104,14 @@ def _keep(commitments: Commitments, commitment: Commitment) -> Commitment:
     return commitment
 
 
-def _examine(
-    archive: Archive, references: Sequence[InstanceReference], is_supported: Callable[[str], bool]
+def examine_archive(
+    archive: Archive, request: CommitmentRequest, *, is_supported: Callable[[str], bool]
 ) -> CommitmentResult:
+    """Look for the instances of a request in the archive and verify their bytes.
+
+    Raises Unavailable where that cannot be said now.
+    """
+    references = request.references
     committed: list[InstanceReference] = []
     failed: list[tuple[InstanceReference, int]] = []
     for start in range(0, len(references), BATCH_COUNT):

@@ -13,21 +13,25 @@ from dataclasses import dataclass, replace
 import structlog
 
 from isocenter.app.channels.acknowledgement import DeliveryWait
+from isocenter.app.channels.committing import commitment_provider
 from isocenter.app.channels.control import Running
 from isocenter.app.channels.gate import Gate
 from isocenter.app.channels.planner import ArrivalPlanner, Sender
-from isocenter.app.dicom import bind
+from isocenter.app.dicom import bind, tls_settings
 from isocenter.app.settings import DicomSettings
 from isocenter.archive.archive import Archive
 from isocenter.dimse.message.messages import CStoreRq
+from isocenter.dimse.scp.commitment import CommitmentProvider
 from isocenter.dimse.scp.echo import echo_service
 from isocenter.dimse.scp.listener import BACKLOG, Busy, Endpoint, Listener, ListenerLimits
 from isocenter.dimse.scp.store import Onward, Storage
 from isocenter.dimse.scp.users import Users
+from isocenter.dimse.scu.client import Opener
 from isocenter.dimse.shell.exchange import Peer
 from isocenter.dimse.shell.record import AssociationRegister
 from isocenter.dimse.shell.runtime import Runtime
 from isocenter.dimse.shell.service import Service, ServiceTable
+from isocenter.dimse.shell.tls import client_context
 from isocenter.domain.application_entity import ANY_HOST, AeService, RemoteAe, UserIdentityRule
 from isocenter.domain.errors import StorageFull, Unavailable
 from isocenter.domain.outcome import StoreOutcome
@@ -37,7 +41,9 @@ from isocenter.routing.configuration.channel import Acknowledgement, DimseSource
 
 _log = structlog.get_logger()
 
-SERVICES = frozenset({AeService.ECHO, AeService.STORE, AeService.WORKLIST, AeService.PERFORMED_STEP})
+SERVICES = frozenset(
+    {AeService.ECHO, AeService.STORE, AeService.COMMITMENT, AeService.WORKLIST, AeService.PERFORMED_STEP}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,8 @@ class Associations:
     """Gives what associations work with, in the running event loop."""
     further: Callable[[], Sequence[Service]] = tuple
     """Gives what listeners offer besides storage: the work list of a RIS and performed steps, where there is one."""
+    claim_title: Callable[[str], bool] = lambda ae_title: True
+    """Takes over the storage commitments that are asked of a title; says no where the node itself has that title."""
 
 
 class DimseChannelSource:
@@ -65,6 +73,7 @@ class DimseChannelSource:
         self._shared = shared
         self._socket: socket.socket | None = None
         self._listener: Listener | None = None
+        self._commitment: CommitmentProvider | None = None
 
     @property
     def address(self) -> str:
@@ -101,27 +110,50 @@ class DimseChannelSource:
             self.release()
             raise Unavailable(f"Cannot listen on {self._source.listen}: {error.strerror or error}.") from error
         limits = ListenerLimits(shared.settings.associations_max, shared.settings.associations_per_ae_max)
+        runtime = shared.runtime()
+        commitment = self._provide_commitment(runtime, table)
+        further = [*shared.further(), *([] if commitment is None else [commitment.service()])]
         listener = Listener(
-            shared.runtime(),
+            runtime,
             shared.register,
             table,
-            ServiceTable([echo_service(), *shared.further()], other=self._storage().find),
+            ServiceTable([echo_service(), *further], other=self._storage().find),
             limits=limits,
             users=shared.users,
             objection=self._objection,
         )
         await listener.start([Endpoint(self._socket)])
-        self._listener = listener
+        self._listener, self._commitment = listener, commitment
+        if commitment is not None:
+            commitment.start()
         _log.info("channel.listening", channel=self._gate.name, address=self.address)
 
     async def close(self) -> None:
         """Listen no more; what is on its way is answered, other associations are aborted."""
         listener, self._listener = self._listener, None
+        commitment, self._commitment = self._commitment, None
+        if commitment is not None:
+            await commitment.stop()
         if listener is not None:
             await listener.stop()
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+    def _provide_commitment(self, runtime: Runtime, table: AeTable) -> CommitmentProvider | None:
+        shared, settings = self._shared, self._shared.settings
+        if not shared.claim_title(table.ae_title):
+            return None
+        uses_tls = any(remote.uses_tls for remote in settings.remotes)
+        tls = client_context(tls_settings(settings)) if uses_tls else None
+        return commitment_provider(
+            shared.archive,
+            runtime,
+            Opener(runtime, shared.register, table.ae_title, tls=tls),
+            acknowledge=self._source.acknowledge,
+            find_peer=replace(table, remotes=settings.remotes).destination,
+            accepts_private_classes=settings.private_sop_classes == "accept",
+        )
 
     def _storage(self) -> Storage:
         is_delivered = self._source.acknowledge is Acknowledgement.DELIVERED

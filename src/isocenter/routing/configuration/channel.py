@@ -105,6 +105,12 @@ class Configuration:
     prefetch: tuple[PrefetchRule, ...] = ()
     gateways: tuple[Gateway, ...] = ()
 
+    @property
+    def titles(self) -> frozenset[str]:
+        """Return the AE titles under which its parts listen."""
+        channels = (one.source.listen.ae_title for one in self.channels if isinstance(one.source, DimseSource))
+        return frozenset([*channels, *(one.listen.ae_title for one in self.translators)])
+
     def channel(self, name: str) -> Channel | None:
         """Return the channel of a name."""
         return next((channel for channel in self.channels if channel.name == name), None)
