@@ -14,7 +14,7 @@ from tests.support.small_instances import make_instance
 
 def test_nothing_is_committed_while_some_of_it_is_on_its_way() -> None:
     one = identify(1)
-    request = CommitmentRequest("1.2.3", (InstanceReference(CT_IMAGE_STORAGE, one.sop_instance_uid),))
+    request = CommitmentRequest("1.2.3", (InstanceReference(CT_IMAGE_STORAGE, one.sop_instance_uid),), 1)
     with memory_archive() as archive:
         store(archive, make_instance(one).content)
         require_delivered(archive, request)
