@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from isocenter.modality.workload import WorkloadInstance, WorkloadShape, write_w
 from tests.support.certificates import Authority
 from tests.support.command_line import CommandLine
 from tests.support.dcmtk import DcmtkServer, storescp
+from tests.support.peers import require
 from tests.support.processes import free_port, serve
 
 pytestmark = pytest.mark.interop
@@ -54,6 +56,42 @@ def test_a_study_is_moved_over_tls(tmp_path: Path, profile: str) -> None:
         said = commands.must("move", instances[0].study, "--from", peer, "--to", "SINK")
         assert f"{SMALL.instances} instances sent to SINK, 0 failed." in said
         assert len(sink.files()) == SMALL.instances
+
+
+def test_a_channel_takes_instances_over_tls_from_whom_its_authority_knows(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "keys")
+    ours, theirs = authority.issue("node"), authority.issue("modality")
+    port, instances = free_port(), write_workload(tmp_path / "sources", SMALL)
+    channels, given = tmp_path / "channels.toml", tmp_path / "given"
+    given.mkdir()
+    channels.write_text(
+        f"""
+[channels.secure]
+source = {{ kind = "dimse", listen = "SECURE@127.0.0.1:{port}", tls = true }}
+[[channels.secure.rules]]
+name = "all"
+to = ["folder"]
+[destinations.folder]
+kind = "folder"
+path = "{given}"
+"""
+    )
+    settings = {
+        "routing.configuration": str(channels),
+        "dicom.tls_certificate": str(ours.certificate),
+        "dicom.tls_key": str(ours.key),
+        "dicom.tls_authorities": str(authority.certificate),
+    }
+    sets = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+    files = [str(tmp_path / "sources" / one.path) for one in instances]
+    secure = ("+tls", str(theirs.key), str(theirs.certificate), "+cf", str(authority.certificate), "-ic")
+    call = [require("storescu"), "-aet", "CT1", "-aec", "SECURE"]
+    with serve(tmp_path / "data", arguments=("--auth", "off", *sets)) as node:
+        in_the_clear = subprocess.run([*call, "127.0.0.1", str(port), *files], capture_output=True, check=False)
+        done = subprocess.run([*call, *secure, "127.0.0.1", str(port), *files], capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        node.process.wait_until(lambda: sum(path.is_file() for path in given.rglob("*")) == SMALL.instances)
+    assert in_the_clear.returncode != 0
 
 
 def test_nothing_is_moved_to_whom_shows_another_certificate(tmp_path: Path) -> None:

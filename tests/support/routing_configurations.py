@@ -100,6 +100,7 @@ _sources = st.one_of(
         listen=st.builds(AeAddress, _titles, st.sampled_from(["127.0.0.1", "10.0.0.1"]), st.just(0)),
         acknowledge=st.sampled_from(Acknowledgement),
         callers=st.lists(_titles, max_size=2).map(tuple),
+        uses_tls=st.booleans(),
     ),
     st.builds(StowSource, acknowledge=st.sampled_from(Acknowledgement)),
     st.builds(
@@ -288,6 +289,7 @@ def _translators(draw: st.DrawFn, upstream_names: list[str]) -> list[Translator]
             callers=tuple(draw(st.lists(_titles, max_size=2))),
             matches_max=draw(st.integers(1, 1000)),
             answers_duplicates=draw(st.booleans()),
+            uses_tls=draw(st.booleans()),
             is_started=draw(st.booleans()),
             description=draw(_texts),
         )

@@ -31,7 +31,7 @@ from isocenter.dimse.shell.exchange import Peer
 from isocenter.dimse.shell.record import AssociationRegister
 from isocenter.dimse.shell.runtime import Runtime
 from isocenter.dimse.shell.service import Service, ServiceTable
-from isocenter.dimse.shell.tls import client_context
+from isocenter.dimse.shell.tls import client_context, server_context
 from isocenter.domain.application_entity import ANY_HOST, AeService, RemoteAe, UserIdentityRule
 from isocenter.domain.errors import StorageFull, Unavailable
 from isocenter.domain.outcome import StoreOutcome
@@ -100,7 +100,7 @@ class DimseChannelSource:
             self._socket = None
 
     async def open(self) -> None:
-        """Listen for associations. Raises Unavailable where the port is taken."""
+        """Listen for associations. Raises Unavailable where the port is taken, InvalidSetting where TLS has no keys."""
         self.bind()
         assert self._socket is not None
         shared, table = self._shared, ae_table(self._source, self._shared.settings)
@@ -110,6 +110,7 @@ class DimseChannelSource:
             self.release()
             raise Unavailable(f"Cannot listen on {self._source.listen}: {error.strerror or error}.") from error
         limits = ListenerLimits(shared.settings.associations_max, shared.settings.associations_per_ae_max)
+        tls = server_context(tls_settings(shared.settings)) if self._source.uses_tls else None
         runtime = shared.runtime()
         commitment = self._provide_commitment(runtime, table)
         further = [*shared.further(), *([] if commitment is None else [commitment.service()])]
@@ -122,7 +123,7 @@ class DimseChannelSource:
             users=shared.users,
             objection=self._objection,
         )
-        await listener.start([Endpoint(self._socket)])
+        await listener.start([Endpoint(self._socket, tls)])
         self._listener, self._commitment = listener, commitment
         if commitment is not None:
             commitment.start()

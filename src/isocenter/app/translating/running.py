@@ -36,7 +36,7 @@ from isocenter.dimse.scp.services import ServiceSettings, node_services
 from isocenter.dimse.scp.storage_classes import is_storage_class
 from isocenter.dimse.scp.users import Users
 from isocenter.dimse.scu.client import Opener
-from isocenter.dimse.shell.tls import client_context
+from isocenter.dimse.shell.tls import client_context, server_context
 from isocenter.domain.application_entity import RemoteAe
 from isocenter.domain.errors import InvalidSetting, Unavailable
 from isocenter.identity.application_entity import AeTable
@@ -162,7 +162,8 @@ class RunningTranslator:
         limits = ListenerLimits(settings.associations_max, settings.associations_per_ae_max)
         self._listener = Listener(runtime, needs.dicom.register, table, services, limits=limits, users=needs.users)
         self._intake.start()
-        await self._listener.start([Endpoint(self._socket)])
+        own_tls = server_context(tls_settings(settings)) if self._translator.uses_tls else None
+        await self._listener.start([Endpoint(self._socket, own_tls)])
         self._commitment.start()
         _log.info("translator.listening", translator=self._translator.name, address=self.address, **self._told())
 

@@ -39,6 +39,8 @@ class DimseSource:
     acknowledge: Acknowledgement = Acknowledgement.DURABLE
     callers: tuple[str, ...] = ()
     """Titles of remote AEs that may use it; none: all that the node lets in."""
+    uses_tls: bool = False
+    """Whether TLS is spoken there, as the node's settings say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,12 @@ SOURCES = (
             Key("listen", kinds.AE_ENDPOINT, "Title, address and port of the listener."),
             _ACKNOWLEDGE,
             Key("callers", kinds.AE_TITLES, "Who may use it; without it, everybody whom the node lets in."),
+            Key(
+                "tls",
+                kinds.BOOLEAN,
+                "Whether TLS is spoken there, as `dicom.tls_…` say.",
+                field="uses_tls",
+            ),
         ),
         kind="dimse",
         help="A listener for DICOM associations of its own.",

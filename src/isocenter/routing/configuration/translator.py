@@ -30,6 +30,8 @@ class Translator:
     """Instances that are fetched ahead of those that are being sent (routing-and-gateway 6.2)."""
     answers_duplicates: bool = False
     """An instance that the service holds already is answered with 0111, else as stored."""
+    uses_tls: bool = False
+    """Whether TLS is spoken there, as the node's settings say."""
     is_started: bool = True
     """Whether it runs from the start of the node on."""
     description: str = ""

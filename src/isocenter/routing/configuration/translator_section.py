@@ -12,6 +12,7 @@ TRANSLATOR = Section(
         Key("description", kinds.TEXT, "For people."),
         Key("started", kinds.BOOLEAN, "Whether it runs from the start of the node on.", field="is_started"),
         Key("listen", kinds.AE_ENDPOINT, "Title, address and port of the listener."),
+        Key("tls", kinds.BOOLEAN, "Whether TLS is spoken there, as `dicom.tls_…` say.", field="uses_tls"),
         Key("upstream", kinds.NAME, "The destination, of kind dicomweb, that is asked and that takes what is sent."),
         Key("callers", kinds.AE_TITLES, "Who may use it; without it, everybody whom the node lets in."),
         Key("move_to", kinds.AE_TITLES, "Whom instances may be moved to; without it, everybody in `dicom.remotes`."),
