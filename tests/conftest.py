@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests.support.peers import MISSING_PREFIX
@@ -49,6 +50,12 @@ def pytest_configure(config: pytest.Config) -> None:
     # How long an example takes depends on what else the machine does; each test has its time limit.
     settings.register_profile("without deadline", deadline=None)
     settings.load_profile("without deadline")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_comes() -> None:
+    """Let no test see the level of logging that a command, run in this process by another one, has set."""
+    structlog.reset_defaults()
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
