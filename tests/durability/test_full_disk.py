@@ -178,12 +178,18 @@ def test_a_node_starts_and_serves_with_both_volumes_at_their_reserve(nursery: Nu
         assert client.store([one(1)]).status == client.store([one(2)]).status == httpx.codes.OK
         with pytest.raises(NodeGone):
             client.store([one(3)])
-    for volume in (packs_of(archive), index_of(archive)):
-        fill(volume, leave_bytes=1 << 20)
+    ballasts = [fill(volume, leave_bytes=1 << 20) for volume in (packs_of(archive), index_of(archive))]
     with nursery.serving(archive) as node, Client(node.dicomweb_url, history) as client:
         check_node(node.dicomweb_url, history)
         assert client.store([one(9)]).status == FULL
         assert client.delete(identify(1, 1, 1)) == httpx.codes.NO_CONTENT
+        check_node(node.dicomweb_url, history)
+        node.stop()
+    assert nursery.run(archive, "reindex") != 0, "both indexes do not fit"
+    assert "the old index stays in place" in archive.log()
+    for ballast in ballasts:
+        ballast.unlink()
+    with nursery.serving(archive) as node:
         finish(nursery, node, history)
 
 

@@ -6,6 +6,7 @@ Each takes the folder's lock, so that a running node and such work exclude each 
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -21,7 +22,7 @@ from isocenter.archive.reindex import ReindexReport, reindex
 from isocenter.archive.retrieve import read_instance
 from isocenter.archive.scrub import ScrubReport, scrub
 from isocenter.archive.search import search
-from isocenter.domain.errors import CorruptInstance, IsocenterError, NotFound
+from isocenter.domain.errors import CorruptInstance, IsocenterError, NotFound, StorageFull
 from isocenter.domain.identifiers import DEFAULT_PARTITION, InstanceIdentifier, Level, Scope
 from isocenter.domain.principal import LOCAL_OWNER
 from isocenter.domain.query import Query
@@ -35,6 +36,9 @@ REBUILD_SUFFIX = ".rebuild"
 BACKUP_SUFFIX = ".before-reindex"
 ERASURES_MAX = 1_000_000
 """Pending erasures that a rebuild takes over from the old index; a minute's deletes are far fewer."""
+OPENING_BYTES = 512 * 1024
+"""Room that must be left beside both indexes: opening one writes its shared memory (32 KiB) and the first pages of its
+write-ahead log."""
 STUDY_PAGE = 1000
 STUDY_INSTANCE_UID = 0x0020000D
 REPORT_COUNT_MAX = 1000
@@ -51,21 +55,42 @@ def rebuild_index(
 ) -> tuple[ReindexReport, Path | None]:
     """Build a fresh index beside the old one and put it in its place; return what was found and the old one's copy.
 
-    A crash at any point leaves the old index or the new one in place, never half of either.
+    A crash at any point leaves the old index or the new one in place, never half of either. Raises StorageFull where
+    the volume has no room for both and a start; the old index stays in place then.
     """
     require_archive(settings)
     path = settings.storage.index_dir / INDEX_FILE
     fresh = path.with_name(path.name + REBUILD_SUFFIX)
-    with _open_blobs(settings) as blobs, holding_index(settings.storage.index_dir):
+    with _open_blobs(settings) as blobs, holding_index(settings.storage.index_dir), _removing_on_failure(fresh):
         erased = _pending_erasures(path)
-        _remove_database(fresh)
         with closing(SqliteInstanceIndex(fresh)) as index:
             is_whole = _carry_over(path, fresh)
             report = reindex(index=index, blobs=blobs, clock=SystemClock(), erased=erased, on_progress=on_progress)
             if is_whole and path.exists():
                 relink_deliveries(path, fresh)
         report.has_lost_records = not is_whole
+        _require_room(path.parent)
         return report, _swap(fresh, path)
+
+
+@contextmanager
+def _removing_on_failure(fresh: Path) -> Iterator[None]:
+    """Leave no half-built index, which would keep the room that the old one needs to serve."""
+    _remove_database(fresh)
+    try:
+        yield
+    except BaseException:
+        _remove_database(fresh)
+        raise
+
+
+def _require_room(folder: Path) -> None:
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < OPENING_BYTES:
+        raise StorageFull(
+            f"The rebuilt index leaves {free_bytes} bytes free in {folder}, and a node needs {OPENING_BYTES} to start;"
+            " the old index stays in place. Free some space and run it again."
+        )
 
 
 def _carry_over(path: Path, fresh: Path) -> bool:
