@@ -13,6 +13,9 @@ CONNECTIONS_MAX = 16
 READ_BYTES = 1 << 20
 HEAD_LENGTH_MAX = 64 * 1024
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+_BOUNDARY = re.compile(rb'boundary="?([^";\r\n]+)', re.IGNORECASE)
+NEAR_BYTES = 4096
+"""SOP Instance UID is among the first elements of a data set."""
 _SOP_INSTANCE = b"\x08\x00\x18\x00UI"
 """Tag and VR in explicit VR little endian."""
 
@@ -47,16 +50,20 @@ class StowSink:
 
 def _serve(connected: socket.socket) -> None:
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    buffer = bytearray()
     with connected:
         try:
-            while (request := _read_request(connected)) is not None:
+            while (request := _read_request(connected, buffer)) is not None:
                 connected.sendall(_response(request))
         except OSError:  # the node ended the connection, as it does when it is stopped
             return
 
 
-def _read_request(connected: socket.socket) -> list[bytes] | None:
-    """Return the beginnings of instances in the body of the next request; None at the end of the connection."""
+def _read_request(connected: socket.socket, buffer: bytearray) -> list[bytes] | None:
+    """Return the SOP Instance UIDs in the body of the next request; None at the end of the connection.
+
+    The buffer grows to the largest body and serves all of a connection, so that the sink costs little beside the node.
+    """
     head = b""
     while b"\r\n\r\n" not in head:
         received = connected.recv(READ_BYTES)
@@ -65,21 +72,30 @@ def _read_request(connected: socket.socket) -> list[bytes] | None:
         head += received
     head, _, begun = head.partition(b"\r\n\r\n")
     found = _LENGTH.search(head)
-    body = bytearray(int(found[1]) if found else 0)
-    body[: len(begun)] = begun
-    view, filled = memoryview(body), len(begun)
-    while filled < len(body):
-        filled += connected.recv_into(view[filled:])
-    return _sop_instance_uids(bytes(body))
+    length = int(found[1]) if found else 0
+    buffer.extend(bytes(max(0, length - len(buffer))))
+    buffer[: len(begun)] = begun
+    filled = len(begun)
+    with memoryview(buffer) as view:
+        while filled < length:
+            count = connected.recv_into(view[filled:length])
+            if not count:
+                return None
+            filled += count
+    boundary = _BOUNDARY.search(head)
+    return _sop_instance_uids(buffer, length, b"--" + boundary[1]) if boundary else []
 
 
-def _sop_instance_uids(body: bytes) -> list[bytes]:
+def _sop_instance_uids(buffer: bytearray, end: int, delimiter: bytes) -> list[bytes]:
+    """Return the UID of each part, looked for near its beginning alone: a search of all pixels takes a millisecond."""
     uids = []
-    place = body.find(_SOP_INSTANCE)
-    while place >= 0:
-        (length,) = struct.unpack_from("<H", body, place + 6)
-        uids.append(body[place + 8 : place + 8 + length].rstrip(b"\0"))
-        place = body.find(_SOP_INSTANCE, place + 8 + length)
+    part = buffer.find(delimiter, 0, end)
+    while part >= 0:
+        place = buffer.find(_SOP_INSTANCE, part, min(part + NEAR_BYTES, end))
+        if place >= 0:
+            (length,) = struct.unpack_from("<H", buffer, place + 6)
+            uids.append(bytes(buffer[place + 8 : place + 8 + length]).rstrip(b"\0"))
+        part = buffer.find(delimiter, part + len(delimiter), end)
     return uids
 
 
