@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from isocenter.app.admitting import ae_table
 from isocenter.app.http_protocol import bound_sending
 from isocenter.app.settings import DicomSettings, Settings
 from isocenter.app.worklist_pass_services import WorklistServices
@@ -32,10 +33,9 @@ from isocenter.dimse.shell.runtime import Completions, Runtime, Times
 from isocenter.dimse.shell.service import ServiceTable
 from isocenter.dimse.shell.tls import TlsSettings, client_context, server_context
 from isocenter.dimse.ul.limits import AssociationLimits
-from isocenter.domain.application_entity import AeAddress, UserIdentityRule
+from isocenter.domain.application_entity import AeAddress
 from isocenter.domain.errors import InvalidSetting, Unavailable
 from isocenter.identity.application_entity import AeTable
-from isocenter.identity.authenticate import is_loopback
 
 _log = structlog.get_logger()
 
@@ -104,21 +104,6 @@ def tls_settings(settings: DicomSettings) -> TlsSettings:
     )
 
 
-def ae_table(settings: DicomSettings, endpoints: list[BoundEndpoint]) -> AeTable:
-    """Return the AE table of a node that listens on some endpoints."""
-    is_local = all(is_loopback(endpoint.address.host) for endpoint in endpoints)
-    return AeTable(
-        ae_title=endpoints[0].address.ae_title,
-        remotes=settings.remotes,
-        accepts_unknown_callers=is_local
-        if settings.unknown_callers == "auto"
-        else settings.unknown_callers == "accept",
-        accepts_any_called_ae_title=settings.called_ae_title == "any",
-        checks_addresses=settings.caller_address == "check",
-        user_identity=UserIdentityRule(settings.user_identity),
-    )
-
-
 class DicomNode:
     """The associations of a running node."""
 
@@ -164,7 +149,8 @@ class DicomNode:
         self.worklist.start(self.runtime(), self.register, self._client_tls)
         if not self._endpoints:
             return
-        table = ae_table(self._settings, self._endpoints)
+        hosts = [endpoint.address.host for endpoint in self._endpoints]
+        table = ae_table(self._settings, self._endpoints[0].address.ae_title, hosts)
         runtime = self.runtime()
         services, self._commitment = self._provide(runtime, table)
         self._listener = Listener(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from isocenter.app.admitting import ae_table, only_callers
 from isocenter.app.channels.acknowledgement import DeliveryWait
 from isocenter.app.channels.committing import commitment_provider
 from isocenter.app.channels.control import Running
@@ -32,11 +33,10 @@ from isocenter.dimse.shell.record import AssociationRegister
 from isocenter.dimse.shell.runtime import Runtime
 from isocenter.dimse.shell.service import Service, ServiceTable
 from isocenter.dimse.shell.tls import client_context, server_context
-from isocenter.domain.application_entity import ANY_HOST, AeService, RemoteAe, UserIdentityRule
+from isocenter.domain.application_entity import AeService
 from isocenter.domain.errors import StorageFull, Unavailable
 from isocenter.domain.outcome import StoreOutcome
 from isocenter.identity.application_entity import AeTable
-from isocenter.identity.authenticate import is_loopback
 from isocenter.routing.configuration.channel import Acknowledgement, DimseSource
 
 _log = structlog.get_logger()
@@ -103,7 +103,10 @@ class DimseChannelSource:
         """Listen for associations. Raises Unavailable where the port is taken, InvalidSetting where TLS has no keys."""
         self.bind()
         assert self._socket is not None
-        shared, table = self._shared, ae_table(self._source, self._shared.settings)
+        shared, listen = self._shared, self._source.listen
+        table = only_callers(
+            ae_table(shared.settings, listen.ae_title, [listen.host]), self._source.callers, services=SERVICES
+        )
         try:
             self._socket.listen(BACKLOG)
         except OSError as error:
@@ -188,27 +191,3 @@ class DimseChannelSource:
         except StorageFull as error:
             return Busy("no room is left", error.message)
         return None
-
-
-def ae_table(source: DimseSource, settings: DicomSettings) -> AeTable:
-    """Return who may call a channel: of those whom the node lets in, the callers that it names."""
-    accepts_unknown = settings.unknown_callers == "accept" or (
-        settings.unknown_callers == "auto" and is_loopback(source.listen.host)
-    )
-    return AeTable(
-        ae_title=source.listen.ae_title,
-        remotes=_remotes(source.callers, settings.remotes, accepts_unknown=accepts_unknown),
-        accepts_unknown_callers=accepts_unknown and not source.callers,
-        accepts_any_called_ae_title=settings.called_ae_title == "any",
-        checks_addresses=settings.caller_address == "check",
-        user_identity=UserIdentityRule(settings.user_identity),
-    )
-
-
-def _remotes(callers: Sequence[str], remotes: tuple[RemoteAe, ...], *, accepts_unknown: bool) -> tuple[RemoteAe, ...]:
-    if not callers:
-        return remotes
-    known = tuple(remote for remote in remotes if remote.ae_title in callers)
-    named = {remote.ae_title for remote in known}
-    others = (RemoteAe(title, ANY_HOST, services=SERVICES) for title in callers if title not in named)
-    return (*known, *(others if accepts_unknown else ()))

@@ -12,6 +12,7 @@ from functools import partial
 
 import structlog
 
+from isocenter.app.admitting import ae_table, only_callers
 from isocenter.app.dicom import DicomNode, bind, tls_settings
 from isocenter.app.secrets_by_name import ReadSecret
 from isocenter.app.senders.converting import Converter
@@ -19,7 +20,6 @@ from isocenter.app.senders.dicomweb import WebSender
 from isocenter.app.senders.stow_batch import Service as StowService
 from isocenter.app.senders.stow_batch import ServiceKnowledge
 from isocenter.app.settings import Settings
-from isocenter.app.translating.admitting import callers_table
 from isocenter.app.translating.committing import examine_upstream
 from isocenter.app.translating.fetching import FetchSettings, UpstreamSupply
 from isocenter.app.translating.finding import FindLimits, query_of_upstream
@@ -127,7 +127,9 @@ class RunningTranslator:
     async def start(self) -> None:
         """Begin to accept associations; raises InvalidSetting where the title is that of the node itself."""
         needs, settings = self._needs, self._needs.settings.dicom
-        table = callers_table(self._translator, settings)
+        listen = self._translator.listen
+        admitted = only_callers(ae_table(settings, listen.ae_title, [listen.host]), self._translator.callers)
+        table = replace(admitted, accepts_any_called_ae_title=False)  # others have other archives
         if table.ae_title in {address.ae_title for address in (settings.listen, settings.tls_listen) if address}:
             raise InvalidSetting(f"{table.ae_title} is the title of the node itself; the translator needs another.")
         needs.dicom.leave_to_others(table.ae_title)
