@@ -41,12 +41,17 @@ class Authority:
         )
 
     def issue(
-        self, common_name: str, *, alternatives: Sequence[x509.GeneralName] = (), is_expired: bool = False
+        self,
+        common_name: str,
+        *,
+        alternatives: Sequence[x509.GeneralName] = (),
+        is_expired: bool = False,
+        begins_in: timedelta = -timedelta(hours=1),
     ) -> Identity:
         """Return a certificate for a name, and others, and its key."""
         key = rsa.generate_private_key(65537, KEY_SIZE_BITS)
         lasts = -timedelta(minutes=1) if is_expired else LIFETIME
-        builder = _builder(_name(common_name), self._name, key.public_key(), lasts=lasts)
+        builder = _builder(_name(common_name), self._name, key.public_key(), lasts=lasts, begins_in=begins_in)
         if alternatives:
             builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
@@ -65,7 +70,12 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: rsa.RSAPublicKey, *, lasts: timedelta = LIFETIME
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: rsa.RSAPublicKey,
+    *,
+    lasts: timedelta = LIFETIME,
+    begins_in: timedelta = -timedelta(hours=1),
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
@@ -74,6 +84,6 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_before(now + begins_in)
         .not_valid_after(now + lasts)
     )

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import errno
-import socket
-import ssl
-from collections.abc import Iterator
-
 import httpx
 
+from isocenter.app.transport_fault import causes, system_fault
 from isocenter.dicomweb.client.answers import AnsweredStatus
 from isocenter.dicomweb.client.credentials import TokenFailure
 from isocenter.dicomweb.client.upload import StoreResult
@@ -26,14 +22,6 @@ from isocenter.routing.deliveries.report import (
     TransportFault,
 )
 
-_CERTIFICATE_FAULTS = {
-    10: TransportFault.TLS_EXPIRED,
-    62: TransportFault.TLS_WRONG_NAME,
-    64: TransportFault.TLS_WRONG_NAME,
-}
-"""X509_V_ERR_ codes of OpenSSL; every other one is of a certificate that is not trusted."""
-_UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN})
-_NOT_SPOKEN = frozenset({"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
 _BY_CONNECTION: tuple[tuple[type[Exception], TransportFault], ...] = (
     (httpx.ConnectTimeout, TransportFault.CONNECT_TIMEOUT),
     (httpx.TimeoutException, TransportFault.ANSWER_TIMEOUT),
@@ -71,35 +59,5 @@ def report_of_result(result: StoreResult) -> Report:
 
 
 def _fault_of(error: Exception) -> TransportFault:
-    for below in _chain(error):
-        found = _fault_below(below)
-        if found is not None:
-            return found
-    return next(fault for kind, fault in _BY_CONNECTION if isinstance(error, kind))
-
-
-def _fault_below(error: BaseException) -> TransportFault | None:
-    """Return what the system or OpenSSL says of a connection."""
-    match error:
-        case ssl.SSLCertVerificationError():
-            return _CERTIFICATE_FAULTS.get(error.verify_code, TransportFault.TLS_UNTRUSTED)
-        case ssl.SSLError():
-            return TransportFault.TLS_NOT_SPOKEN if error.reason in _NOT_SPOKEN else TransportFault.TLS_REFUSED
-        case socket.gaierror():
-            return TransportFault.NAME_UNKNOWN
-        case ConnectionRefusedError():
-            return TransportFault.CONNECTION_REFUSED
-        case OSError() if error.errno in _UNREACHABLE:
-            return TransportFault.UNREACHABLE
-        case _:
-            return None
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what it comes from; libraries wrap what the system said several times."""
-    seen: BaseException | None = error
-    for _ in range(8):
-        if seen is None:
-            return
-        yield seen
-        seen = seen.__cause__ or seen.__context__
+    said = next(filter(None, map(system_fault, causes(error))), None)
+    return said or next(fault for kind, fault in _BY_CONNECTION if isinstance(error, kind))

@@ -10,6 +10,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -181,8 +182,20 @@ def _over_tls(context: ssl.SSLContext) -> Iterator[int]:
         yield port
 
 
-def _server_context(authority: Authority, name: str, *, wants: Path | None = None) -> ssl.SSLContext:
-    identity = authority.issue("service", alternatives=[x509.IPAddress(ipaddress.ip_address(name))])
+def _server_context(
+    authority: Authority,
+    name: str,
+    *,
+    wants: Path | None = None,
+    is_expired: bool = False,
+    begins_in: timedelta = -timedelta(hours=1),
+) -> ssl.SSLContext:
+    identity = authority.issue(
+        "service",
+        alternatives=[x509.IPAddress(ipaddress.ip_address(name))],
+        is_expired=is_expired,
+        begins_in=begins_in,
+    )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(identity.certificate, identity.key)
     if wants is not None:
@@ -201,6 +214,16 @@ def test_a_private_authority_is_trusted_where_it_is_named(tmp_path: Path) -> Non
     with _over_tls(_server_context(authority, "127.0.0.2")) as port:
         target = WebTarget(f"https://127.0.0.1:{port}", authority_file=str(authority.certificate))
         assert _report(target) == TransportFailed(TransportFault.TLS_WRONG_NAME)
+
+
+def test_a_certificate_out_of_its_time_is_told_as_that(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    expired = _server_context(authority, "127.0.0.1", is_expired=True)
+    early = _server_context(authority, "127.0.0.1", begins_in=timedelta(hours=1))
+    for context in (expired, early):
+        with _over_tls(context) as port:
+            target = WebTarget(f"https://127.0.0.1:{port}", authority_file=str(authority.certificate))
+            assert _report(target) == TransportFailed(TransportFault.TLS_EXPIRED)
 
 
 def test_a_certificate_is_shown_where_the_service_asks_for_one(tmp_path: Path) -> None:

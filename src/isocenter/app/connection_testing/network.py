@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from isocenter.app.dimse_report import fault_of
+from isocenter.app.transport_fault import socket_fault
 from isocenter.dimse.scu.errors import describe_tls_failure
 from isocenter.routing.catalogue.entry import Side
 from isocenter.routing.catalogue.lookup import explain_report
@@ -58,7 +58,7 @@ def connect(place: Place, *, timeout_s: float) -> Step:
             elapsed_s = time.perf_counter() - began
             address = connection.getpeername()[0]
     except OSError as error:
-        entry = explain_report(TransportFailed(fault_of(error) or TransportFault.UNREACHABLE))
+        entry = explain_report(TransportFailed(socket_fault(error) or TransportFault.UNREACHABLE))
         return failed_by(StepName.TCP, entry, elapsed_s=time.perf_counter() - began, port=place.port)
     told = f"Port {place.port} is open; the way there and back takes {elapsed_s * 1000:.1f} ms."
     return passed(StepName.TCP, told, elapsed_s=elapsed_s, address=address, port=place.port)
@@ -123,7 +123,7 @@ def tls_wanted(name: StepName) -> Step:
 
 
 def _failed_handshake(place: Place, error: Exception, *, timeout_s: float, elapsed_s: float) -> Step:
-    fault = fault_of(error) or TransportFault.TLS_REFUSED
+    fault = socket_fault(error) or TransportFault.TLS_REFUSED
     if fault is TransportFault.CONNECT_TIMEOUT:  # the connection was there; TLS did not answer
         fault = TransportFault.ANSWER_TIMEOUT
     facts: dict[str, str] = {}
