@@ -8,7 +8,6 @@ that nobody knows are refused with the nearest known one, so that a slip is neve
 
 from __future__ import annotations
 
-import difflib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -30,6 +29,7 @@ from isocenter.app.settings_table import (
 from isocenter.domain.application_entity import AeAddress, RemoteAe, UserIdentityRule
 from isocenter.domain.errors import InvalidSetting
 from isocenter.domain.image_event import Subscription
+from isocenter.domain.nearest import did_you_mean
 
 SETTINGS_FILE = "isocenter.toml"
 SETTINGS_FILE_SIZE_MAX_BYTES = 1024**2
@@ -410,8 +410,7 @@ def _flatten(tables: Mapping[str, object]) -> Iterator[tuple[str, object]]:
 
 
 def _unknown(what: str, name: str, known: Mapping[str, object] | list[str]) -> str:
-    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    hint = f"did you mean {nearest[0]}?" if nearest else "`isocenter config show` lists them all."
+    hint = did_you_mean(name, known, "`isocenter config show` lists them all.")
     return f"There is no {what} {name}; {hint}"
 
 

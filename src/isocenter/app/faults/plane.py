@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 from isocenter.app.faults.link import Link
 from isocenter.domain.errors import InvalidSetting, NotFound
+from isocenter.domain.nearest import did_you_mean
 from isocenter.modality.faults.link import LinkPlan
 from isocenter.modality.faults.sections import described, written
 
@@ -27,8 +27,7 @@ class FaultPlane:
         """Return a link; raise NotFound with the nearest name."""
         if name in self.links:
             return self.links[name]
-        nearest = difflib.get_close_matches(name, self.links, n=1, cutoff=0.4)
-        hint = f"did you mean {nearest[0]}?" if nearest else "there are " + ", ".join(self.links) + "."
+        hint = did_you_mean(name, self.links, "there are " + ", ".join(self.links) + ".", cutoff=0.4)
         raise NotFound(f"There is no link {name}; {hint}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import socket
 from collections.abc import Callable
 from importlib import resources
@@ -10,6 +9,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from isocenter.domain.errors import InvalidSetting
+from isocenter.domain.nearest import did_you_mean
 from isocenter.modality.faults.read import expand, read_scenario
 from isocenter.modality.faults.scenario import Scenario
 
@@ -36,8 +36,8 @@ def scenario_text(name: str) -> tuple[str, str]:
         return path.read_text(encoding="utf-8"), str(path)
     if name in shipped_names():
         return _folder().joinpath(name + _SUFFIX).read_text(encoding="utf-8"), name + _SUFFIX
-    nearest = difflib.get_close_matches(name, shipped_names(), n=1, cutoff=0.4)
-    hint = f"did you mean {nearest[0]}?" if nearest else "those that ship are " + ", ".join(shipped_names()) + "."
+    names = shipped_names()
+    hint = did_you_mean(name, names, "those that ship are " + ", ".join(names) + ".", cutoff=0.4)
     raise InvalidSetting(f"There is no file {name} and no scenario of that name; {hint}")
 
 

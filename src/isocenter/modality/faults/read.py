@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -47,10 +45,10 @@ from isocenter.modality.faults.scenario_sections import (
     Top,
 )
 from isocenter.modality.faults.sections import read_fault
-from isocenter.routing.configuration.kinds import NAME_EXPECTED, NAME_PATTERN
-from isocenter.routing.configuration.lines import KeyPath, Lines, locate_keys
-from isocenter.routing.configuration.problem import InvalidConfiguration, Report
+from isocenter.routing.configuration.lines import KeyPath, locate_keys
+from isocenter.routing.configuration.problem import Report
 from isocenter.routing.configuration.section import choose_section, read_keys, read_section, read_table
+from isocenter.routing.configuration.tables import is_there, iter_listed, parse_tables, read_named
 
 TEXT_LENGTH_MAX = 1024 * 1024
 """A scenario of a whole hospital has some ten kilobytes."""
@@ -81,7 +79,7 @@ def read_scenario(text: str, *, file: str) -> Scenario:
 
     Raises InvalidConfiguration with every problem.
     """
-    tables = _tables(text, file)
+    tables = parse_tables(text, file, "a scenario", length_max=TEXT_LENGTH_MAX)
     report = Report(file, locate_keys(text))
     values = read_keys(TOP, tables, (), report, others=_TABLES)
     top = None if values is None else Top(**_any(values))
@@ -90,9 +88,9 @@ def read_scenario(text: str, *, file: str) -> Scenario:
         description="" if top is None else top.description,
         duration_max_s=0.0 if top is None else top.duration_max_s,
         files=_files(tables, report),
-        processes=_named(tables, "processes", report, _process),
-        links=_named(tables, "links", report, _link),
-        counters=_named(tables, "counters", report, _counter),
+        processes=read_named(tables, "processes", report, _process, count_max=ENTRIES_MAX),
+        links=read_named(tables, "links", report, _link, count_max=ENTRIES_MAX),
+        counters=read_named(tables, "counters", report, _counter, count_max=ENTRIES_MAX),
         load=_load(tables, report),
         steps=_steps(tables, report),
         expectations=_expectations(tables, report),
@@ -100,50 +98,6 @@ def read_scenario(text: str, *, file: str) -> Scenario:
     _check(scenario, report)
     report.raise_if_refused()
     return scenario
-
-
-def _tables(text: str, file: str) -> Mapping[str, object]:
-    if len(text) > TEXT_LENGTH_MAX:
-        raise InvalidConfiguration(f"{file} is too large to be a scenario.")
-    try:
-        return tomllib.loads(text.replace("\r\n", "\n"))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        report = Report(file, Lines({}))
-        report.refuse((), f"This is not TOML: {error}.")
-        raise InvalidConfiguration(f"{file}: this is not TOML: {error}.", problems=tuple(report.problems)) from error
-
-
-def _named(
-    tables: Mapping[str, object],
-    key: str,
-    report: Report,
-    read: Callable[[str, Mapping[str, object], KeyPath, Report], T | None],
-) -> tuple[T, ...]:
-    table = read_table(tables.get(key, {}), (key,), report) or {}
-    if len(table) > ENTRIES_MAX:
-        report.refuse((key,), f"There are more than {ENTRIES_MAX} of them.")
-        return ()
-    found = []
-    for name, raw in table.items():
-        path = (key, name)
-        if NAME_PATTERN.fullmatch(name) is None:
-            report.refuse(path, f"{name!r} is not {NAME_EXPECTED}.")
-        inner = read_table(raw, path, report)
-        entry = None if inner is None else read(name, inner, path, report)
-        if entry is not None:
-            found.append(entry)
-    return tuple(found)
-
-
-def _list(tables: Mapping[str, object], key: str, report: Report) -> Iterator[tuple[Mapping[str, object], KeyPath]]:
-    raw = tables.get(key, [])
-    if not isinstance(raw, list) or len(raw) > ENTRIES_MAX:
-        report.refuse((key,), f"Expected is a list of at most {ENTRIES_MAX} tables, each written below [[{key}]].")
-        return
-    for number, one in enumerate(raw):
-        inner = read_table(one, (key, number), report)
-        if inner is not None:
-            yield inner, (key, number)
 
 
 def _files(tables: Mapping[str, object], report: Report) -> tuple[FilePlan, ...]:
@@ -188,7 +142,8 @@ def _load(tables: Mapping[str, object], report: Report) -> LoadPlan | None:
 
 
 def _steps(tables: Mapping[str, object], report: Report) -> tuple[Step, ...]:
-    steps = [_step(table, path, report) for table, path in _list(tables, "timeline", report)]
+    listed = iter_listed(tables, "timeline", (), report, count_max=ENTRIES_MAX)
+    steps = [_step(table, path, report) for table, path in listed]
     return tuple(step for step in steps if step is not None)
 
 
@@ -230,7 +185,7 @@ def _action(
 
 def _expectations(tables: Mapping[str, object], report: Report) -> tuple[Expectation, ...]:
     found: list[Expectation] = []
-    for table, path in _list(tables, "expectations", report):
+    for table, path in iter_listed(tables, "expectations", (), report, count_max=ENTRIES_MAX):
         section = choose_section(EXPECTATIONS, table, path, report)
         read: Expectation | None = None if section is None else read_section(section, table, path, report)
         if isinstance(read, DuplicatesAtMost) and bool(read.link) == bool(read.archive):
@@ -251,21 +206,21 @@ def _check(scenario: Scenario, report: Report) -> None:
         at: KeyPath = ("timeline", number)
         match step.action:
             case SetFault(link=name, fault=fault):
-                if _require(name, list(links), "link", (*at, "link"), report):
+                if is_there(name, links, "link", (*at, "link"), report):
                     _check_fitting(fault, links[name], (*at, "set"), report)
             case ClearFaults(link=name):
-                _require(name, list(links), "link", (*at, "link"), report)
+                is_there(name, links, "link", (*at, "link"), report)
             case ActOnProcess(process=name, action=action):
-                if _require(name, list(processes), "process", (*at, "process"), report):
+                if is_there(name, processes, "process", (*at, "process"), report, table="processes"):
                     _check_volume(action, processes[name], (*at, "do"), report)
         if isinstance(step.trigger, AfterCounter):
-            _require(step.trigger.counter, counters, "counter", (*at, "after"), report)
+            is_there(step.trigger.counter, counters, "counter", (*at, "after"), report)
     for number, expectation in enumerate(scenario.expectations):
         at = ("expectations", number)
         for name in _counters_of(expectation):
-            _require(name, counters, "counter", at, report)
+            is_there(name, counters, "counter", at, report)
         if isinstance(expectation, DuplicatesAtMost) and expectation.link:
-            _require(expectation.link, list(links), "link", (*at, "link"), report)
+            is_there(expectation.link, links, "link", (*at, "link"), report)
     if not scenario.expectations:
         report.refuse(("expectations",), "Without expectations there is no verdict; add some below [[expectations]].")
 
@@ -290,17 +245,6 @@ def _counters_of(expectation: Expectation) -> tuple[str, ...]:
             return (expectation.whole, *expectation.parts)
         case _:
             return ()
-
-
-def _require(name: str, known: Sequence[str], what: str, path: KeyPath, report: Report) -> bool:
-    if name in known:
-        return True
-    if not any(problem.key.startswith(f"{what}s.{name}") for problem in report.problems):
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        plural = {"process": "processes"}.get(what, f"{what}s")
-        hint = f"did you mean {nearest[0]}?" if nearest else f"add it below [{plural}.{name}]."
-        report.refuse(path, f"There is no {what} {name}; {hint}")
-    return False
 
 
 def _any(values: Mapping[str, object]) -> dict[str, Any]:

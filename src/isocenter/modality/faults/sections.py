@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 
 from isocenter.domain.errors import InvalidRequest
+from isocenter.domain.nearest import did_you_mean
 from isocenter.modality.faults.fault import (
     Bandwidth,
     Close,
@@ -220,8 +220,7 @@ def parse_words(kind: str, words: Iterable[str]) -> Fault:
     """Return the fault of a kind whose keys are given as `key=value`; raise InvalidRequest where they make none."""
     kinds = [section.kind for section in FAULTS]
     if kind not in kinds:
-        nearest = difflib.get_close_matches(kind, kinds, n=1, cutoff=0.4)
-        hint = f"did you mean {nearest[0]}?" if nearest else "the kinds are " + ", ".join(kinds) + "."
+        hint = did_you_mean(kind, kinds, "the kinds are " + ", ".join(kinds) + ".", cutoff=0.4)
         raise InvalidRequest(f"There is no fault {kind}; {hint}")
     table: dict[str, object] = {"kind": kind}
     for word in words:

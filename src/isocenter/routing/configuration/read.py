@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -35,10 +33,9 @@ from isocenter.routing.configuration.destination_sections import (
 )
 from isocenter.routing.configuration.gateway import Gateway
 from isocenter.routing.configuration.gateway_section import GATEWAY
-from isocenter.routing.configuration.kinds import NAME_EXPECTED, NAME_PATTERN
-from isocenter.routing.configuration.lines import KeyPath, Lines, locate_keys
+from isocenter.routing.configuration.lines import KeyPath, locate_keys
 from isocenter.routing.configuration.prefetch_section import PREFETCH
-from isocenter.routing.configuration.problem import InvalidConfiguration, Problem, Report
+from isocenter.routing.configuration.problem import Problem, Report
 from isocenter.routing.configuration.section import (
     Section,
     choose_section,
@@ -48,6 +45,7 @@ from isocenter.routing.configuration.section import (
     refuse_unknown,
 )
 from isocenter.routing.configuration.step_sections import STEPS, TRANSFORM, WHEN
+from isocenter.routing.configuration.tables import is_there, iter_listed, parse_tables, read_named
 from isocenter.routing.configuration.translator import Translator
 from isocenter.routing.configuration.translator_section import TRANSLATOR
 from isocenter.routing.prefetch.rule import PrefetchRule
@@ -76,16 +74,16 @@ def read_configuration(text: str, *, file: str) -> ReadConfiguration:
 
     Raises InvalidConfiguration with every problem.
     """
-    tables = _tables(text, file)
+    tables = parse_tables(text, file, "a configuration of channels", length_max=TEXT_LENGTH_MAX)
     report = Report(file, locate_keys(text))
     refuse_unknown(tables, _TABLES, (), report)
     configuration = Configuration(
-        channels=_named(tables, "channels", report, _channel),
-        destinations=_named(tables, "destinations", report, _destination),
-        transforms=_named(tables, "transforms", report, _transform),
-        translators=_named(tables, "translators", report, _translator),
-        prefetch=_named(tables, "prefetch", report, _prefetch),
-        gateways=_named(tables, "gateways", report, _gateway),
+        channels=read_named(tables, "channels", report, _channel, count_max=ENTRIES_MAX),
+        destinations=read_named(tables, "destinations", report, _destination, count_max=ENTRIES_MAX),
+        transforms=read_named(tables, "transforms", report, _transform, count_max=ENTRIES_MAX),
+        translators=read_named(tables, "translators", report, _translator, count_max=ENTRIES_MAX),
+        prefetch=read_named(tables, "prefetch", report, _prefetch, count_max=ENTRIES_MAX),
+        gateways=read_named(tables, "gateways", report, _gateway, count_max=ENTRIES_MAX),
     )
     _check_references(configuration, report)
     _check_listeners(configuration, report)
@@ -95,62 +93,13 @@ def read_configuration(text: str, *, file: str) -> ReadConfiguration:
     return ReadConfiguration(configuration, tuple(report.warnings))
 
 
-def _tables(text: str, file: str) -> Mapping[str, object]:
-    if len(text) > TEXT_LENGTH_MAX:
-        raise InvalidConfiguration(f"{file} is too large to be a configuration of channels.")
-    try:
-        return tomllib.loads(text.replace("\r\n", "\n"))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        report = Report(file, Lines({}))
-        report.refuse((), f"This is not TOML: {error}.")
-        raise InvalidConfiguration(f"{file}: this is not TOML: {error}.", problems=tuple(report.problems)) from error
-
-
-def _named(
-    tables: Mapping[str, object],
-    key: str,
-    report: Report,
-    read: Callable[[str, Mapping[str, object], KeyPath, Report], _T | None],
-) -> tuple[_T, ...]:
-    """Return the entries of a table of tables; one that is not sound is left out, with its problems."""
-    table = read_table(tables.get(key, {}), (key,), report) or {}
-    if len(table) > ENTRIES_MAX:
-        report.refuse((key,), f"There are more than {ENTRIES_MAX} of them.")
-        return ()
-    found = []
-    for name, raw in table.items():
-        path = (key, name)
-        if NAME_PATTERN.fullmatch(name) is None:
-            report.refuse(path, f"{name!r} is not {NAME_EXPECTED}.")
-        inner = read_table(raw, path, report)
-        entry = None if inner is None else read(name, inner, path, report)
-        if entry is not None:
-            found.append(entry)
-    return tuple(found)
-
-
-def _list(
-    table: Mapping[str, object], key: str, path: KeyPath, report: Report
-) -> Iterator[tuple[Mapping[str, object], KeyPath]]:
-    """Yield the tables of an array with their paths."""
-    raw = table.get(key, [])
-    if not isinstance(raw, list) or len(raw) > ENTRIES_MAX:
-        header = f"[[{'.'.join(map(str, path))}.{key}]]"
-        report.refuse((*path, key), f"Expected is a list of at most {ENTRIES_MAX} tables, each written below {header}.")
-        return
-    for number, one in enumerate(raw):
-        inner = read_table(one, (*path, key, number), report)
-        if inner is not None:
-            yield inner, (*path, key, number)
-
-
 # Channels
 
 
 def _channel(name: str, table: Mapping[str, object], path: KeyPath, report: Report) -> Channel | None:
     values = read_keys(CHANNEL, table, path, report, others=("source", "rules"))
     source = _source(table, path, report)
-    rules = [_rule(inner, at, report) for inner, at in _list(table, "rules", path, report)]
+    rules = [_rule(inner, at, report) for inner, at in iter_listed(table, "rules", path, report, count_max=ENTRIES_MAX)]
     sound = [rule for rule in rules if rule is not None]
     _check_rules(sound, path, report)
     if values is None or source is None or len(sound) != len(rules):
@@ -205,7 +154,8 @@ def _destination(name: str, table: Mapping[str, object], path: KeyPath, report: 
     target_keys = [key.name for key in section.keys] if section is not None else list(table)
     values = read_keys(DESTINATION, table, path, report, others=("kind", *tables, *target_keys))
     target = None if section is None else _target(section, table, path, report)
-    limits: list[Any] = [read_section(LIMIT, inner, at, report) for inner, at in _list(table, "limits", path, report)]
+    listed = iter_listed(table, "limits", path, report, count_max=ENTRIES_MAX)
+    limits: list[Any] = [read_section(LIMIT, inner, at, report) for inner, at in listed]
     policies: dict[str, Any] = {
         key: read_section(section, inner, (*path, key), report)
         for key, section in (("retry", RETRY), ("breaker", BREAKER))
@@ -256,7 +206,7 @@ def _check_limits(limits: Sequence[RateLimit], path: KeyPath, report: Report) ->
 
 def _transform(name: str, table: Mapping[str, object], path: KeyPath, report: Report) -> Transform | None:
     values = read_keys(TRANSFORM, table, path, report, others=("steps",))
-    steps = [_step(inner, at, report) for inner, at in _list(table, "steps", path, report)]
+    steps = [_step(inner, at, report) for inner, at in iter_listed(table, "steps", path, report, count_max=ENTRIES_MAX)]
     sound = [step for step in steps if step is not None]
     if not steps:
         report.warn(path, "Without steps it changes nothing.")
@@ -346,7 +296,7 @@ def _upstream(
 ) -> Destination | None:
     destination = configuration.destination(name)
     if destination is None:
-        _check_name(name, known, "destination", path, report)
+        is_there(name, known, "destination", path, report)
     return destination
 
 
@@ -366,14 +316,7 @@ def _check_names(names: Sequence[str], known: Sequence[str], what: str, path: Ke
     for number, name in enumerate(names):
         if name in known and name in names[:number]:
             report.refuse((*path, number), f"The {what} {name} is named twice.")
-        _check_name(name, known, what, (*path, number), report)
-
-
-def _check_name(name: str, known: Sequence[str], what: str, path: KeyPath, report: Report) -> None:
-    if name not in known and not any(problem.key.startswith(f"{what}s.{name}") for problem in report.problems):
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"add it below [{what}s.{name}]."
-        report.refuse(path, f"There is no {what} {name}; {hint}")
+        is_there(name, known, what, (*path, number), report)
 
 
 def _check_listeners(configuration: Configuration, report: Report) -> None:

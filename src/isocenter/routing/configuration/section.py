@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
+from isocenter.domain.nearest import did_you_mean
 from isocenter.routing.configuration.kinds import SECRET, Kind, Unfit
 from isocenter.routing.configuration.lines import KeyPath
 from isocenter.routing.configuration.problem import Report
@@ -106,8 +106,7 @@ def refuse_unknown(table: Mapping[str, object], allowed: Iterable[str], path: Ke
     names = list(allowed)
     for name in table:
         if name not in names:
-            nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-            hint = f"did you mean {nearest[0]}?" if nearest else "allowed are " + ", ".join(names) + "."
+            hint = did_you_mean(name, names, "allowed are " + ", ".join(names) + ".")
             report.refuse((*path, name), f"There is no key {name} here; {hint}")
 
 
