@@ -38,12 +38,12 @@ class InstancePlace:
 
 def start_dataset(plan: StudyPlan, place: InstancePlace, sop_class_uid: str, modality: str) -> Dataset:
     """Return the modules that every image has: patient, study, series, equipment, SOP common."""
-    study = (plan.patient.patient_id, plan.accession_number)
+    study = uid_path(plan)
     dataset = Dataset()
     dataset.SpecificCharacterSet = _one_or_list(plan.patient.character_set)
     dataset.SOPClassUID = sop_class_uid
     dataset.SOPInstanceUID = derive_uid(place.seed, *study, place.series_number, place.instance_number)
-    dataset.StudyInstanceUID = derive_uid(place.seed, *study)
+    dataset.StudyInstanceUID = plan.study_instance_uid or derive_uid(place.seed, *study)
     dataset.SeriesInstanceUID = derive_uid(place.seed, *study, place.series_number)
     _put_times(dataset, plan, place)
     dataset.AccessionNumber = plan.accession_number
@@ -68,6 +68,13 @@ def start_dataset(plan: StudyPlan, place: InstancePlace, sop_class_uid: str, mod
     dataset.AcquisitionNumber = 1
     dataset.InstanceNumber = place.instance_number
     return dataset
+
+
+def uid_path(plan: StudyPlan) -> tuple[str, ...]:
+    """Return what the UIDs of a study follow from, besides the seed."""
+    if plan.study_instance_uid is not None:
+        return (plan.study_instance_uid,)
+    return plan.patient.patient_id, plan.accession_number
 
 
 def _put_times(dataset: Dataset, plan: StudyPlan, place: InstancePlace) -> None:
@@ -140,7 +147,9 @@ def cr_dataset(plan: StudyPlan, series: CrSeriesPlan, place: InstancePlace, pixe
     dataset = start_dataset(plan, place, ComputedRadiographyImageStorage, "CR")
     dataset.ImageType = ["ORIGINAL", "PRIMARY"]
     dataset.SeriesDescription = series.description
-    dataset.BodyPartExamined = "CHEST"
+    dataset.BodyPartExamined = series.body_part
+    if series.series_number is not None:
+        dataset.SeriesNumber = series.series_number
     dataset.ViewPosition = series.view_position
     dataset.PatientOrientation = ["L", "F"]
     dataset.KVP, dataset.Exposure, dataset.DistanceSourceToDetector = "117", 2, "1800"
@@ -182,7 +191,7 @@ def put_pixels(dataset: Dataset, pixels: StoredPixels, *, bits_stored: int) -> N
 
 def _finish(dataset: Dataset, plan: StudyPlan, place: InstancePlace) -> None:
     if "FrameOfReferenceUID" in dataset:
-        dataset.FrameOfReferenceUID = derive_uid(place.seed, plan.patient.patient_id, plan.accession_number, "space")
+        dataset.FrameOfReferenceUID = derive_uid(place.seed, *uid_path(plan), "space")
     for keyword, value in plan.extra.items():
         setattr(dataset, keyword, value)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 
@@ -75,6 +75,9 @@ class CrSeriesPlan:
     rows: int = 1280
     columns: int = 1024
     pixel_mm: float = 0.34
+    body_part: str = "CHEST"
+    series_number: int | None = None
+    """None for the place that the series has in its study."""
 
 
 SeriesPlan = CtSeriesPlan | MrSeriesPlan | CrSeriesPlan
@@ -95,8 +98,26 @@ class StudyPlan:
     build: Build = field(default_factory=Build)
     extra: Mapping[str, str] = field(default_factory=dict)
     """More attributes by keyword, for what a test is about."""
+    study_instance_uid: str | None = None
+    """As a work list gave it; None for one that follows from the seed, the patient and the accession number."""
+    anatomy_seed: int | None = None
+    """What the patient looks like inside, the same in all studies of one patient; None for the seed of the study."""
 
     @property
     def number_of_instances(self) -> int:
         """Return how many instances the study will have."""
         return sum(1 if isinstance(series, CrSeriesPlan) else series.slices for series in self.series)
+
+
+def reduced(plan: StudyPlan, factor: int) -> StudyPlan:
+    """Return the same study in pictures of fewer and larger pixels."""
+    return replace(plan, series=tuple(_reduced_series(series, factor) for series in plan.series))
+
+
+def _reduced_series(series: SeriesPlan, factor: int) -> SeriesPlan:
+    match series:
+        case CtSeriesPlan() | MrSeriesPlan():
+            return replace(series, edge=series.edge // factor)
+        case CrSeriesPlan():
+            rows, columns = series.rows // factor, series.columns // factor
+            return replace(series, rows=rows, columns=columns, pixel_mm=series.pixel_mm * factor)

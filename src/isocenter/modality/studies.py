@@ -39,7 +39,8 @@ def iter_study(plan: StudyPlan, seed: int) -> Iterator[bytes]:
 
 
 def _iter_series(plan: StudyPlan, series: SeriesPlan, number: int, seed: int) -> Iterator[bytes]:
-    anatomy = np.random.default_rng((seed, _ANATOMY))
+    anatomy_seed = seed if plan.anatomy_seed is None else plan.anatomy_seed
+    anatomy = np.random.default_rng((anatomy_seed, _ANATOMY))
     scanner = np.random.default_rng((seed, _SCANNER, number))
     match series:
         case CtSeriesPlan():
