@@ -55,12 +55,16 @@ class DimsePeer:
         return str(self.remote.address)
 
     def call(self, work: Callable[[Opener], Awaitable[T]]) -> T:
+        """Run something that opens associations to the peer, for a command, whose log is of no interest; see `run`."""
+        set_up_logging("error", "console")
+        return self.run(work)
+
+    def run(self, work: Callable[[Opener], Awaitable[T]]) -> T:
         """Run something that opens associations to the peer, in an event loop of its own.
 
         Raises InvalidSetting where certificate or key cannot be used, Unavailable where an association ended early, and
         whatever else the work raises.
         """
-        set_up_logging("error", "console")
         tls = None if self.tls_files is None else _tls_context(self.tls_files)
         return asyncio.run(self._call(work, tls))
 
