@@ -14,9 +14,9 @@ EDITABLE := -qq --no-deps --no-build-isolation --editable .
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(STAMPS)/run $(STAMPS)/viewer ## Install isocenter with its locked packages and the viewer into .venv
+install: $(STAMPS)/run $(STAMPS)/console $(STAMPS)/viewer ## Install isocenter with its locked packages and the viewer into .venv
 
-install-dev: $(STAMPS)/dev $(STAMPS)/viewer ## Install the tools of development as well
+install-dev: $(STAMPS)/dev $(STAMPS)/console $(STAMPS)/viewer ## Install the tools of development as well
 
 peers: ## Install the programs of others that the tests talk to (Debian, root)
 	@scripts/install_peers.sh
@@ -61,6 +61,11 @@ $(STAMPS)/run: requirements/run.lock requirements/build.lock pyproject.toml | $(
 $(STAMPS)/dev: requirements/dev.lock $(STAMPS)/run
 	$(PIP) install -qq --require-hashes --only-binary :all: -r requirements/dev.lock
 	@touch $@
+
+# Without npm or without a network the console works in plain dress.
+$(STAMPS)/console: vendor.lock scripts/vendor_console.py scripts/vendor_viewer.py $(STAMPS)/run
+	@if $(BIN)/python -m scripts.vendor_console; then touch $@; \
+	else echo "install: went on without the console's dress; 'make install' tries again"; fi
 
 # Without npm or without a network there is no full viewer; the archive, the study list and the API work all the same.
 $(STAMPS)/viewer: vendor.lock scripts/vendor_viewer.py scripts/viewer_notices.txt $(STAMPS)/run

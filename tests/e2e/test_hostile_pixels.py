@@ -19,7 +19,8 @@ import pytest
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID
 
-from isocenter.app.serve import Threads, build_application
+from isocenter.app.node_parts import Threads
+from isocenter.app.serve import build_application
 from isocenter.app.settings import load_settings
 from isocenter.dimse.shell.record import AssociationRegister
 from isocenter.domain.errors import NotAcceptable

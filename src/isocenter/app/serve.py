@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import structlog
 from starlette.applications import Starlette
@@ -24,40 +22,37 @@ from isocenter.app.channels.dimse_source import Associations
 from isocenter.app.channels.stow_source import FIRST_SEGMENT as CHANNELS_SEGMENT
 from isocenter.app.channels.stow_source import ChannelStores
 from isocenter.app.completing.opening import watching_studies
-from isocenter.app.completing.table import Completeness
+from isocenter.app.console.opening import ConsoleNeeds, console_routes, live_topics
 from isocenter.app.dicom import DicomNode, bound_endpoints
 from isocenter.app.edge_guard import guarded
 from isocenter.app.eraser import Eraser
 from isocenter.app.gateway.application import FIRST_SEGMENT
-from isocenter.app.gateway.running import RunningGateways, open_gateways
+from isocenter.app.gateway.running import open_gateways
 from isocenter.app.health import health_routes
 from isocenter.app.http_listeners import bound_listeners
 from isocenter.app.http_server import Edge, serve_http
 from isocenter.app.http_tls import HttpTls
 from isocenter.app.logging_setup import set_up_logging
-from isocenter.app.long_work import LongWork, running_long_work
+from isocenter.app.long_work import running_long_work
 from isocenter.app.node_address import noting_addresses
-from isocenter.app.node_identity import KeyFetcher, NodeIdentity, open_identity, open_to_anybody
+from isocenter.app.node_identity import KeyFetcher, open_identity, open_to_anybody
+from isocenter.app.node_parts import ALONE, Parts, Threads
 from isocenter.app.prefetching.opening import open_prefetching
-from isocenter.app.prefetching.table import RunningTable
 from isocenter.app.routing_file import load_routing
-from isocenter.app.routing_running import Routing, running_routing
+from isocenter.app.routing_running import running_routing
 from isocenter.app.settings import Settings
 from isocenter.app.translating.running import TranslatorNeeds
 from isocenter.app.wiring import SystemClock, azure_options, open_archive
 from isocenter.archive.archive import Archive
 from isocenter.archive.delete import oldest_erasure_age_s
 from isocenter.archive.partition import require_switch
-from isocenter.archive.search import count, search
 from isocenter.dicomweb.server.counts import TransactionCounts
 from isocenter.dicomweb.server.dispatch import DicomwebApplication
 from isocenter.dicomweb.server.routes import ROOTS
 from isocenter.dicomweb.server.service import Service
 from isocenter.dimse.shell.record import AssociationRegister
 from isocenter.domain.audit import AuditRecord
-from isocenter.domain.identifiers import DEFAULT_PARTITION
 from isocenter.domain.principal import DataAction, Principal
-from isocenter.domain.query import Query, SearchRow
 from isocenter.web.api.associations import association_routes
 from isocenter.web.api.completeness import completeness_routes
 from isocenter.web.api.metrics import Observed, metrics_routes
@@ -65,8 +60,8 @@ from isocenter.web.api.prefetch import prefetch_routes
 from isocenter.web.api.router import router_routes
 from isocenter.web.api.router_metrics import RouterObserved
 from isocenter.web.api.worklist import worklist_routes
+from isocenter.web.console.live import LiveTopics
 from isocenter.web.pages.api_reference import api_reference_routes
-from isocenter.web.pages.studies import console_routes
 from isocenter.web.viewer import viewer_routes
 from isocenter.web.viewer_assets import open_viewer_archive
 from isocenter.web.viewer_page import ViewerSettings
@@ -106,37 +101,13 @@ class _Node:
         await application(scope, receive, send)
 
 
-@dataclass(frozen=True, slots=True)
-class Threads:
-    """What may wait for the disk or decode, away from the event loop."""
-
-    readers: Executor
-    pictures: Executor
-    """For what decodes frames."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a node has beside its archive; what is None it does without."""
-
-    identity: NodeIdentity | None = None
-    """Without one nobody is asked for evidence."""
-    audit: Callable[[AuditRecord], None] | None = None
-    long_work: LongWork | None = None
-    gateways: RunningGateways | None = None
-    routing: Routing | None = None
-    prefetch: RunningTable | None = None
-    worklist_overview: Callable[[], dict[str, Any]] | None = None
-    completeness: Completeness | None = None
-
-
 def build_application(
     archive: Archive,
     settings: Settings,
     threads: Threads,
     *,
     register: AssociationRegister,
-    parts: Parts = Parts(),
+    parts: Parts = ALONE,
 ) -> ASGIApp:
     """Return the node's web application over an open archive."""
     identity = parts.identity or open_to_anybody(settings)
@@ -166,15 +137,11 @@ def build_application(
         principal.require(DataAction.READ)
         return principal
 
-    def admit_page(headers: Mapping[str, str]) -> Principal:
-        return identity.admit_page(headers).within(DEFAULT_PARTITION)
-
-    directory = _ArchiveDirectory(archive)
     routes: list[BaseRoute] = [
         *health_routes(archive),
         *viewer_routes(open_viewer_archive(), viewer, authenticate=identity.admit_page),
         *api_reference_routes(service),
-        *console_routes(directory, authenticate=admit_page, login_path=identity.login_path),
+        *console_routes(ConsoleNeeds(archive, settings, identity, register, threads, parts)),
         *association_routes(register, authenticate=admit_reader),
         *metrics_routes(_observed(archive, register, service.counts, parts), authenticate=admit_reader),
         *identity.routes,
@@ -213,19 +180,6 @@ def _observed(archive: Archive, register: AssociationRegister, counts: Transacti
         router=router,
         erasure_age_s=erasure_age_s,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _ArchiveDirectory:
-    """The archive's searches as the console asks for them."""
-
-    archive: Archive
-
-    def search(self, principal: Principal, query: Query) -> list[SearchRow]:
-        return search(self.archive, principal, query)
-
-    def count(self, principal: Principal, query: Query) -> int:
-        return count(self.archive, principal, query)
 
 
 def run(settings: Settings) -> None:
@@ -268,6 +222,7 @@ def run(settings: Settings) -> None:
             dicom.titles_of_others = configuration.titles - dicom.titles
             routing = stack.enter_context(running_routing(archive, settings, associations, needs, audit=audit))
             prefetch = stack.enter_context(open_prefetching(archive, settings, configuration, dicom, audit=audit))
+            live = LiveTopics(live_topics(archive, dicom.register, routing))
             application = build_application(
                 archive,
                 settings,
@@ -277,6 +232,7 @@ def run(settings: Settings) -> None:
                     *(identity, prefetch.audit, long_work, gateways, routing),
                     prefetch=prefetch.table,
                     worklist_overview=dicom.worklist_overview,
+                    live=live,
                     completeness=stack.enter_context(
                         watching_studies(archive, settings, notify=None if routing is None else routing.notify_all)
                     ),
@@ -287,6 +243,7 @@ def run(settings: Settings) -> None:
             with Eraser(archive), noting_addresses(settings.data_dir, [listener.url for listener in listeners]):
                 edges: list[Edge] = [
                     dicom,
+                    live,
                     gateways,
                     *([] if routing is None else [routing.router]),
                     *prefetch.edges,

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
-from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.responses import Response
+
+from isocenter.web.static_files import static_files
 
 CONSOLE_POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self'",
+        "img-src 'self' data:",  # the little pictures within Tabler's style sheet
         "connect-src 'self'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
@@ -30,24 +28,26 @@ PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-_STATIC_TYPES = {
-    "api.css": "text/css",
-    "console.css": "text/css",
-    "console.js": "text/javascript",
-    "icon.svg": "image/svg+xml",
+_FRAMELESS: Mapping[str, object] = {
+    "user": "",
+    "node_name": "",
+    "sections": (),
+    "section": "",
+    "notice": None,
+    "may": {},
 }
-"""The files that are served, and no others."""
+"""What the frame of a page shows where no visit is known: nothing."""
 
 
 class Templates:
     """Render pages; everything in them is escaped."""
 
     def __init__(self) -> None:
-        self._static = {name: _read_static(name) for name in _STATIC_TYPES}
         self._environment = Environment(
             loader=PackageLoader("isocenter.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
-        self._environment.globals["version"] = f"{zlib.crc32(b''.join(self._static.values())):08x}"
+        files = static_files()
+        self._environment.globals.update(version=files.version, is_dressed=files.is_dressed, **_FRAMELESS)
 
     def page(
         self, name: str, values: Mapping[str, object], *, status_code: int = 200, form_target: str = ""
@@ -61,19 +61,3 @@ class Templates:
         if form_target:
             headers = {**PAGE_HEADERS, "Content-Security-Policy": f"{CONSOLE_POLICY} {form_target}"}
         return Response(text, status_code, media_type="text/html", headers=headers)
-
-    def static_routes(self) -> list[BaseRoute]:
-        """Return the routes of style sheet, script and icon; their addresses carry a version and are kept for good."""
-
-        def static(request: Request) -> Response:
-            name = str(request.path_params["name"])
-            if name not in self._static:
-                return PlainTextResponse("There is no such file.", 404)
-            headers = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
-            return Response(self._static[name], media_type=_STATIC_TYPES[name], headers=headers)
-
-        return [Route("/static/{name}", static, name="static")]
-
-
-def _read_static(name: str) -> bytes:
-    return resources.files("isocenter.web").joinpath("static", name).read_bytes()

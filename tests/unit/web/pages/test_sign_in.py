@@ -39,7 +39,6 @@ class Site:
         routes = [
             *sign_in_routes(sign_in, executor),
             *authorize_routes(self.world.provider, sign_in),
-            *templates.static_routes(),
         ]
         self.application = Starlette(routes=routes)
 

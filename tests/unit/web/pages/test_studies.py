@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date
 
-import pytest
 from starlette.applications import Starlette
 
 from isocenter.domain.attributes import BY_KEYWORD
 from isocenter.domain.errors import Unauthenticated
 from isocenter.domain.principal import LOCAL_OWNER, Principal
 from isocenter.domain.query import SearchRow, WordPrefixes
-from isocenter.web.pages.studies import console_routes
+from isocenter.web.console.console import Console
+from isocenter.web.console.section import STUDIES
+from isocenter.web.pages.studies import study_routes
 from tests.support.asgi_client import AsgiClient
 from tests.support.studies_listed import StudiesListed, listed
 
@@ -29,8 +29,8 @@ def _study(number: int, **values: str) -> SearchRow:
 
 
 def _client(directory: StudiesListed, *, principal: Principal = LOCAL_OWNER) -> AsgiClient:
-    routes = console_routes(directory, authenticate=lambda headers: principal, today=lambda: date(2026, 3, 7))
-    return AsgiClient(Starlette(routes=routes))
+    console = Console(authenticate=lambda headers: principal, login_path=None, sections=(STUDIES,))
+    return AsgiClient(Starlette(routes=study_routes(console, directory)))
 
 
 def test_an_empty_archive_says_what_to_do() -> None:
@@ -120,7 +120,7 @@ def test_behind_a_proxy_every_link_carries_its_prefix() -> None:
         part.split('"')[0] for word in ('href="', 'src="', 'action="', 'data-series="') for part in page.split(word)[1:]
     ]
     assert links
-    assert [link for link in links if not link.startswith("/imaging/")] == []
+    assert [link for link in links if not link.startswith(("/imaging/", "#"))] == []
 
 
 def test_pages_are_not_stored_and_run_no_foreign_script() -> None:
@@ -163,21 +163,6 @@ def test_who_is_not_known_is_refused() -> None:
     def refuse(headers: Mapping[str, str]) -> Principal:
         raise Unauthenticated()
 
-    client = AsgiClient(Starlette(routes=console_routes(StudiesListed([]), authenticate=refuse)))
+    console = Console(authenticate=refuse, login_path=None, sections=())
+    client = AsgiClient(Starlette(routes=study_routes(console, StudiesListed([]))))
     assert client.get("/").status_code == 401
-
-
-@pytest.mark.parametrize(
-    ("name", "media_type"),
-    [("console.css", "text/css"), ("console.js", "text/javascript"), ("icon.svg", "image/svg+xml")],
-)
-def test_static_files_have_their_type_and_are_kept(name: str, media_type: str) -> None:
-    answer = _client(StudiesListed([])).get(f"/static/{name}")
-    assert answer.headers["content-type"].startswith(media_type)
-    assert "immutable" in answer.headers["cache-control"]
-
-
-def test_no_other_file_is_served() -> None:
-    client = _client(StudiesListed([]))
-    assert client.get("/static/..%2ftemplates%2f_page.html").status_code == 404
-    assert client.get("/static/none.css").status_code == 404

@@ -1,0 +1,63 @@
+"""Join the console of a node: its frame, the pages of its role, and what tells them of changes.
+
+Each section has a module of its own beside this one, which joins its pages with what they show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.routing import BaseRoute
+
+from isocenter.app.console.studies import studies_section
+from isocenter.app.node_identity import NodeIdentity
+from isocenter.app.node_parts import Parts, Threads
+from isocenter.app.routing_running import Routing
+from isocenter.app.settings import Settings
+from isocenter.archive.archive import Archive
+from isocenter.dimse.shell.record import AssociationRegister
+from isocenter.domain.identifiers import DEFAULT_PARTITION
+from isocenter.domain.principal import Principal
+from isocenter.web.console.console import Console
+from isocenter.web.console.live import Mark, live_routes
+from isocenter.web.console.section import HELP, STUDIES, Section
+from isocenter.web.static_files import static_routes
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleNeeds:
+    """What the pages show and act on."""
+
+    archive: Archive
+    settings: Settings
+    identity: NodeIdentity
+    register: AssociationRegister
+    threads: Threads
+    parts: Parts
+
+
+def console_routes(needs: ConsoleNeeds) -> list[BaseRoute]:
+    """Return all routes of the console, to be mounted at the root of the node."""
+
+    def authenticate(headers: Mapping[str, str]) -> Principal:
+        return needs.identity.admit_page(headers).within(DEFAULT_PARTITION)
+
+    console = Console(
+        authenticate=authenticate, login_path=needs.identity.login_path, sections=_sections(needs), node_name=""
+    )
+    return [
+        *static_routes(),
+        *([] if needs.parts.live is None else live_routes(needs.parts.live, authenticate=authenticate)),
+        *studies_section(console, needs.archive),
+    ]
+
+
+def _sections(needs: ConsoleNeeds) -> tuple[Section, ...]:
+    return (STUDIES, HELP)
+
+
+def live_topics(archive: Archive, register: AssociationRegister, routing: Routing | None) -> dict[str, Mark]:
+    """Return what changes when a topic changes, each cheap enough to be looked at twice a second."""
+    topics: dict[str, Mark] = {"studies": archive.index.latest_sequence}
+    return topics

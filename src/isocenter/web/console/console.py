@@ -1,0 +1,204 @@
+"""The console as its pages see it: each page is a plain GET, each action a POST form that works without script.
+
+    GET  ──▶ who is it? ──▶ may they? ──▶ show(visit) ──▶ page
+    POST ──▶ from a page of ours? ──▶ who is it? ──▶ may they? ──▶ act(visit, form) ──▶ 303 to a page that tells
+
+Whoever is not known is led to the sign-in and back; errors of the one tree become a page with their status. `show` and
+`act` may wait for the disk: they run in threads, unless they are coroutines, which run on the event loop.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import urlencode
+
+import structlog
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from isocenter.dicomweb.server.public_path import public_prefix
+from isocenter.domain.errors import Forbidden, IsocenterError, Unauthenticated
+from isocenter.domain.principal import DataAction, Principal
+from isocenter.domain.statuses import statuses_of
+from isocenter.identity.gate import is_same_origin
+from isocenter.web.console.notices import Notice, Notices
+from isocenter.web.console.section import Section, offered_to
+from isocenter.web.console_page import Templates
+from isocenter.web.form_body import read_pairs
+from isocenter.web.to_sign_in import to_sign_in
+
+_log = structlog.get_logger()
+
+TOLD = "told"
+"""The parameter of an address that names a notice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields that a person sent."""
+
+    pairs: tuple[tuple[str, str], ...]
+
+    def one(self, name: str) -> str:
+        """Return the first value of a field without blanks around it, empty where it is not there."""
+        return next((value.strip() for key, value in self.pairs if key == name), "")
+
+    def all(self, name: str) -> list[str]:
+        """Return all values of a field."""
+        return [value for key, value in self.pairs if key == name]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Where a page goes on after an action, and what it tells there."""
+
+    path: str
+    """Of this node, without the prefix of a proxy; a query may follow."""
+    text: str = ""
+    is_failure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of a person."""
+
+    request: Request
+    principal: Principal
+    prefix: str
+    """What a proxy puts before all paths of this node."""
+
+    def parameter(self, name: str, otherwise: str = "") -> str:
+        """Return a parameter of the query."""
+        return self.request.query_params.get(name, otherwise)
+
+    def part(self, name: str) -> str:
+        """Return a part of the path."""
+        return str(self.request.path_params[name])
+
+    @property
+    def is_fragment_wanted(self) -> bool:
+        """Tell whether htmx asks, which takes what it needs of the page."""
+        return "hx-request" in self.request.headers
+
+
+Show = Callable[[Visit], Response | Awaitable[Response]]
+Act = Callable[[Visit, Form], Done | Response | Awaitable[Done | Response]]
+
+
+class Console:
+    """Pages in one frame, for the people that a node knows."""
+
+    def __init__(
+        self,
+        *,
+        authenticate: Callable[[Mapping[str, str]], Principal],
+        login_path: str | None,
+        sections: tuple[Section, ...],
+        node_name: str = "",
+    ) -> None:
+        """`authenticate` learns from request headers (names in lower case) who visits, or raises Unauthenticated.
+
+        `login_path` is where people sign in, None where nobody has to; `node_name` tells the consoles of a network
+        apart.
+        """
+        self.templates = Templates()
+        self._authenticate = authenticate
+        self._login_path = login_path
+        self._sections = sections
+        self._node_name = node_name
+        self._notices = Notices()
+
+    def page(
+        self, visit: Visit, template: str, values: Mapping[str, object], *, section: str, status_code: int = 200
+    ) -> Response:
+        """Return a page in the frame; `section` is the key of where it belongs."""
+        return self.templates.page(template, {**self._frame(visit, section), **values}, status_code=status_code)
+
+    def get(self, path: str, show: Show, *, name: str, action: DataAction = DataAction.READ) -> BaseRoute:
+        """Return the route of a page."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                visit = await run_in_threadpool(self._admit, request, action)
+                return await _run(show, visit)
+            except Unauthenticated as error:
+                return self._unknown(request, error)
+            except IsocenterError as error:
+                return self._failed(request, error)
+
+        return Route(path, answer, methods=["GET"], name=name)
+
+    def post(self, path: str, act: Act, *, name: str, action: DataAction) -> BaseRoute:
+        """Return the route of an action."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                if not is_same_origin(request.headers):
+                    raise Forbidden("This form must be sent from a page of this node.")
+                visit = await run_in_threadpool(self._admit, request, action)
+                done = await _run_form(act, visit, Form(tuple(await read_pairs(request))))
+            except Unauthenticated as error:
+                return self._unknown(request, error)
+            except IsocenterError as error:
+                return self._failed(request, error)
+            return self.go_on(visit, done) if isinstance(done, Done) else done
+
+        return Route(path, answer, methods=["POST"], name=name)
+
+    def go_on(self, visit: Visit, done: Done) -> Response:
+        """Return the redirect to the page that tells what was done."""
+        target = visit.prefix + done.path
+        if done.text:
+            told = urlencode({TOLD: self._notices.keep(Notice(done.text, done.is_failure))})
+            target += ("&" if "?" in target else "?") + told
+        return RedirectResponse(target, 303, headers={"Cache-Control": "no-store"})
+
+    def _admit(self, request: Request, action: DataAction) -> Visit:
+        principal = self._authenticate(request.headers)
+        principal.require(action)
+        return Visit(request, principal, public_prefix(request))
+
+    def _frame(self, visit: Visit, section: str) -> dict[str, object]:
+        return {
+            "prefix": visit.prefix,
+            "user": visit.principal.name if self._login_path is not None else "",
+            "node_name": self._node_name,
+            "sections": offered_to(visit.principal, self._sections),
+            "section": section,
+            "notice": self._notices.find(visit.parameter(TOLD)),
+            "may": {str(action): True for action in visit.principal.data_actions},
+        }
+
+    def _unknown(self, request: Request, error: Unauthenticated) -> Response:
+        if self._login_path is None:
+            return self._failed(request, error)
+        if "hx-request" in request.headers:
+            # A part of a page cannot show the sign-in; the browser goes there with the whole page.
+            return Response(status_code=401, headers={"HX-Refresh": "true", "Cache-Control": "no-store"})
+        if request.method == "GET":
+            return to_sign_in(request, self._login_path)
+        return RedirectResponse(public_prefix(request) + self._login_path, 303, headers={"Cache-Control": "no-store"})
+
+    def _failed(self, request: Request, error: IsocenterError) -> Response:
+        status = statuses_of(error).http_status
+        if status >= 500:
+            _log.warning("console.failed", path=request.url.path, status=status, reason=error.message)
+        values = {"prefix": public_prefix(request), "status": status, "message": error.message}
+        return self.templates.page("error.html", values, status_code=status)
+
+
+async def _run(show: Show, visit: Visit) -> Response:
+    if inspect.iscoroutinefunction(show):
+        return cast("Response", await show(visit))
+    return cast("Response", await run_in_threadpool(show, visit))  # a plain function gives no awaitable
+
+
+async def _run_form(act: Act, visit: Visit, form: Form) -> Done | Response:
+    if inspect.iscoroutinefunction(act):
+        return cast("Done | Response", await act(visit, form))
+    return cast("Done | Response", await run_in_threadpool(act, visit, form))  # a plain function gives no awaitable
