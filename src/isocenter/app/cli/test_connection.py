@@ -77,7 +77,9 @@ def command(*, destination: str, as_json: bool, **how: Any) -> int:
     at the address.
     """
     from isocenter.app.cli import EXIT_FAILED, EXIT_UNREACHABLE
+    from isocenter.app.logging_setup import set_up_logging
 
+    set_up_logging("error", "console")  # the report says what happened
     report = _test(destination, **how)
     if as_json:
         print_json(report.as_json() | {"message": report.message()})

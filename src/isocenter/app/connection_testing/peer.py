@@ -145,7 +145,7 @@ def _timed(peer: DimsePeer, name: StepName, work: Work[Step], *, timeout_s: floa
             return await work(opener)
 
     try:
-        step = peer.call(bounded)
+        step = peer.run(bounded)
     except TimeoutError:
         step = failed_by(name, explain_report(TransportFailed(TransportFault.ANSWER_TIMEOUT)))
     except IsocenterError as error:
