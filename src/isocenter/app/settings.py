@@ -237,6 +237,13 @@ class MllpSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsoleSettings:
+    """The console in the browser."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ViewerSettings:
     """The viewer in the browser."""
 
@@ -271,6 +278,7 @@ class Settings:
     worklist: WorklistSettings
     completeness: CompletenessSettings
     mllp: MllpSettings
+    console: ConsoleSettings
     viewer: ViewerSettings
     log: LogSettings
     origins: Mapping[str, str]
@@ -451,6 +459,7 @@ def _build(values: Mapping[str, Any], *, origins: Mapping[str, str], config_file
         worklist=WorklistSettings(**section("worklist")),
         completeness=CompletenessSettings(**section("completeness")),
         mllp=MllpSettings(**section("mllp")),
+        console=ConsoleSettings(**section("console")),
         viewer=ViewerSettings(**section("viewer")),
         log=LogSettings(**section("log")),
         origins=origins,

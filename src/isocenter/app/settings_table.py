@@ -685,6 +685,12 @@ SETTINGS = (
         "Who may send them, by address or network; this machine always may. MLLP knows no other evidence.",
     ),
     Setting(
+        "console.name",
+        TEXT,
+        "",
+        "What the console calls this node, so that those of a network are told apart: `PACS`, `Router`, `Cloud`.",
+    ),
+    Setting(
         "viewer.investigational_use_dialog",
         choice_of("never", "always"),
         "never",

@@ -44,7 +44,10 @@ def console_routes(needs: ConsoleNeeds) -> list[BaseRoute]:
         return needs.identity.admit_page(headers).within(DEFAULT_PARTITION)
 
     console = Console(
-        authenticate=authenticate, login_path=needs.identity.login_path, sections=_sections(needs), node_name=""
+        authenticate=authenticate,
+        login_path=needs.identity.login_path,
+        sections=_sections(needs),
+        node_name=needs.settings.console.name,
     )
     return [
         *static_routes(),
