@@ -37,12 +37,13 @@ from pydicom.uid import (
 )
 
 from isocenter.modality.head import Finding, make_head
-from isocenter.modality.instances import InstancePlace, ct_dataset, encode_part10
+from isocenter.modality.instances import InstancePlace, ct_dataset
+from isocenter.modality.part10 import encode_part10
 from isocenter.modality.patients import Patient
 from isocenter.modality.phantoms import CT_LOWEST_HU, add_ct_noise, draw_ct_head, stored_ct
 from isocenter.modality.plans import CtSeriesPlan, Orientation, Region, StudyPlan
+from isocenter.modality.slices import slice_plane
 from isocenter.modality.solids import Plane
-from isocenter.modality.studies import slice_plane
 from isocenter.modality.texture import make_grain
 
 JPEG_XL_LOSSLESS = "1.2.840.10008.1.2.4.110"

@@ -1,29 +1,25 @@
-"""Data sets of the CT, MR and CR image IODs, and their Part 10 files (PS3.3 A.2, A.3, A.4)."""
+"""Data sets of the CT, MR and CR image IODs (PS3.3 A.2, A.3, A.4), and what all images have."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from io import BytesIO
+from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_dataset, write_file_meta_info
-from pydicom.uid import (
-    UID,
-    ComputedRadiographyImageStorage,
-    CTImageStorage,
-    ExplicitVRLittleEndian,
-    MRImageStorage,
-)
+from pydicom.dataset import Dataset
+from pydicom.uid import ComputedRadiographyImageStorage, CTImageStorage, MRImageStorage
 
-from isocenter.modality.identifiers import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, derive_uid
+from isocenter.modality.identifiers import derive_uid
 from isocenter.modality.plans import CrSeriesPlan, CtSeriesPlan, MrSeriesPlan, MrWeighting, Orientation, StudyPlan
 from isocenter.modality.solids import Plane
 
 StoredPixels = npt.NDArray[np.uint16]
+
+
+_ANATOMY, _SCANNER = 0, 1
+"""Sub-seeds: every series of a study shows the same anatomy, each with noise of its own."""
+_SECONDS_BETWEEN_SERIES = 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +32,39 @@ class InstancePlace:
     acquired_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class SeriesPlace:
+    """A series to be made: of which study, in which place, from which seed."""
+
+    plan: StudyPlan
+    number: int
+    seed: int
+
+    def instance(self, index: int, *, after_s: int = 0) -> InstancePlace:
+        """Return the place of an instance, counted from 0, that was acquired so long after the series began."""
+        begun = series_started_at(self.plan, self.number)
+        return InstancePlace(self.seed, self.number, index + 1, begun + timedelta(seconds=after_s))
+
+    def anatomy(self) -> np.random.Generator:
+        """Return what decides on the patient: the same for every series of a study."""
+        seed = self.seed if self.plan.anatomy_seed is None else self.plan.anatomy_seed
+        return np.random.default_rng((seed, _ANATOMY))
+
+    def scanner(self) -> np.random.Generator:
+        """Return what decides on noise: every series has its own."""
+        return np.random.default_rng((self.seed, _SCANNER, self.number))
+
+
 def start_dataset(plan: StudyPlan, place: InstancePlace, sop_class_uid: str, modality: str) -> Dataset:
     """Return the modules that every image has: patient, study, series, equipment, SOP common."""
     study = uid_path(plan)
     dataset = Dataset()
-    dataset.SpecificCharacterSet = _one_or_list(plan.patient.character_set)
+    dataset.SpecificCharacterSet = _one_or_list(plan.writing.character_set or plan.patient.character_set)
     dataset.SOPClassUID = sop_class_uid
-    dataset.SOPInstanceUID = derive_uid(place.seed, *study, place.series_number, place.instance_number)
     dataset.StudyInstanceUID = plan.study_instance_uid or derive_uid(place.seed, *study)
     dataset.SeriesInstanceUID = derive_uid(place.seed, *study, place.series_number)
+    for keyword, value in instance_values(plan, place).items():
+        setattr(dataset, keyword, value)
     _put_times(dataset, plan, place)
     dataset.AccessionNumber = plan.accession_number
     dataset.Modality = modality
@@ -66,8 +86,20 @@ def start_dataset(plan: StudyPlan, place: InstancePlace, sop_class_uid: str, mod
     dataset.StudyID = plan.accession_number[-8:]
     dataset.SeriesNumber = place.series_number
     dataset.AcquisitionNumber = 1
-    dataset.InstanceNumber = place.instance_number
     return dataset
+
+
+def instance_values(plan: StudyPlan, place: InstancePlace) -> dict[str, str]:
+    """Return, by keyword, what differs between the instances of a series whatever they show."""
+    day, time = f"{place.acquired_at:%Y%m%d}", f"{place.acquired_at:%H%M%S}"
+    return {
+        "SOPInstanceUID": derive_uid(place.seed, *uid_path(plan), place.series_number, place.instance_number),
+        "InstanceNumber": str(place.instance_number),
+        "AcquisitionDate": day,
+        "AcquisitionTime": time,
+        "ContentDate": day,
+        "ContentTime": time,
+    }
 
 
 def uid_path(plan: StudyPlan) -> tuple[str, ...]:
@@ -77,12 +109,15 @@ def uid_path(plan: StudyPlan) -> tuple[str, ...]:
     return plan.patient.patient_id, plan.accession_number
 
 
+def series_started_at(plan: StudyPlan, number: int) -> datetime:
+    """Return when a series of a study begins."""
+    return plan.started_at + timedelta(seconds=_SECONDS_BETWEEN_SERIES * (number - 1))
+
+
 def _put_times(dataset: Dataset, plan: StudyPlan, place: InstancePlace) -> None:
-    dataset.StudyDate = f"{plan.started_at:%Y%m%d}"
-    dataset.StudyTime = f"{plan.started_at:%H%M%S}"
-    for prefix in ("Series", "Acquisition", "Content"):
-        setattr(dataset, prefix + "Date", f"{place.acquired_at:%Y%m%d}")
-        setattr(dataset, prefix + "Time", f"{place.acquired_at:%H%M%S}")
+    series = series_started_at(plan, place.series_number)
+    dataset.StudyDate, dataset.StudyTime = f"{plan.started_at:%Y%m%d}", f"{plan.started_at:%H%M%S}"
+    dataset.SeriesDate, dataset.SeriesTime = f"{series:%Y%m%d}", f"{series:%H%M%S}"
 
 
 def ct_dataset(
@@ -171,11 +206,19 @@ def put_image_plane(
     dataset.PatientPosition = "HFS"
     dataset.PositionReferenceIndicator = ""
     dataset.SliceThickness = f"{thickness_mm:g}"
-    dataset.ImagePositionPatient = [f"{value:.6g}" for value in plane.origin]
+    for keyword, value in plane_values(plane).items():
+        setattr(dataset, keyword, value)
     dataset.ImageOrientationPatient = list(orientation.value)
-    dataset.SliceLocation = f"{plane.position_mm:.6g}"
     dataset.PixelSpacing = [f"{abs(plane.row_step_mm):.8g}", f"{abs(plane.column_step_mm):.8g}"]
     dataset.FrameOfReferenceUID = ""
+
+
+def plane_values(plane: Plane) -> dict[str, str]:
+    """Return, by keyword, what differs between parallel planes."""
+    return {
+        "ImagePositionPatient": "\\".join(f"{value:.6g}" for value in plane.origin),
+        "SliceLocation": f"{plane.position_mm:.6g}",
+    }
 
 
 def put_pixels(dataset: Dataset, pixels: StoredPixels, *, bits_stored: int) -> None:
@@ -190,37 +233,10 @@ def put_pixels(dataset: Dataset, pixels: StoredPixels, *, bits_stored: int) -> N
 
 
 def _finish(dataset: Dataset, plan: StudyPlan, place: InstancePlace) -> None:
+    if plan.writing.burned_in_text:
+        dataset.BurnedInAnnotation = "YES"
     if "FrameOfReferenceUID" in dataset:
         dataset.FrameOfReferenceUID = derive_uid(place.seed, *uid_path(plan), "space")
-    for keyword, value in plan.extra.items():
-        setattr(dataset, keyword, value)
-
-
-def encode_part10(dataset: Dataset, transfer_syntax_uid: str = ExplicitVRLittleEndian) -> bytes:
-    """Return the bytes of a Part 10 file; pixel data must already be in the encoding asked for."""
-    meta = FileMetaDataset()
-    meta.FileMetaInformationVersion = b"\x00\x01"
-    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    meta.TransferSyntaxUID = UID(transfer_syntax_uid)
-    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
-    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
-    dataset.file_meta = meta
-    if meta.TransferSyntaxUID.type != "Transfer Syntax":
-        return _encode_unlisted(dataset, meta)
-    out = BytesIO()
-    dataset.save_as(out, enforce_file_format=True)
-    return out.getvalue()
-
-
-def _encode_unlisted(dataset: Dataset, meta: FileMetaDataset) -> bytes:
-    """Encode in a transfer syntax that pydicom's dictionary lacks; all younger ones are explicit little endian."""
-    out = DicomBytesIO()
-    out.is_little_endian, out.is_implicit_VR = True, False
-    out.write(bytes(128) + b"DICM")
-    write_file_meta_info(out, meta)
-    write_dataset(out, dataset)
-    return out.getvalue()
 
 
 def _one_or_list(values: tuple[str, ...]) -> str | list[str]:

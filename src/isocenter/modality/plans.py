@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import Enum
 
 from isocenter.modality.chest import Build
+from isocenter.modality.device_output import PerformedStep, RequestedStep, Writing
 from isocenter.modality.head import Finding
 from isocenter.modality.patients import Patient
 
@@ -100,6 +101,10 @@ class StudyPlan:
     """More attributes by keyword, for what a test is about."""
     study_instance_uid: str | None = None
     """As a work list gave it; None for one that follows from the seed, the patient and the accession number."""
+    requested: tuple[RequestedStep, ...] = ()
+    """What a work list asked for."""
+    performed: PerformedStep | None = None
+    writing: Writing = field(default_factory=Writing)
     anatomy_seed: int | None = None
     """What the patient looks like inside, the same in all studies of one patient; None for the seed of the study."""
 

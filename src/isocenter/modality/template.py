@@ -12,7 +12,7 @@ from hashlib import blake2b
 
 from pydicom.dataset import Dataset
 
-from isocenter.modality.instances import encode_part10
+from isocenter.modality.part10 import encode_part10
 
 UID_DIGITS = 38
 """Digits of every UID made here, so that all have one width; below 2**128 as 2.25 asks for (PS3.5 B.2)."""

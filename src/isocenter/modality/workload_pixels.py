@@ -8,8 +8,8 @@ from isocenter.modality.head import make_head
 from isocenter.modality.phantoms import add_ct_noise, draw_ct_head, stored_ct
 from isocenter.modality.plans import Orientation
 from isocenter.modality.radiograph import enlarge
+from isocenter.modality.slices import slice_plane
 from isocenter.modality.solids import Picture
-from isocenter.modality.studies import slice_plane
 from isocenter.modality.texture import make_grain
 
 CT_FRAMES = 25

@@ -8,8 +8,8 @@ from isocenter.modality.head import Finding, Head, make_head
 from isocenter.modality.materials import CT_HU, MR_FLAIR, MR_T1, MR_T2
 from isocenter.modality.phantoms import MrScan, doubled, draw_chest, draw_ct_head, draw_head, spoil_mr, stored_ct
 from isocenter.modality.plans import Orientation
+from isocenter.modality.slices import slice_plane
 from isocenter.modality.solids import Picture
-from isocenter.modality.studies import slice_plane
 
 
 @pytest.fixture(scope="module")
