@@ -70,6 +70,8 @@ class NodeIdentity:
     """Fetches keys that a request needs, before it is looked at; None where there are none to fetch."""
     users: Users | None = None
     """Verifies whom associations name; None where nobody is known."""
+    registry: Registry | None = None
+    """The directory of the embedded provider, for those who administer; None where others keep it."""
 
 
 def open_registry(store: SqliteIdentityStore) -> Registry:
@@ -156,7 +158,13 @@ def _embedded(
         return challenge_text(f"{base}/{registry.first_tenant().tenant_id}", provider.audiences[0])
 
     identity = NodeIdentity(
-        gate.admit_call, gate.admit_page, challenge, routes, LOGIN_PATH, users=Users(users, executor)
+        gate.admit_call,
+        gate.admit_page,
+        challenge,
+        routes,
+        LOGIN_PATH,
+        users=Users(users, executor),
+        registry=registry,
     )
     return identity, [provider.keys.refresh]
 

@@ -39,6 +39,16 @@ class Principal:
     """The program that calls, for itself or for a person (`appid`, `azp`)."""
     partition_grants: tuple[PartitionGrant, ...] = ()
 
+    @property
+    def is_owner(self) -> bool:
+        """Tell whether it may do everything everywhere, and so administer who else may."""
+        return self.data_actions >= OWNER_ACTIONS
+
+    def require_owner(self) -> None:
+        """Raise Forbidden unless it may administer."""
+        if not self.is_owner:
+            raise Forbidden()
+
     def require(self, action: DataAction) -> None:
         """Raise Forbidden unless the action is granted."""
         if action not in self.data_actions:
