@@ -26,6 +26,7 @@ from isocenter.modality.devices.scripts import SCRIPT_AE_TITLE, StoryAddresses, 
 from isocenter.modality.devices.sending import DeviceSender
 from isocenter.modality.story import Script, StoryMode, StoryStudy, iter_instances
 
+MakeInstances = Callable[[StoryStudy], Iterator[bytes]]
 RESPONSE_TIMEOUT_S = 60.0
 """For the answer to one image; a router that acknowledges what is durable takes milliseconds."""
 
@@ -100,8 +101,11 @@ def run_script(
     on_image: Callable[[SentImage], None] = lambda image: None,
     *,
     reduction: int = 1,
+    make: MakeInstances = iter_instances,
 ) -> ScriptReport:
     """Play a script and tell what became of each image; `reduction` makes coarser pictures, for tests.
+
+    `make` gives the instances of a study, for who made them before or wants to see them pass.
 
     Raises InvalidRequest for a script that there is not.
     """
@@ -111,35 +115,32 @@ def run_script(
     report = ScriptReport(played, str(address), sum(study.plan.number_of_instances for study in studies))
     remote = RemoteAe(address.ae_title, address.host, address.port)
     peer = DimsePeer(remote, SCRIPT_AE_TITLE, timeout_s=RESPONSE_TIMEOUT_S)
-    peer.run(lambda opener: _play(opener, remote, studies, report, on_image))
+    made = ((study, make(study)) for study in studies)
+    peer.run(lambda opener: _play(opener, remote, made, report, on_image))
     return report
 
 
 async def _play(
     opener: Opener,
     remote: RemoteAe,
-    studies: list[StoryStudy],
+    made: Iterator[tuple[StoryStudy, Iterator[bytes]]],
     report: ScriptReport,
     on_image: Callable[[SentImage], None],
 ) -> None:
     unopened = 0
-    for study in studies:
+    for study, contents in made:
 
         def note(outcome: Outcome, study: StoryStudy = study) -> None:
             report.images.append(SentImage(study, outcome))
             on_image(report.images[-1])
 
-        for instance in _iter_read(study):
+        for instance in map(read_instance, contents):
             try:
                 await DeviceSender(opener, remote, on_outcome=note).send(iter([instance]))
             except (PeerUnreachable, PeerBusy, AssociationRefused) as error:
                 unopened += 1
                 note(_unsent(instance, error.message))
     report.was_reached = unopened < report.expected
-
-
-def _iter_read(study: StoryStudy) -> Iterator[DeviceInstance]:
-    return (read_instance(part10) for part10 in iter_instances(study))
 
 
 def _unsent(instance: DeviceInstance, problem: str) -> Outcome:
