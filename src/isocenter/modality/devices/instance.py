@@ -11,6 +11,7 @@ from isocenter.dicom.scan import scan_instance
 from isocenter.dicom.transcode import transcode_instance
 from isocenter.dimse.scu.context_plan import InstanceKind
 from isocenter.domain.commitment import InstanceReference
+from isocenter.domain.errors import NotAcceptable
 
 PIECE_BYTES = 1024**2
 """What is handed to an association at once, so that a large instance is not waited for as a whole."""
@@ -81,8 +82,8 @@ def converted(instance: DeviceInstance, transfer_syntax_uid: str) -> DeviceInsta
     """
     if instance.kind.transfer_syntax_uid == transfer_syntax_uid:
         return instance
-    if instance.repeats:  # so that one frame is converted, the head is scanned with it and cut off again
-        raise ValueError("a repeated frame is not converted")
+    if instance.repeats:
+        raise NotAcceptable("The device sends a picture of so many frames in its own transfer syntax alone.")
     scanned = scan_instance(instance.part10, wanted=PIXEL_TAGS)
     table = None
     if scanned.pixel_element is not None:
