@@ -1,139 +1,175 @@
-"""`isocenter demo`: a node with images in it."""
+"""`isocenter demo`: a whole hospital on this machine, and what can be ordered of it."""
 
 from __future__ import annotations
 
 import signal
-import threading
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
-from isocenter.app.cli.command import CommandWithExamples
-from isocenter.app.cli.output import count_of, show_count, show_progress
+from isocenter.app.cli.command import GroupWithExamples
+from isocenter.app.cli.demo_orders import cut, heal, kill, start, status, stop
+from isocenter.app.cli.output import printable
 
 if TYPE_CHECKING:
-    from isocenter.dicomweb.client.client import DicomwebClient
+    from isocenter.app.hospital.options import HospitalOptions, PortName
+    from isocenter.app.hospital.reach import Reach
 
-HOST = "127.0.0.1"
+DEFAULT_FOLDER = "demo-data"
 
 
-@click.command(cls=CommandWithExamples, examples=("isocenter demo", "isocenter demo --port 9000 --data-dir /tmp/demo"))
-@click.option(
-    "--port",
-    metavar="PORT",
-    default=8080,
-    show_default=True,
-    type=click.IntRange(1, 65535),
-    help="Where the web server listens.",
+@click.group(
+    cls=GroupWithExamples,
+    invoke_without_command=True,
+    examples=(
+        "isocenter demo",
+        "isocenter demo --pacs orthanc --port cloud=9000",
+        "isocenter demo cut cloud",
+        "isocenter demo --check",
+    ),
 )
 @click.option(
-    "--data-dir",
+    "--folder",
     metavar="DIR",
-    default="demo-data",
+    default=DEFAULT_FOLDER,
     show_default=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="The folder that the node keeps everything in.",
+    help="The folder that everything is kept in.",
 )
-@click.option("--check", "is_check", is_flag=True, help="Look whether list, metadata and pictures are right, then end.")
-def command(port: int, data_dir: Path, is_check: bool) -> int:
-    """Run a node with images in it until Ctrl-C.
+@click.option(
+    "--pacs",
+    default="isocenter",
+    show_default=True,
+    type=click.Choice(["isocenter", "orthanc"]),
+    help="Which program is the PACS.",
+)
+@click.option(
+    "--port",
+    "ports",
+    metavar="NAME=PORT",
+    multiple=True,
+    help="Where something listens instead of where it usually does, 0 for any free port: front (8040), pacs (4242), "
+    "pacs-web (8042), qietoazure (4006), qierouter (4007), router-web (8041), cloud (8080). Can be given again. "
+    "A port that is taken gives way to the next free one.",
+)
+@click.option("--empty", "is_empty", is_flag=True, help="Take no images in at the first start.")
+@click.option(
+    "--with-samples",
+    "samples",
+    metavar="DIR",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder of DICOM files that the cloud takes in as well.",
+)
+@click.option(
+    "--check", "is_check", is_flag=True, help="Play the whole story in a hospital of its own, prove each step, end."
+)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    *,
+    folder: Path,
+    pacs: str,
+    ports: tuple[str, ...],
+    is_empty: bool,
+    samples: Path | None,
+    is_check: bool,
+) -> int:
+    """Run a whole hospital on this machine until Ctrl-C: PACS, router, cloud, viewer.
 
-    The first start generates CT, MR and CR studies and sends them to the node over DICOMweb, with the
-    sample studies of the folder ISOCENTER_SHARED_DATA (or ../shared/data beside the project) where that is
-    there. The next start finds everything in place.
+    Each is a process of its own; all of them listen on loopback alone, keep everything in one folder, and end with
+    this command. The first start draws passwords and takes first images in: recent studies of eight patients in the
+    PACS, studies of others in the cloud. The next start goes on where the last one ended.
+
+    From another terminal, `isocenter demo stop|start|kill PART` ends and starts a part (pacs, router, cloud), and
+    `isocenter demo cut|heal LINE` cuts the line between the router and an archive (pacs, cloud).
     """
-    from isocenter.app.child_node import free_port, running_node
-    from isocenter.app.peer import open_peer
-    from isocenter.app.setting_kinds import Address
+    ctx.obj = folder
+    if ctx.invoked_subcommand is not None:
+        return 0
+    from isocenter.app.hospital.options import HospitalOptions
+    from isocenter.app.hospital.reach import PacsKind
 
     signal.signal(signal.SIGTERM, _interrupt)
-    chosen = free_port(HOST, port)
-    if chosen != port:
-        click.echo(f"Port {port} is taken; using {chosen} instead.")
-    click.echo("Starting a node …")
-    try:
-        with running_node(data_dir, Address(HOST, chosen)) as node, open_peer(node.base_url) as client:
-            click.echo(f"It is ready at {node.base_url}/ and takes its studies in.")
-            refused, studies_min = _fill(client, data_dir)
-            if is_check:
-                return _check(node.base_url, client, studies_min=studies_min, refused=refused)
-            _print_addresses(node.base_url, data_dir, node.log_path)
-            node.wait()
-    except KeyboardInterrupt:
-        click.echo(f"\nThe node has stopped; its data stays in {data_dir}.")
-    return 0
+    if is_check:
+        return _check(PacsKind(pacs))
+    options = HospitalOptions(PacsKind(pacs), _parse_ports(ports), is_filled=not is_empty, samples=samples)
+    return _run(folder, options)
+
+
+for _order in (status, stop, start, kill, cut, heal):
+    command.add_command(_order)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _fill(client: DicomwebClient, data_dir: Path) -> tuple[int, int]:
-    """Take in what is missing; return how many instances were refused and how many studies must be there."""
-    from isocenter.app import demo
+def _parse_ports(texts: tuple[str, ...]) -> dict[PortName, int]:
+    from isocenter.app.hospital.options import PortName
+    from isocenter.domain.nearest import did_you_mean
 
-    refused = 0
-    studies = demo.number_of_generated_studies()
-    samples = demo.find_samples()
-    if samples is None:
-        click.echo("No sample studies beside the project; the generated ones do.")
-    else:
-        studies += 1
-        done, lock, total = 0, threading.Lock(), demo.size_of_samples(samples)
-        with show_progress("Sample studies   ", total=total) as progress:
-
-            def advance(size_bytes: int) -> None:
-                nonlocal done
-                with lock:
-                    done += size_bytes
-                    progress.update(min(done, total))
-
-            report = demo.send_samples(client, samples, data_dir=data_dir, on_sent=advance)
-        refused += report.failed_count
-        click.echo(f"Sample studies: {report.stored:,} instances taken in, {report.acknowledged_before:,} were there.")
-    number = demo.number_to_generate(data_dir)
-    if number:
-        with show_count("Generated studies", total=number) as progress:
-            generated_refused = demo.send_generated(client, data_dir=data_dir, on_stored=progress.update)
-        refused += generated_refused
-        click.echo(f"Generated studies: {count_of(number - generated_refused, 'instance')} taken in.")
-    else:
-        click.echo("Generated studies: all were there.")
-    if refused:
-        click.echo(f"{count_of(refused, 'instance')} refused; the node's log says why.", err=True)
-    return refused, studies
+    ports: dict[PortName, int] = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        if name not in list(PortName):
+            hint = did_you_mean(name, list(PortName), f"there are {', '.join(PortName)}.")
+            raise click.BadParameter(f"nothing of the name {printable(name)} listens; {hint}", param_hint="'--port'")
+        if not (number.isascii() and number.isdecimal() and int(number) <= 65535):
+            raise click.BadParameter(f"{printable(text)} is not NAME=PORT, as cloud=9000 is.", param_hint="'--port'")
+        ports[PortName(name)] = int(number)
+    return ports
 
 
-def _check(base_url: str, client: DicomwebClient, *, studies_min: int, refused: int) -> int:
-    from isocenter.app.demo_check import iter_faults
+def _run(folder: Path, options: HospitalOptions) -> int:
+    import threading
 
-    faults = list(iter_faults(base_url, client, studies_min=studies_min))
-    for fault in faults:
-        click.echo(f"fault: {fault}", err=True)
-    click.echo("Study list, metadata and pictures are right." if not faults else f"{count_of(len(faults), 'fault')}.")
-    return 1 if faults or refused else 0
+    from isocenter.app.hospital.running import running_hospital
+
+    click.echo("Starting PACS, router and cloud …")
+    try:
+        with running_hospital(folder, options, tell=_tell) as hospital:
+            _print_reach(hospital.reach)
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        click.echo(f"\nThe hospital has ended; everything stays in {printable(str(folder))} for the next start.")
+    return 0
 
 
-def _print_addresses(base_url: str, data_dir: Path, log_path: Path) -> None:
+def _tell(sentence: str) -> None:
+    click.echo(printable(sentence))
+
+
+def _check(pacs: object) -> int:
+    raise NotImplementedError(pacs)
+
+
+def _print_reach(reach: Reach) -> None:
     from rich.box import ROUNDED
     from rich.console import Console
     from rich.panel import Panel
     from rich.text import Text
 
+    pacs = f"{reach.pacs.web_url}/"
     lines = [
-        f"Study list   {base_url}/",
-        f"Viewer       {base_url}/viewer/",
-        f"DICOMweb     {base_url}/dicom-web   (as Azure's service: {base_url}/v2)",
+        f"Start here   {reach.supervisor.web_url}/",
         "",
-        f"isocenter find --from {base_url} ModalitiesInStudy=CT",
-        f"isocenter store ~/scans --to {base_url}",
+        f"PACS         {pacs:<30}  {reach.pacs.address}",
+        f"Router       {reach.router.web_url + '/':<30}  {reach.router.qierouter}",
+        f"{'':<43}  {reach.router.qietoazure}",
+        f"Cloud        {reach.cloud_url + '/':<30}  DICOMweb {reach.cloud_url}/v2",
+        f"Viewer       {reach.cloud_url}/viewer/",
         "",
-        f"Data         {data_dir}",
-        f"Log          {log_path}",
+        f"Sign in as   {reach.person.name}   {reach.person.password}",
         "",
-        "Ctrl-C stops it; the data stays for the next start.",
+        "isocenter demo status                      how everything is",
+        "isocenter demo cut cloud, heal cloud       the line between router and cloud",
+        "isocenter demo stop pacs, start pacs       a part",
+        "",
+        f"Folder       {reach.folder}",
+        "",
+        "Ctrl-C ends all of it; the data stays for the next start.",
     ]
     width = max(map(len, lines)) + 4
     console = Console(width=max(width, Console().width) if width > Console().width else None, highlight=False)

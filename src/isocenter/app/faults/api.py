@@ -9,22 +9,21 @@ DELETE /links/{name}/faults/{id}      one
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from isocenter.app.faults.plane import FaultPlane, link_json
+from isocenter.app.loop_server import serving
 from isocenter.domain.errors import InvalidRequest, IsocenterError
 from isocenter.domain.measures import parse_duration
 from isocenter.domain.statuses import statuses_of
@@ -50,24 +49,8 @@ async def serving_api(plane: FaultPlane) -> AsyncIterator[ApiAddress]:
     """Serve the API of a plane for the length of a block."""
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     listener = socket.create_server((HOST, 0))
-    server = _Server(
-        uvicorn.Config(api(plane, token), log_config=None, access_log=False, lifespan="off", ws="none", loop="none")
-    )
-    task = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
+    async with serving(api(plane, token), listener):
         yield ApiAddress(f"http://{HOST}:{listener.getsockname()[1]}", token)
-    finally:
-        server.should_exit = True
-        await task
-        listener.close()
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without hands on the signals of the process."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def api(plane: FaultPlane, token: str) -> Starlette:
@@ -81,7 +64,7 @@ def api(plane: FaultPlane, token: str) -> Starlette:
 
     async def set_fault(request: Request) -> Response:
         link = plane.link(request.path_params["name"])
-        table = await _table(request)
+        table = await read_table(request)
         for_s = _duration(table.pop("for", None))
         active = link.set(parse_fault(table), for_s=for_s)
         return JSONResponse({"id": active.fault_id, "text": described(active.fault)}, 201)
@@ -102,11 +85,11 @@ def api(plane: FaultPlane, token: str) -> Starlette:
         Route("/links/{name}/faults/{fault_id:int}", clear_faults, methods=["DELETE"]),
     ]
     application = Starlette(routes=routes, exception_handlers={IsocenterError: guarded})
-    application.add_middleware(_TokenGuard, token=token)
+    application.add_middleware(TokenGuard, token=token)
     return application
 
 
-class _TokenGuard:
+class TokenGuard:
     """Lets through what shows the token: any program on this machine reaches loopback."""
 
     def __init__(self, app: Any, *, token: str) -> None:
@@ -114,21 +97,23 @@ class _TokenGuard:
         self._token = token.encode()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request (ASGI)."""
         if scope["type"] == "http":
             shown = dict(scope["headers"]).get(b"authorization", b"")
             if not secrets.compare_digest(shown, _BEARER.encode() + self._token):
-                refusal = JSONResponse({"error": "The token of this fault plane is needed."}, 401)
+                refusal = JSONResponse({"error": "The token of this process is needed."}, 401)
                 await refusal(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
 
-async def _table(request: Request) -> dict[str, Any]:
+async def read_table(request: Request) -> dict[str, Any]:
+    """Return the table that a body holds as JSON; raises InvalidRequest."""
     body = b""
     async for piece in request.stream():
         body += piece
         if len(body) > BODY_LENGTH_MAX:
-            raise InvalidRequest("A fault is not so long.")
+            raise InvalidRequest("A body is not so long.")
     try:
         table = json.loads(body)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""The processes of a scenario: started, killed, stopped, denied their files, and surely ended."""
+"""The processes of a scenario or a demo: started, killed, stopped, denied their files, and surely ended."""
 
 from __future__ import annotations
 
@@ -31,10 +31,12 @@ _PR_SET_PDEATHSIG = 1
 
 
 class ScenarioProcess:
-    """One component; it ends with the block of whoever plays, and with that process itself."""
+    """One component; it ends with the block of whoever started it, and with that process itself."""
 
-    def __init__(self, plan: ProcessPlan, folder: Path) -> None:
+    def __init__(self, plan: ProcessPlan, folder: Path, *, log_hint: str = ", kept where the run has --folder") -> None:
+        """`log_hint` ends the sentence that names its log."""
         self.plan = plan
+        self._log_hint = log_hint
         self._folder = folder
         self._log_path = folder / f"{plan.name}.log"
         self._popen: subprocess.Popen[bytes] | None = None
@@ -43,6 +45,16 @@ class ScenarioProcess:
     def is_running(self) -> bool:
         """Tell whether it is there, stopped or not."""
         return self._popen is not None and self._popen.poll() is None
+
+    @property
+    def process_id(self) -> int | None:
+        """Return its process id, None where it does not run."""
+        return self._popen.pid if self._popen is not None and self._popen.poll() is None else None
+
+    @property
+    def exit_code(self) -> int | None:
+        """Return with which code it ended, None where it runs or never did."""
+        return None if self._popen is None else self._popen.poll()
 
     async def act(self, action: ProcessAction) -> None:
         """Do what a step says; raise Unavailable where it cannot be done."""
@@ -121,10 +133,10 @@ class ScenarioProcess:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 while not await _is_ready(self.plan.ready):
                     if not self.is_running:
-                        raise Unavailable(f"{self.plan.name} ended before it was ready: {self._tail()}")
+                        raise Unavailable(f"{self.plan.name} ended before it was ready: {self.last_words()}")
                     await asyncio.sleep(POLL_S)
         except TimeoutError as error:
-            message = f"{self.plan.name} was not ready within {READY_TIMEOUT_S:.0f} s: {self._tail()}"
+            message = f"{self.plan.name} was not ready within {READY_TIMEOUT_S:.0f} s: {self.last_words()}"
             raise Unavailable(message) from error
 
     async def _wait(self) -> None:
@@ -136,7 +148,7 @@ class ScenarioProcess:
 
     def _process_id(self) -> int:
         if self._popen is None or self._popen.poll() is not None:
-            raise Unavailable(f"{self.plan.name} does not run: {self._tail()}")
+            raise Unavailable(f"{self.plan.name} does not run: {self.last_words()}")
         return self._popen.pid
 
     def _limit_files(self, limit: int | None) -> None:
@@ -148,13 +160,14 @@ class ScenarioProcess:
         _, hard = resource.prlimit(process_id, resource.RLIMIT_FSIZE)
         resource.prlimit(process_id, resource.RLIMIT_FSIZE, (hard if limit is None else limit, hard))
 
-    def _tail(self) -> str:
+    def last_words(self) -> str:
+        """Return the end of its log, and where the rest is."""
         try:
             lines = self._log_path.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace").splitlines()
         except OSError:
             return "it has no log"
         told = " | ".join(line.strip() for line in lines[-5:] if line.strip()) or "it wrote nothing"
-        return f"{told} (its log is {self._log_path}, kept where the run has --folder)"
+        return f"{told} (its log is {self._log_path}{self._log_hint})"
 
 
 async def _is_ready(ready: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from isocenter.app.hospital.reach import PacsKind
 
@@ -43,6 +44,9 @@ class HospitalOptions:
     """Where a part is to listen instead of where it usually does; 0 for any free port."""
     is_filled: bool = True
     """Whether the first images are taken in by itself: the recent studies in the PACS, some others in the cloud."""
+
+    samples: Path | None = None
+    """A folder of DICOM files that the cloud takes in as well."""
 
     @classmethod
     def for_a_check(cls, pacs: PacsKind = PacsKind.ISOCENTER) -> HospitalOptions:

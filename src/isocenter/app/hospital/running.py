@@ -1,0 +1,85 @@
+"""A whole hospital for the length of a block: what the command, the check of the story and tests run."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from isocenter.app.hospital.control import HospitalControl
+from isocenter.app.hospital.options import HospitalOptions
+from isocenter.app.hospital.reach import Reach
+from isocenter.app.hospital.supervisor import Tell, supervised
+
+
+@dataclass(frozen=True, slots=True)
+class RunningHospital:
+    """Where it answers, and what can be ordered of it."""
+
+    reach: Reach
+    control: HospitalControl
+
+
+@contextmanager
+def running_hospital(
+    folder: Path, options: HospitalOptions | None = None, *, tell: Tell | None = None
+) -> Iterator[RunningHospital]:
+    """Run a hospital in a folder until the block ends, ready from its first line on; nothing of it runs afterwards.
+
+    Raises Conflict where one runs in that folder, InvalidSetting and Unavailable where it cannot be started. `tell`
+    takes sentences about ports that moved and parts that crashed; it is called from another thread.
+    """
+    supervisor = _SupervisorThread(folder, options or HospitalOptions(), tell or _ignore)
+    try:
+        reach = supervisor.begin()
+        yield RunningHospital(reach, HospitalControl(reach))
+    finally:
+        supervisor.end()
+
+
+class _SupervisorThread:
+    """The event loop of the supervisor. The parts it starts are children of this process."""
+
+    def __init__(self, folder: Path, options: HospitalOptions, tell: Tell) -> None:
+        self._folder, self._options, self._tell = folder, options, tell
+        self._ready: Future[Reach] = Future()
+        self._playing: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = Future()
+        self._thread = threading.Thread(target=self._run, name="hospital")
+
+    def begin(self) -> Reach:
+        self._thread.start()
+        return self._ready.result()
+
+    def end(self) -> None:
+        if not self._thread.is_alive():
+            return
+        loop, task = self._playing.result()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(task.cancel)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._play())
+        except asyncio.CancelledError:
+            pass
+        except BaseException as error:  # the outermost frame of the thread: whoever waits must hear of it
+            if self._ready.done():
+                raise
+            self._ready.set_exception(error)
+
+    async def _play(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._playing.set_result((asyncio.get_running_loop(), task))
+        async with supervised(self._folder, self._options, tell=self._tell) as hospital:
+            self._ready.set_result(hospital.reach)
+            await asyncio.Event().wait()
+
+
+def _ignore(_sentence: str) -> None:
+    """Tell nobody."""
