@@ -14,7 +14,7 @@ FIELDS_MAX = 100
 FORM_TYPE = "application/x-www-form-urlencoded"
 
 
-async def read_pairs(request: Request) -> list[tuple[str, str]]:
+async def read_pairs(request: Request, *, size_max_bytes: int = BODY_SIZE_MAX_BYTES) -> list[tuple[str, str]]:
     """Return the fields of a form; raises UnsupportedMediaType, TooLarge."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != FORM_TYPE:
@@ -22,8 +22,8 @@ async def read_pairs(request: Request) -> list[tuple[str, str]]:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > BODY_SIZE_MAX_BYTES:
-            raise TooLarge(f"The request exceeded the allowed limit of {BODY_SIZE_MAX_BYTES} bytes.")
+        if len(body) > size_max_bytes:
+            raise TooLarge(f"The request exceeded the allowed limit of {size_max_bytes} bytes.")
     try:
         return parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=FIELDS_MAX)
     except ValueError as error:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlencode
@@ -29,6 +30,7 @@ from isocenter.identity.gate import is_same_origin
 from isocenter.web.console.notices import Notice, Notices
 from isocenter.web.console.section import Section, offered_to
 from isocenter.web.console_page import Templates
+from isocenter.web.file_form import SentFile
 from isocenter.web.form_body import read_pairs
 from isocenter.web.to_sign_in import to_sign_in
 
@@ -43,6 +45,8 @@ class Form:
     """The fields that a person sent."""
 
     pairs: tuple[tuple[str, str], ...]
+    files: tuple[SentFile, ...] = ()
+    """What came with it, where the form takes files; closed when the action has ended."""
 
     def one(self, name: str) -> str:
         """Return the first value of a field without blanks around it, empty where it is not there."""
@@ -88,6 +92,12 @@ class Visit:
 
 Show = Callable[[Visit], Response | Awaitable[Response]]
 Act = Callable[[Visit, Form], Done | Response | Awaitable[Done | Response]]
+ReadForm = Callable[[Request], Awaitable[Form]]
+
+
+async def read_form(request: Request) -> Form:
+    """Return the fields of a usual form."""
+    return Form(tuple(await read_pairs(request)))
 
 
 class Console:
@@ -133,15 +143,19 @@ class Console:
 
         return Route(path, answer, methods=["GET"], name=name)
 
-    def post(self, path: str, act: Act, *, name: str, action: DataAction) -> BaseRoute:
-        """Return the route of an action."""
+    def post(self, path: str, act: Act, *, name: str, action: DataAction, read: ReadForm = read_form) -> BaseRoute:
+        """Return the route of an action; `read` is for forms that are larger than usual, or hold files."""
 
         async def answer(request: Request) -> Response:
             try:
                 if not is_same_origin(request.headers):
                     raise Forbidden("This form must be sent from a page of this node.")
                 visit = await run_in_threadpool(self._admit, request, action)
-                done = await _run_form(act, visit, Form(tuple(await read_pairs(request))))
+                form = await read(request)
+                with ExitStack() as stack:
+                    for sent in form.files:
+                        stack.callback(sent.file.close)
+                    done = await _run_form(act, visit, form)
             except Unauthenticated as error:
                 return self._unknown(request, error)
             except IsocenterError as error:
