@@ -237,7 +237,7 @@ def test_signing_in_gives_a_cookie_that_no_script_and_no_other_site_can_use(node
         signed_in = client.post("/login", data={"name": "JANE", "password": PASSWORD, "next": "//evil.example"})
         cookie = signed_in.headers["set-cookie"]
         assert (signed_in.status_code, signed_in.headers["location"]) == (303, "/")
-        assert cookie.startswith("__Host-isocenter-session=")
+        assert cookie.startswith(f"__Host-isocenter-session-{client.base_url.port}=")
         assert all(part in cookie.lower() for part in ("; httponly", "; secure", "; samesite=lax", "; path=/"))
         assert "domain" not in cookie.lower()
         assert "jane" in client.get("/").text

@@ -1,5 +1,8 @@
 """Who calls, from the headers of a request: a token (`Authorization: Bearer`), or the cookie of a session.
 
+A browser keeps the cookies of a host, not those of a port: several nodes on one machine would end each other's
+sessions. So the port that was asked stands in the name of the cookie.
+
 A cookie is sent by the browser whoever made the page that asks. So for data it counts only for pages of the node's own
 origin, as the browser tells (`Sec-Fetch-Site`, else `Origin`); a page of the node may be reached by a link as well.
 """
@@ -8,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
@@ -26,6 +30,8 @@ SECURE_COOKIE = "__Host-isocenter-session"
 """Over https: the browser takes it from no other host and no other path, and never sends it in the clear."""
 PLAIN_COOKIE = "isocenter-session"
 """Over http on loopback, where browsers do not take the other."""
+_PORT = re.compile(r"[^:]:([0-9]{1,5})\Z", re.ASCII)
+"""Behind a host; `[::1]` without a port has a colon before its last figure, and a bracket behind it."""
 
 
 class Gate:
@@ -126,7 +132,14 @@ def session_cookie(headers: Mapping[str, str]) -> str | None:
     """Return the cookie of a session, None where there is none."""
     pairs = (pair.strip().partition("=") for pair in headers.get("cookie", "").split(";"))
     found = {name: value for name, _, value in pairs}
-    return found.get(SECURE_COOKIE) or found.get(PLAIN_COOKIE) or None
+    names = (cookie_name(kind, headers) for kind in (SECURE_COOKIE, PLAIN_COOKIE))
+    return next((found[name] for name in names if found.get(name)), None)
+
+
+def cookie_name(kind: str, headers: Mapping[str, str]) -> str:
+    """Return what a cookie of ours is called at the port that a request names, as the browser sees it."""
+    port = _PORT.search(headers.get("host", ""))
+    return kind if port is None else f"{kind}-{int(port[1])}"
 
 
 def is_same_origin(headers: Mapping[str, str]) -> bool:

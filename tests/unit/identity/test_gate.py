@@ -14,6 +14,7 @@ from isocenter.identity.gate import (
     SECURE_COOKIE,
     Gate,
     bearer_token,
+    cookie_name,
     is_same_origin,
     key_id_of,
 )
@@ -234,3 +235,39 @@ def test_the_key_of_a_token_is_read_without_believing_it(node: _Node) -> None:
     assert key_id_of(node.token()) == node.world.provider.key_documents()[0]["kid"]
     for headers in ({}, {"authorization": "Basic x"}, {"authorization": "Bearer x"}, {"authorization": "Bearer a.b.c"}):
         assert key_id_of(headers) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("127.0.0.1:8042", "isocenter-session-8042"),
+        ("localhost:80", "isocenter-session-80"),
+        ("[::1]:8042", "isocenter-session-8042"),
+        ("[::1]", "isocenter-session"),
+        ("archive.example", "isocenter-session"),
+        ("", "isocenter-session"),
+        ("127.0.0.1:", "isocenter-session"),
+        ("127.0.0.1:80; x=", "isocenter-session"),
+        ("127.0.0.1:8042\n", "isocenter-session"),
+        ("127.0.0.1:٣", "isocenter-session"),
+    ],
+    ids=repr,
+)
+def test_a_cookie_is_named_by_the_port_that_was_asked(host: str, name: str) -> None:
+    assert cookie_name(PLAIN_COOKIE, {"host": host}) == name
+
+
+def test_a_cookie_over_https_keeps_the_prefix_that_binds_it_to_its_host() -> None:
+    assert cookie_name(SECURE_COOKIE, {"host": "archive.example:8443"}) == "__Host-isocenter-session-8443"
+
+
+@pytest.mark.parametrize("kind", [SECURE_COOKIE, PLAIN_COOKIE])
+def test_nodes_on_one_machine_keep_their_sessions_apart(node: _Node, kind: str) -> None:
+    user = node.world.user(role=DATA_READER)
+    ours, theirs = {"host": "127.0.0.1:8041"}, {"host": "127.0.0.1:8042"}
+    cookies = (
+        f"{cookie_name(kind, theirs)}=of-another-node; {cookie_name(kind, ours)}={node.sessions.open(user.object_id)}"
+    )
+    assert node.gate.admit_call({"cookie": cookies, **ours, **SAME_ORIGIN}).object_id == user.object_id
+    with pytest.raises(Unauthenticated):
+        node.gate.admit_call({"cookie": cookies, **theirs, **SAME_ORIGIN})

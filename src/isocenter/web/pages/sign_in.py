@@ -19,7 +19,7 @@ from isocenter.dicomweb.server.public_path import public_prefix
 from isocenter.domain.errors import Forbidden, IsocenterError, Overloaded, Unauthenticated
 from isocenter.domain.statuses import statuses_of
 from isocenter.identity.attempts import TooManyAttempts
-from isocenter.identity.gate import PLAIN_COOKIE, SECURE_COOKIE, is_same_origin, session_cookie
+from isocenter.identity.gate import PLAIN_COOKIE, SECURE_COOKIE, cookie_name, is_same_origin, session_cookie
 from isocenter.identity.password import find_person, sign_in_attempts
 from isocenter.identity.provider.provider import Provider
 from isocenter.identity.relying_party import RelyingParty
@@ -84,9 +84,8 @@ class SignIn:
             values = {"prefix": public_prefix(request), "target": next_path}
             response = self.templates.page("signed_in.html", values)
         is_secure = request.url.scheme == "https"
-        response.set_cookie(
-            SECURE_COOKIE if is_secure else PLAIN_COOKIE, cookie, secure=is_secure, httponly=True, samesite="lax"
-        )
+        name = cookie_name(SECURE_COOKIE if is_secure else PLAIN_COOKIE, request.headers)
+        response.set_cookie(name, cookie, secure=is_secure, httponly=True, samesite="lax")
         return response
 
     def end_session(self, request: Request) -> Response:
@@ -96,8 +95,8 @@ class SignIn:
             self.sessions.close(cookie)
             self.forget_cookie(cookie)
         response = RedirectResponse(public_prefix(request) + LOGIN_PATH, 303, headers=NO_STORE)
-        for name, is_secure in ((SECURE_COOKIE, True), (PLAIN_COOKIE, False)):
-            response.delete_cookie(name, secure=is_secure, httponly=True, samesite="lax")
+        for kind, is_secure in ((SECURE_COOKIE, True), (PLAIN_COOKIE, False)):
+            response.delete_cookie(cookie_name(kind, request.headers), secure=is_secure, httponly=True, samesite="lax")
         return response
 
 
@@ -192,7 +191,9 @@ def _to_issuer(sign_in: SignIn, request: Request, next_path: str) -> Response:
     address, state = sign_in.relying_party.begin(redirect_uri=redirect_uri, next_path=next_path)
     response = RedirectResponse(address, 303, headers=NO_STORE)
     is_secure = request.url.scheme == "https"
-    response.set_cookie(STATE_COOKIE, state, max_age=600, secure=is_secure, httponly=True, samesite="lax")
+    response.set_cookie(
+        cookie_name(STATE_COOKIE, request.headers), state, max_age=600, secure=is_secure, httponly=True, samesite="lax"
+    )
     return response
 
 
@@ -203,14 +204,14 @@ def _from_issuer(sign_in: SignIn, request: Request) -> Response:
     if query.get("error"):
         raise Unauthenticated("The identity provider did not let you in.")
     state = query.get("state", "")
-    if not state or state != request.cookies.get(STATE_COOKIE):
+    if not state or state != request.cookies.get(cookie_name(STATE_COOKIE, request.headers)):
         raise Unauthenticated("The sign-in began in another browser; begin again.")
     signed_in = sign_in.relying_party.finish(state=state, code=query.get("code", ""))
     _end_other_session(sign_in, request)
     cookie = sign_in.sessions.open(signed_in.object_id, signed_in.details)
     _log.info("identity.signed_in", object_id=signed_in.object_id, address=address_of(request))
     response = sign_in.begin_session(request, cookie, local_path(signed_in.next_path, otherwise="/"))
-    response.delete_cookie(STATE_COOKIE)
+    response.delete_cookie(cookie_name(STATE_COOKIE, request.headers))
     return response
 
 
