@@ -16,6 +16,8 @@ ROWS_MAX = 1_000_000
 VALUE_LENGTH_MAX = 2_000
 """More of one value is not read on a screen; the file can be downloaded."""
 VALUES_SHOWN_MAX = 64
+CUT = "…"
+"""Stands where more of a value follows."""
 CONTROL_PICTURES = 0x2400
 """Where Unicode has a picture for each control character."""
 
@@ -32,6 +34,12 @@ class AttributeRow:
     value: str
     remark: str = ""
     """What was left out of the value, or what it means."""
+    path: str = ""
+    """By which the value is found: tags and numbers of items from 1, joined by slashes."""
+    is_cut: bool = False
+    """There is more text than is shown."""
+    is_bulk: bool = False
+    """The value is no text; it can be had as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,7 @@ def attribute_page(dataset: Dataset, *, number: int, wanted: str = "") -> Attrib
 
 def iter_rows(dataset: Dataset) -> Iterator[AttributeRow]:
     """Yield the rows of a data set in the order of its elements."""
-    return islice(_rows(dataset, 0), ROWS_MAX)
+    return islice(_rows(dataset, 0, ""), ROWS_MAX)
 
 
 def printable(text: str) -> str:
@@ -61,7 +69,7 @@ def printable(text: str) -> str:
     return "".join(letter if letter == "\n" or not _is_control(letter) else _picture(letter) for letter in text)
 
 
-def _rows(dataset: Dataset, depth: int) -> Iterator[AttributeRow]:
+def _rows(dataset: Dataset, depth: int, above: str) -> Iterator[AttributeRow]:
     for key in sorted(dataset):
         attribute = dataset[key]
         if not isinstance(attribute, dict):
@@ -70,13 +78,15 @@ def _rows(dataset: Dataset, depth: int) -> Iterator[AttributeRow]:
         values = values if isinstance(values, list) else []
         if vr != "SQ":
             value, remark = _value(attribute, values, vr)
-            yield AttributeRow(depth, _tag_text(key), vr, _name(key), value, remark)
+            is_bulk = "BulkDataURI" in attribute or "InlineBinary" in attribute
+            is_cut = not is_bulk and (len(values) > VALUES_SHOWN_MAX or value.endswith(CUT))
+            yield AttributeRow(depth, _tag_text(key), vr, _name(key), value, remark, above + key, is_cut, is_bulk)
             continue
         count = f"{len(values)} item{'' if len(values) == 1 else 's'}"
         yield AttributeRow(depth, _tag_text(key), vr, _name(key), "", count)
         for number, item in enumerate(values, start=1):
             yield AttributeRow(depth + 1, "", "", f"Item {number}", "")
-            yield from _rows(item if isinstance(item, dict) else {}, depth + 2)
+            yield from _rows(item if isinstance(item, dict) else {}, depth + 2, f"{above}{key}/{number}/")
 
 
 def _value(attribute: Dataset, values: list[object], vr: str) -> tuple[str, str]:
@@ -91,7 +101,7 @@ def _value(attribute: Dataset, values: list[object], vr: str) -> tuple[str, str]
         remarks.append(f"{len(values):,} values")
     if len(text) > VALUE_LENGTH_MAX:
         remarks.append(f"{len(text):,} characters")
-        text = text[:VALUE_LENGTH_MAX] + "…"
+        text = text[:VALUE_LENGTH_MAX] + CUT
     if vr == "UI" and len(values) == 1 and (known := uid_name(text)):
         remarks.append(known)
     return printable(text), ", ".join(remarks)
