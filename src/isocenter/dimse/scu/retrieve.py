@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from isocenter.dicom.dataset import Dataset, character_set_of, decode_dataset, encode_dataset, texts_of
 from isocenter.dicom.part10 import encoding_of
-from isocenter.dimse.message.messages import CGetRq, CGetRsp, CMoveRq, CMoveRsp
+from isocenter.dimse.message.messages import CCancelRq, CGetRq, CGetRsp, CMoveRq, CMoveRsp
 from isocenter.dimse.message.statuses import SUCCESS, StatusCategory, category_of
 from isocenter.dimse.scu.requests import request_failed, require_context
 from isocenter.dimse.scu.status_texts import describe_status
@@ -53,6 +53,8 @@ class Retrieved:
 
 
 OnProgress = Callable[[Progress], None]
+OnBegin = Callable[[Callable[[], None]], None]
+"""Is given what asks the peer to end the retrieval early (PS3.7 9.3.4.3); harmless once it has ended."""
 
 
 async def move(
@@ -62,6 +64,7 @@ async def move(
     destination: str,
     sop_class_uid: str = STUDY_ROOT_MOVE,
     on_progress: OnProgress = lambda progress: None,
+    on_begin: OnBegin = lambda cancel: None,
 ) -> Retrieved:
     """Have the peer send what an identifier names to the AE with the title `destination`.
 
@@ -70,7 +73,7 @@ async def move(
     request = CMoveRq(
         message_id=association.next_message_id(), affected_sop_class_uid=sop_class_uid, move_destination=destination
     )
-    return await _retrieve(association, request, identifier, on_progress)
+    return await _retrieve(association, request, identifier, on_progress, on_begin)
 
 
 async def get(
@@ -79,17 +82,22 @@ async def get(
     *,
     sop_class_uid: str = STUDY_ROOT_GET,
     on_progress: OnProgress = lambda progress: None,
+    on_begin: OnBegin = lambda cancel: None,
 ) -> Retrieved:
     """Have the peer send what an identifier names over the same association, whose services take it.
 
     Raises ContextRefused, RequestFailed where it did not begin, AssociationOver.
     """
     request = CGetRq(message_id=association.next_message_id(), affected_sop_class_uid=sop_class_uid)
-    return await _retrieve(association, request, identifier, on_progress)
+    return await _retrieve(association, request, identifier, on_progress, on_begin)
 
 
 async def _retrieve(
-    association: Connection, request: CMoveRq | CGetRq, identifier: Dataset, on_progress: OnProgress
+    association: Connection,
+    request: CMoveRq | CGetRq,
+    identifier: Dataset,
+    on_progress: OnProgress,
+    on_begin: OnBegin,
 ) -> Retrieved:
     context = require_context(association, request.affected_sop_class_uid)
     content = encode_dataset(identifier, encoding_of(context.transfer_syntax_uid))
@@ -100,6 +108,12 @@ async def _retrieve(
         latest = _progress(answer, latest)
         on_progress(latest)
 
+    def cancel() -> None:
+        if association.is_open:
+            order = CCancelRq(message_id_being_responded_to=request.message_id)
+            association.send(context.context_id, order, None)
+
+    on_begin(cancel)
     answer = await association.invoke(context.context_id, request, [content], on_pending=take)
     latest = _progress(answer, latest)
     status = answer.response.status
