@@ -61,6 +61,9 @@ from isocenter.web.api.router import router_routes
 from isocenter.web.api.router_metrics import RouterObserved
 from isocenter.web.api.worklist import worklist_routes
 from isocenter.web.console.live import LiveTopics
+from isocenter.web.console_page import Templates
+from isocenter.web.light.asked import Light
+from isocenter.web.light.routes import light_routes
 from isocenter.web.pages.api_reference import api_reference_routes
 from isocenter.web.viewer import viewer_routes
 from isocenter.web.viewer_assets import open_viewer_archive
@@ -140,6 +143,7 @@ def build_application(
     routes: list[BaseRoute] = [
         *health_routes(archive),
         *viewer_routes(open_viewer_archive(), viewer, authenticate=identity.admit_page),
+        *light_routes(Light(service, Templates(), identity.admit_page, identity.login_path)),
         *api_reference_routes(service),
         *console_routes(ConsoleNeeds(archive, settings, identity, register, threads, parts)),
         *association_routes(register, authenticate=admit_reader),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from isocenter.archive.archive import Archive
 from isocenter.archive.decoding import decoding_by
 from isocenter.archive.header import not_acceptable_if_invalid, read_scanned_header
 from isocenter.archive.retrieve import STREAM_CHUNK_BYTES, open_frames
+from isocenter.dicom.pixels import PixelArray
 from isocenter.dicom.render import VIEWPORT_MAX, RenderOptions, Viewport
 from isocenter.dicom.render import render_frame as render_pixels
-from isocenter.dicom.rendering import RENDERING_TAGS, Window, rendering_attributes
+from isocenter.dicom.render import shown_window as window_of_pixels
+from isocenter.dicom.rendering import RENDERING_TAGS, RenderingAttributes, Window, rendering_attributes
 from isocenter.domain.errors import NotAcceptable, NotFound
 from isocenter.ports.index import InstanceRow
 
@@ -62,6 +65,23 @@ def render_frame(archive: Archive, row: InstanceRow, frame_number: int, picture:
 
     Raises NotFound for a frame that is not there, NotAcceptable for pixels that cannot be decoded or are too many.
     """
+    with _decoded(archive, row, frame_number) as (frame, attributes):
+        return render_pixels(frame, attributes, _options(picture, rows=frame.shape[0], columns=frame.shape[1]))
+
+
+def shown_window(archive: Archive, row: InstanceRow, frame_number: int) -> tuple[float, float]:
+    """Return center and width of the window in which a frame is shown where nobody asks for another.
+
+    Raises NotFound and NotAcceptable as `render_frame` does.
+    """
+    with _decoded(archive, row, frame_number) as (frame, attributes):
+        window = window_of_pixels(frame, attributes)
+        return window.center, window.width
+
+
+@contextmanager
+def _decoded(archive: Archive, row: InstanceRow, frame_number: int) -> Iterator[tuple[PixelArray, RenderingAttributes]]:
+    """Give a decoded frame with how it is to be shown; what turns out unreadable meanwhile is not acceptable."""
     reader = open_frames(archive, row, [frame_number])
     if row.address.length > archive.settings.transcode_size_max_bytes and not _is_large_multi_frame(row):
         raise NotAcceptable("The specified instance is too large to be rendered.")
@@ -70,8 +90,7 @@ def render_frame(archive: Archive, row: InstanceRow, frame_number: int, picture:
     with not_acceptable_if_invalid():
         decode = decoding_by(archive.decoder)
         frame = decode(content, header.describe_pixels(), bit_offset=reader.bit_offset(frame_number))
-        attributes = rendering_attributes(header.content, header.scanned, frame_number=frame_number)
-        return render_pixels(frame, attributes, _options(picture, rows=frame.shape[0], columns=frame.shape[1]))
+        yield frame, rendering_attributes(header.content, header.scanned, frame_number=frame_number)
 
 
 def _is_large_multi_frame(row: InstanceRow) -> bool:

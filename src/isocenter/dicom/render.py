@@ -76,6 +76,19 @@ def render_frame(frame: PixelArray, rendering: RenderingAttributes, options: Ren
     return _encoded(image, options)
 
 
+def shown_window(frame: PixelArray, rendering: RenderingAttributes) -> Window:
+    """Return the window in which a frame of shades is shown where nobody asks for another.
+
+    Where the frame is shown by a table, or names no window, that is the one that spans its values. Raises NotAcceptable
+    for colours.
+    """
+    if frame.ndim == 3 or rendering.photometric_interpretation == "PALETTE COLOR":
+        raise NotAcceptable("Only frames of shades have a window.")
+    if rendering.window is not None:
+        return rendering.window
+    return _automatic_window(_modality(_extremes(frame, rendering), rendering))
+
+
 def _check(options: RenderOptions) -> None:
     if options.media_type not in _PILLOW_FORMATS:
         raise NotAcceptable("Frames are rendered as image/jpeg, image/png or image/webp.")

@@ -8,7 +8,7 @@ A page leads whoever is not known to the sign-in and back; what a page loads is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -17,7 +17,7 @@ from starlette.routing import Route
 from isocenter.archive.archive import Archive
 from isocenter.dicomweb.server.public_path import public_prefix
 from isocenter.dicomweb.server.service import Service
-from isocenter.dicomweb.server.trail import open_trail
+from isocenter.dicomweb.server.trail import Trail, open_trail
 from isocenter.domain.errors import IsocenterError, Unauthenticated
 from isocenter.domain.principal import DataAction, Principal
 from isocenter.domain.statuses import statuses_of
@@ -62,10 +62,11 @@ class Light:
 
     def page_route(self, path: str, show: Callable[[Asked], Response]) -> Route:
         """Return the route of a page."""
+        way = _Way(self.service, self.admit_page, "retrieve-metadata")
 
         async def endpoint(request: Request) -> Response:
             try:
-                return await self._answer(request, show, self.admit_page, "retrieve-metadata")
+                return await _answer(request, show, way)
             except Unauthenticated as error:
                 if self.login_path is None:
                     return self._error_page(request, error)
@@ -80,59 +81,59 @@ class Light:
     ) -> Route:
         """Return the route of what a page loads; what decodes pixels runs on threads of its own."""
         service = self.service
-        executor = service.picture_executor if decodes else None
+        if decodes and service.picture_executor is not None:
+            service = replace(service, executor=service.picture_executor)
+        way = _Way(service, service.authenticate, operation)
 
         async def endpoint(request: Request) -> Response:
             try:
-                return await self._answer(request, give, service.authenticate, operation, decodes=executor is not None)
+                return await _answer(request, give, way)
             except IsocenterError as error:
-                return PlainTextResponse(
-                    error.message, statuses_of(error).http_status, headers={"Cache-Control": "no-store"}
-                )
+                status = statuses_of(error).http_status
+                return PlainTextResponse(error.message, status, headers={"Cache-Control": "no-store"})
 
         return Route(path, endpoint)
-
-    async def _answer(
-        self,
-        request: Request,
-        answer: Callable[[Asked], Response],
-        admit: Admit,
-        operation: str,
-        *,
-        decodes: bool = False,
-    ) -> Response:
-        place = parse_place(request.path_params, request.query_params)
-        trail = None
-        if self.service.audit is not None:
-            trail = open_trail(
-                self.service.audit, request, operation=operation, resource=place.resource, properties={}
-            )
-        status = 500
-        caller: Principal | None = None
-        try:
-            try:
-                caller = admit(request.headers)
-            finally:
-                if trail is not None:
-                    trail.begin(caller)
-            principal = caller.within(place.partition_name)
-            principal.require(DataAction.READ)
-            asked = Asked(request, self.service.archive, principal, place, public_prefix(request))
-            response = await self._run(answer, asked, decodes=decodes)
-            status = response.status_code
-            return response
-        except IsocenterError as error:
-            status = statuses_of(error).http_status
-            raise
-        finally:
-            if trail is not None:
-                trail.end(status)
-
-    async def _run(self, answer: Callable[[Asked], Response], asked: Asked, *, decodes: bool) -> Response:
-        service = self.service.for_pictures() if decodes else self.service
-        return await service.run(answer, asked)
 
     def _error_page(self, request: Request, error: IsocenterError) -> Response:
         status = statuses_of(error).http_status
         values = {"prefix": public_prefix(request), "status": status, "message": error.message}
         return self.page("light_error.html", values, status_code=status)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How requests of one route are admitted, run and named in the audit log."""
+
+    service: Service
+    admit: Admit
+    operation: str
+
+
+async def _answer(request: Request, answer: Callable[[Asked], Response], way: _Way) -> Response:
+    place = parse_place(request.path_params, request.query_params)
+    trail = None
+    if way.service.audit is not None:
+        trail = open_trail(way.service.audit, request, operation=way.operation, resource=place.resource, properties={})
+    try:
+        principal = _admitted(request, way, trail).within(place.partition_name)
+        principal.require(DataAction.READ)
+        asked = Asked(request, way.service.archive, principal, place, public_prefix(request))
+        response = await way.service.run(answer, asked)
+    except IsocenterError as error:
+        if trail is not None:
+            trail.end(statuses_of(error).http_status)
+        raise
+    if trail is not None:
+        trail.end(response.status_code)
+    return response
+
+
+def _admitted(request: Request, way: _Way, trail: Trail | None) -> Principal:
+    """Return who asks, recorded whether that is known or not; raises Unauthenticated."""
+    caller: Principal | None = None
+    try:
+        caller = way.admit(request.headers)
+    finally:
+        if trail is not None:
+            trail.begin(caller)
+    return caller

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -20,6 +21,8 @@ CUT = "…"
 """Stands where more of a value follows."""
 CONTROL_PICTURES = 0x2400
 """Where Unicode has a picture for each control character."""
+_BETWEEN_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+"""Of a keyword: `SOPClassUID` is read as `SOP Class UID`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ def _name(key: str) -> str:
         return ""
     if keyword is None:
         return "Private" if len(key) == 8 and int(key[:4], 16) % 2 else "Unknown"
-    return keyword
+    return _BETWEEN_WORDS.sub(" ", keyword)
 
 
 def _tag_text(key: str) -> str:
@@ -125,7 +128,10 @@ def _tag_text(key: str) -> str:
 def _is_wanted(row: AttributeRow, wanted: str) -> bool:
     if not wanted:
         return True
-    return bool(row.tag) and any(wanted in part.casefold() for part in (row.tag, row.name, row.value, row.remark))
+    keyword = row.name.replace(" ", "")
+    return bool(row.tag) and any(
+        wanted in part.casefold() for part in (row.tag, row.name, keyword, row.value, row.remark)
+    )
 
 
 def _is_control(letter: str) -> bool:

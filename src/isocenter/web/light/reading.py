@@ -133,9 +133,7 @@ def _series(archive: Archive, principal: Principal, place: Place) -> list[Series
 
 
 def _query(level: Level, place: Place, *, limit: int) -> Query:
-    return Query(
-        level, study_instance_uid=place.study_instance_uid, partition_name=place.partition_name, limit=limit
-    )
+    return Query(level, study_instance_uid=place.study_instance_uid, partition_name=place.partition_name, limit=limit)
 
 
 def _version(row: SearchRow) -> str:
