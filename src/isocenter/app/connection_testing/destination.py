@@ -37,6 +37,7 @@ from isocenter.routing.configuration.destination import (
 )
 from isocenter.routing.connection_test.report import (
     ConnectionReport,
+    OnStep,
     StepName,
     Steps,
     failed,
@@ -58,6 +59,8 @@ class Circumstances:
     calling_ae_title: str = CALLING_AE_TITLE
     tls_files: TlsFiles | None = None
     """For DIMSE over TLS."""
+    on_step: OnStep = lambda step: None
+    """Is told of each step when it has been taken, for whoever watches."""
 
 
 def find_destination(configuration: Configuration, name: str) -> Destination:
@@ -109,7 +112,13 @@ def check_dimse(peer: DimsePeer, circumstances: Circumstances, *, name: str) -> 
     """Test the connection to another AE."""
     if peer.remote.uses_tls:
         peer = peer.with_tls(circumstances.tls_files or peer.tls_files or TlsFiles())
-    return check_peer(peer, destination=name, now=circumstances.now, timeout_s=circumstances.timeout_s)
+    return check_peer(
+        peer,
+        destination=name,
+        now=circumstances.now,
+        timeout_s=circumstances.timeout_s,
+        on_step=circumstances.on_step,
+    )
 
 
 def _check_web(
@@ -181,6 +190,7 @@ def _check(service: ServiceUnderTest, circumstances: Circumstances, *, name: str
         now=circumstances.now,
         stores=circumstances.stores,
         timeout_s=circumstances.timeout_s,
+        on_step=circumstances.on_step,
     )
 
 

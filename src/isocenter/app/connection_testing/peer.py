@@ -37,6 +37,7 @@ from isocenter.routing.catalogue.entry import Family, Side
 from isocenter.routing.catalogue.lookup import entry_of, explain_report
 from isocenter.routing.connection_test.report import (
     ConnectionReport,
+    OnStep,
     Outcome,
     Step,
     StepName,
@@ -85,7 +86,12 @@ _NOT_FOR_US = frozenset({0xA801, 0x0124})
 
 
 def check_peer(
-    peer: DimsePeer, *, destination: str, now: datetime, timeout_s: float = STEP_TIMEOUT_S
+    peer: DimsePeer,
+    *,
+    destination: str,
+    now: datetime,
+    timeout_s: float = STEP_TIMEOUT_S,
+    on_step: OnStep = lambda step: None,
 ) -> ConnectionReport:
     """Test the connection to another AE, step by step. Nothing is stored or moved there.
 
@@ -94,7 +100,7 @@ def check_peer(
     address = peer.remote.address
     assert address is not None, "a peer that is called has an address"
     planned = PLANNED if peer.remote.uses_tls else tuple(one for one in PLANNED if one is not StepName.TLS)
-    steps = Steps(planned)
+    steps = Steps(planned, on_step)
     if _reach(peer, Place(address.host, address.port), steps, now=now, timeout_s=timeout_s):
         _ask(replace(peer, timeout_s=timeout_s), steps, timeout_s=timeout_s)
     return ConnectionReport(destination, str(peer), steps.finished(), peer.calling_ae_title)

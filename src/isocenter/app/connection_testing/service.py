@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -31,6 +31,7 @@ from isocenter.routing.catalogue.entry import Side
 from isocenter.routing.catalogue.lookup import explain_report
 from isocenter.routing.connection_test.report import (
     ConnectionReport,
+    OnStep,
     Outcome,
     Step,
     StepName,
@@ -75,6 +76,7 @@ def check_service(
     now: datetime,
     stores: bool = False,
     timeout_s: float = STEP_TIMEOUT_S,
+    on_step: OnStep = lambda step: None,
 ) -> ConnectionReport:
     """Test the connection to a service, step by step; with `stores`, store a synthetic image and delete it again.
 
@@ -82,13 +84,13 @@ def check_service(
     """
     is_secure = service.url.startswith("https://")
     place = _place(service.url, is_secure=is_secure)
-    steps = Steps(PLANNED if is_secure else tuple(one for one in PLANNED if one is not StepName.TLS))
+    steps = Steps(PLANNED if is_secure else tuple(one for one in PLANNED if one is not StepName.TLS), on_step)
     if _reach(service, place, steps, now=now, timeout_s=timeout_s):
         with service.open_client() as client:
-            asked = _ask(service, client, now=now, stores=stores)
-        if asked[0].outcome is Outcome.FAILED and not is_secure and speaks_tls(place, timeout_s=timeout_s):
-            asked = [tls_wanted(StepName.QIDO)]
-        steps.taken += asked
+            for number, asked in enumerate(_ask(service, client, now=now, stores=stores)):
+                is_refused = number == 0 and asked.outcome is Outcome.FAILED and not is_secure
+                speaks_tls_instead = is_refused and speaks_tls(place, timeout_s=timeout_s)
+                steps.add(tls_wanted(StepName.QIDO) if speaks_tls_instead else asked)
     return ConnectionReport(destination, public_name(httpx.URL(service.url)), steps.finished())
 
 
@@ -113,20 +115,19 @@ def _reach(service: ServiceUnderTest, place: Place, steps: Steps, *, now: dateti
     return steps.add(speak_tls(place, context, timeout_s=timeout_s, now=now)).outcome is not Outcome.FAILED
 
 
-def _ask(service: ServiceUnderTest, client: DicomwebClient, *, now: datetime, stores: bool) -> list[Step]:
+def _ask(service: ServiceUnderTest, client: DicomwebClient, *, now: datetime, stores: bool) -> Iterator[Step]:
     began = time.perf_counter()
     try:
         rows = client.search(Level.STUDY, [("limit", "1")])
     except IsocenterError as error:
-        return [replace(_refused(service, error), elapsed_s=time.perf_counter() - began)]
+        yield replace(_refused(service, error), elapsed_s=time.perf_counter() - began)
+        return
     elapsed_s = time.perf_counter() - began
     told = "It answers searches" + (" and has studies." if rows else "; it has no study.")
-    return [
-        _token_step(service),
-        passed(StepName.QIDO, told, elapsed_s=elapsed_s),
-        _timed(StepName.WADO, lambda: _metadata(client, _study(rows[0])) if rows else _EMPTY),
-        _timed(StepName.STORE, lambda: _store(client, now)) if stores else _NOT_STORED,
-    ]
+    yield _token_step(service)
+    yield passed(StepName.QIDO, told, elapsed_s=elapsed_s)
+    yield _timed(StepName.WADO, lambda: _metadata(client, _study(rows[0])) if rows else _EMPTY)
+    yield _timed(StepName.STORE, lambda: _store(client, now)) if stores else _NOT_STORED
 
 
 _NO_EVIDENCE = "The service wants to know who calls, and was shown nothing."

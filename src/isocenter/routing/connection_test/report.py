@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -114,16 +115,22 @@ class ConnectionReport:
         return "\n".join([*lines, f"What went well: {passed or 'nothing'}."])
 
 
+OnStep = Callable[[Step], None]
+"""Is told of each step when it has been taken."""
+
+
 @dataclass(slots=True)
 class Steps:
     """Gathers the steps of a test; after a failure that the rest depends on, what is left is skipped."""
 
     planned: tuple[StepName, ...]
+    on_step: OnStep = lambda step: None
     taken: list[Step] = field(default_factory=list)
 
     def add(self, step: Step) -> Step:
         """Note a step."""
         self.taken.append(step)
+        self.on_step(step)
         return step
 
     def finished(self) -> tuple[Step, ...]:
