@@ -38,11 +38,13 @@ class Principal:
     application_id: str = ""
     """The program that calls, for itself or for a person (`appid`, `azp`)."""
     partition_grants: tuple[PartitionGrant, ...] = ()
+    is_of_partition: bool = False
+    """Whether some of the actions were granted in the one partition only that is spoken of."""
 
     @property
     def is_owner(self) -> bool:
         """Tell whether it may do everything everywhere, and so administer who else may."""
-        return self.data_actions >= OWNER_ACTIONS
+        return self.data_actions >= OWNER_ACTIONS and not self.is_of_partition
 
     def require_owner(self) -> None:
         """Raise Forbidden unless it may administer."""
@@ -60,7 +62,8 @@ class Principal:
             return self
         here = (grant.data_actions for grant in self.partition_grants if grant.partition_name == partition_name)
         actions = self.data_actions.union(*here)
-        return Principal(self.name, actions, self.object_id, self.application_id)
+        is_of_partition = actions != self.data_actions
+        return Principal(self.name, actions, self.object_id, self.application_id, is_of_partition=is_of_partition)
 
 
 OWNER_ACTIONS = frozenset(DataAction)

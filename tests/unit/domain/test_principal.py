@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 
 from isocenter.domain.errors import Forbidden
-from isocenter.domain.principal import LOCAL_OWNER, READER_ACTIONS, DataAction, PartitionGrant, Principal
+from isocenter.domain.principal import (
+    LOCAL_OWNER,
+    OWNER_ACTIONS,
+    READER_ACTIONS,
+    DataAction,
+    PartitionGrant,
+    Principal,
+)
 
 WRITE = frozenset({DataAction.WRITE})
 
@@ -35,3 +42,14 @@ def test_within_a_partition_nothing_is_left_for_another() -> None:
 
 def test_who_has_no_grants_stays_the_same_everywhere() -> None:
     assert LOCAL_OWNER.within("north") is LOCAL_OWNER
+
+
+def test_an_owner_of_one_partition_administers_nobody() -> None:
+    everywhere = Principal("all", OWNER_ACTIONS)
+    here = Principal("one", frozenset(), partition_grants=(PartitionGrant("north", OWNER_ACTIONS),)).within("north")
+    assert everywhere.is_owner
+    assert everywhere.within("north").is_owner
+    assert here.data_actions == OWNER_ACTIONS
+    assert not here.is_owner
+    with pytest.raises(Forbidden):
+        here.require_owner()

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.routing import BaseRoute
 
+from isocenter.app.console.service import operations_mark, service_section
 from isocenter.app.console.studies import studies_section
 from isocenter.app.node_identity import NodeIdentity
 from isocenter.app.node_parts import Parts, Threads
@@ -21,7 +23,7 @@ from isocenter.domain.identifiers import DEFAULT_PARTITION
 from isocenter.domain.principal import Principal
 from isocenter.web.console.console import Console
 from isocenter.web.console.live import Mark, live_routes
-from isocenter.web.console.section import HELP, STUDIES, Section
+from isocenter.web.console.section import HELP, SERVICE, STUDIES, Section
 from isocenter.web.static_files import static_routes
 
 
@@ -53,14 +55,26 @@ def console_routes(needs: ConsoleNeeds) -> list[BaseRoute]:
         *static_routes(),
         *([] if needs.parts.live is None else live_routes(needs.parts.live, authenticate=authenticate)),
         *studies_section(console, needs.archive),
+        *_service(console, needs),
     ]
 
 
+def _service(console: Console, needs: ConsoleNeeds) -> list[BaseRoute]:
+    if needs.parts.long_work is None:
+        return []
+    has_partitions = needs.settings.azure.partitions == "on"
+    registry = needs.identity.registry
+    return service_section(console, needs.archive, needs.parts.long_work, registry, has_partitions=has_partitions)
+
+
 def _sections(needs: ConsoleNeeds) -> tuple[Section, ...]:
-    return (STUDIES, HELP)
+    return (STUDIES, *((SERVICE,) if needs.parts.long_work is not None else ()), HELP)
 
 
 def live_topics(archive: Archive, register: AssociationRegister, routing: Routing | None) -> dict[str, Mark]:
     """Return what changes when a topic changes, each cheap enough to be looked at twice a second."""
-    topics: dict[str, Mark] = {"studies": archive.index.latest_sequence}
+    topics: dict[str, Mark] = {
+        "studies": archive.index.latest_sequence,
+        "operations": partial(operations_mark, archive),
+    }
     return topics
