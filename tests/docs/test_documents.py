@@ -18,7 +18,7 @@ COMMANDS = (
     "serve", "demo", "echo", "store", "find", "get", "move", "delete", "commit", "commitments", "worklist", "app",
     "user", "role", "tenant", "token", "certificate", "audit", "export", "reindex", "scrub", "doctor", "config",
     "rule", "migrate", "test-connection", "faults", "channel", "destination", "delivery", "routing", "prefetch",
-    "completeness", "fhir",
+    "completeness", "fhir", "modality",
 )  # fmt: skip
 
 

@@ -48,6 +48,7 @@ class Entry:
 COMMANDS = (
     Entry("serve", "Run", "Run a node: archive, DICOMweb, viewer.", "serve"),
     Entry("demo", "Run", "Run a node with images in it, to look at.", "demo"),
+    Entry("modality", "Run", "Run a simulated modality: make studies, send them, see that they are kept.", "modality"),
     Entry("echo", "Move images", "Ask another application entity whether it is there.", "echo"),
     Entry("store", "Move images", "Send DICOM files and folders to an archive.", "store"),
     Entry("find", "Move images", "Search an archive for studies, series or instances.", "find"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import click
 from isocenter.app.cli.command import CommandWithExamples
 from isocenter.app.cli.options import json_option
 from isocenter.app.cli.output import count_of, print_json, printable, show_count
-from isocenter.app.cli.peers import is_url, peer_option, service_from_environment
+from isocenter.app.cli.peers import is_url, peer_beside, peer_option, service_from_environment
 from isocenter.domain.identifiers import is_uid
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ def command(
     commits to every instance that is there, or says which it has not. Exit code 1 where the peer does not commit to
     an instance or does not report in time, or where there is nothing to ask for, 3 where it cannot be reached.
     """
-    address = None if listen is None else _parse_address(listen)
+    address = None if listen is None else parse_listen_address(listen)
     _check_usage(paths, studies, listed_by)
     lister = None if paths else _lister(listed_by, peer)
     from isocenter.app.committing import CommitReport, bind, commit
@@ -115,18 +114,7 @@ def _lister(listed_by: str | None, peer: DimsePeer) -> Lister:
         return peer
     if is_url(listed_by):
         return service_from_environment(listed_by)
-    from isocenter.app.dimse_peer import TlsFiles
-    from isocenter.domain.application_entity import parse_remote_ae
-    from isocenter.domain.errors import InvalidRequest
-
-    try:
-        remote = parse_remote_ae(listed_by)
-        if remote.address is None:
-            raise InvalidRequest(f"{listed_by} has no port.")
-    except InvalidRequest as error:
-        raise click.BadParameter(printable(error.message), param_hint="'--listed-by'") from error
-    lister = replace(peer, remote=remote, user=None)  # whose password it is not
-    return lister.with_tls(peer.tls_files or TlsFiles()) if remote.uses_tls else lister
+    return peer_beside(listed_by, peer, "--listed-by")
 
 
 def _references(
@@ -140,7 +128,8 @@ def _references(
     return references
 
 
-def _parse_address(text: str) -> tuple[str, int]:
+def parse_listen_address(text: str) -> tuple[str, int]:
+    """Return host and port where a peer may open associations to us."""
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdecimal() or int(port) > 65535:
         raise click.BadParameter(f"{text!r} is not HOST:PORT.", param_hint="'--listen'")

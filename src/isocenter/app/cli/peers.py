@@ -232,6 +232,22 @@ def _peer(
     return DimsePeer(remote, title, timeout_s=RESPONSE_TIMEOUT_S if timeout_s is None else timeout_s)
 
 
+def peer_beside(address: str, peer: DimsePeer, hint: str) -> DimsePeer:
+    """Return another peer that is called as a first one is, but not as its user, whose password is not for others."""
+    from isocenter.app.dimse_peer import TlsFiles
+    from isocenter.domain.application_entity import parse_remote_ae
+    from isocenter.domain.errors import InvalidRequest
+
+    try:
+        remote = parse_remote_ae(address)
+        if remote.address is None:
+            raise InvalidRequest(f"{address} has no port.")
+    except InvalidRequest as error:
+        raise click.BadParameter(printable(error.message), param_hint=f"'{hint}'") from error
+    beside = replace(peer, remote=remote, user=None)
+    return beside.with_tls(peer.tls_files or TlsFiles()) if remote.uses_tls else beside
+
+
 def _with_user(peer: DimsePeer, **options: str | None) -> DimsePeer:
     user = peer_user(**options)
     if user is None:
