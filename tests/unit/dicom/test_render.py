@@ -20,7 +20,7 @@ from pydicom.pixels.processing import (
 )
 
 from isocenter.dicom.codecs import decode_frame, decoded_photometric_interpretation
-from isocenter.dicom.render import RenderOptions, Viewport, render_frame
+from isocenter.dicom.render import RenderOptions, Viewport, render_frame, shown_window
 from isocenter.dicom.rendering import RENDERING_TAGS, RenderingAttributes, Window, rendering_attributes
 from isocenter.dicom.scan import scan_instance
 from isocenter.domain.errors import InvalidRequest, NotAcceptable
@@ -206,3 +206,19 @@ def test_what_makes_no_sense_is_refused(options: RenderOptions) -> None:
 def test_an_unknown_media_type_is_not_acceptable() -> None:
     with pytest.raises(NotAcceptable):
         render_frame(RAMP, GREY, RenderOptions("image/gif"))
+
+
+def test_the_window_that_a_frame_is_shown_in_is_its_own_or_that_of_its_values() -> None:
+    own = RenderingAttributes("MONOCHROME2", 16, window=Window(40, 400))
+    assert shown_window(RAMP, own) == Window(40, 400)
+    scaled = RenderingAttributes("MONOCHROME2", 16, slope=2.0, intercept=-100.0, padding_value=255)
+    window = shown_window(RAMP, scaled)
+    assert (window.center - window.width / 2, window.center + window.width / 2) == (-100, 2 * 254 - 100)
+    assert np.array_equal(shown(RAMP, scaled), shown(RAMP, scaled, RenderOptions("image/png", window=window)))
+
+
+@pytest.mark.parametrize("photometric_interpretation", ["RGB", "PALETTE COLOR"])
+def test_colours_have_no_window(photometric_interpretation: str) -> None:
+    frame = np.zeros((2, 2, 3) if photometric_interpretation == "RGB" else (2, 2), np.uint8)
+    with pytest.raises(NotAcceptable, match="shades"):
+        shown_window(frame, RenderingAttributes(photometric_interpretation, 8))
