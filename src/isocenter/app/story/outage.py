@@ -42,7 +42,7 @@ class OutagePlan:
 
 def waiting_counter(place: Place) -> str:
     """Return the name of the counter of what waits for an archive."""
-    return f"waiting for {place}" if place is Place.CLOUD else f"waiting for the {place}"
+    return f"waiting for the {place}"
 
 
 def outage_scenario(plan: OutagePlan) -> Scenario:

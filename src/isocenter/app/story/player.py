@@ -63,13 +63,17 @@ def play_step(stage: Stage, number: int, on_result: OnResult) -> StepResult:
     return result(StepState.HELD if findings.is_all_met else StepState.FAILED, reason)
 
 
-def play_steps(stage: Stage, numbers: Iterable[int], on_result: OnResult) -> list[StepResult]:
-    """Play steps in their order; those that need one that failed are left out."""
+def play_steps(
+    stage: Stage, numbers: Iterable[int], on_result: OnResult, *, is_time_over: Callable[[], bool] = lambda: False
+) -> list[StepResult]:
+    """Play steps in their order; those that need one that failed are left out, and all once the time is over."""
     results: dict[int, StepResult] = {}
     for number in numbers:
         missing = sorted(need for need in step_plan(number).needs if _has_failed(results.get(need)))
-        if missing:
-            reason = f"It needs step {missing[0]}, which did not hold."
+        reason = f"It needs step {missing[0]}, which did not hold." if missing else ""
+        if not reason and is_time_over():
+            reason = "The time of the check was over."
+        if reason:
             results[number] = StepResult(number, StepState.LEFT_OUT, reason=reason)
         else:
             results[number] = play_step(stage, number, on_result)

@@ -17,7 +17,7 @@ from isocenter.app.story.scan import PATIENTS, SLICES, Sending, digests_of, make
 from isocenter.app.story.stage import Stage, wait_until
 from isocenter.app.story.step import Findings, Outage
 from isocenter.domain.errors import IsocenterError
-from isocenter.modality.faults.record import Found, Record
+from isocenter.modality.faults.record import Found, Happening, Record
 
 BREAKS_AFTER = SLICES // 4
 """So many slices are acknowledged before it breaks: some were delivered, some are on their way, most are to come."""
@@ -76,6 +76,7 @@ def play_outage(stage: Stage, findings: Findings, breaking: Breaking) -> None:
     stage.books.sent_under_trouble[study] = PATIENTS[breaking.step]
     _gather(stage, sampler.record, sending, study)
     findings.outage = judge_outage(breaking.plan, sampler.record, findings)
+    _note_recovery(breaking, sampler.record)
     made = digests_of(instances)
     for place in Place:
         expect_same_digests(findings, place, made=made, found=archive_at(stage, place).digests_of(study))
@@ -123,8 +124,15 @@ def _wait_for_recovery(stage: Stage, breaking: Breaking, sampler: Sampler) -> No
             and stage.router.overview().waiting.get(name, 1) == 0
         )
 
-    if wait_until(is_gone, within_s=RECOVERED_WITHIN_S):
-        sampler.happened(breaking.plan.thing, "backlog gone", is_trouble=False)
+    wait_until(is_gone, within_s=RECOVERED_WITHIN_S)
+
+
+def _note_recovery(breaking: Breaking, record: Record) -> None:
+    """Note when the backlog was gone, for the timeline; the judge counts from the last thing that was done."""
+    counter = waiting_counter(breaking.plan.suffers)
+    back = [one.at_s for one in record.samples if one.at_s > record.trouble_over_s and one.counters.get(counter) == 0]
+    if back:
+        record.happenings.append(Happening(back[0], breaking.plan.thing, "drained", is_trouble=False))
 
 
 def _gather(stage: Stage, record: Record, sending: Sending, study: str) -> None:

@@ -81,7 +81,7 @@ def _expect_token(stage: Stage, findings: Findings) -> None:
 
 def _test(stage: Stage, configuration: Configuration, name: str) -> ConnectionReport:
     secrets = SecretsByName(stage.reach.folder / Part.ROUTER, {})
-    circumstances = Circumstances(datetime.now(UTC))
+    circumstances = Circumstances(datetime.now(UTC), calling_ae_title=stage.reach.router.qierouter.ae_title)
     return check_destination(find_destination(configuration, name), circumstances, read_secret=secrets.read)
 
 
