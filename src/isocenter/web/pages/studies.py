@@ -1,10 +1,11 @@
-"""The study list, front door of the node, and the series of a study that is opened in it.
+"""The study list, front door of the node, the patients, and the series of a study that is opened in the list.
 
 Every state of the list is an address: it works without script, can be bookmarked, and goes back and forth.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
@@ -17,11 +18,13 @@ from isocenter.domain.query import Query, SearchRow
 from isocenter.web.console.console import Console, Visit
 from isocenter.web.console.section import STUDIES
 from isocenter.web.pages.study_filter import PAGE_SIZES, StudyFilter, parse_study_filter, periods
-from isocenter.web.pages.study_row import SeriesRow, series_rows, study_row
+from isocenter.web.pages.study_row import SeriesRow, patient_row, series_rows, study_row
 from isocenter.web.viewer import VIEWER_PATH
 
 SERIES_SHOWN_MAX = 200
 """Each shown series asks for a thumbnail; the viewer shows the rest."""
+PATIENTS_PATH = "/patients"
+TABS = (("studies", "Studies", "/"), ("patients", "Patients", PATIENTS_PATH))
 MODALITIES = ("CR", "CT", "DX", "ES", "IO", "MG", "MR", "NM", "OT", "PT", "PX", "RF", "SC", "SM", "US", "XA", "XC")
 """What the list offers; any other code can be written into the address."""
 
@@ -38,12 +41,38 @@ class StudyDirectory(Protocol):
         ...
 
 
-def study_routes(console: Console, directory: StudyDirectory, *, dicomweb_path: str = "/dicom-web") -> list[BaseRoute]:
-    """Return the routes of the study list, to be mounted at the root of the node."""
+@dataclass(frozen=True, slots=True)
+class StudyOffers:
+    """What the list leads to on this node, besides what every node has."""
+
+    can_send: bool = False
+    """Whether there is somewhere to send to."""
+
+
+def study_routes(
+    console: Console,
+    directory: StudyDirectory,
+    *,
+    dicomweb_path: str = "/dicom-web",
+    offers: StudyOffers | None = None,
+) -> list[BaseRoute]:
+    """Return the routes of the lists, to be mounted at the root of the node."""
+
+    def addresses(visit: Visit) -> dict[str, object]:
+        return {"dicomweb": visit.prefix + dicomweb_path, "viewer": visit.prefix + VIEWER_PATH, "tabs": TABS}
 
     def series_of(principal: Principal, study_instance_uid: str) -> list[SeriesRow]:
         query = Query(Level.SERIES, study_instance_uid=study_instance_uid, limit=SERIES_SHOWN_MAX)
         return series_rows(directory.search(principal, query))
+
+    def form_values(visit: Visit, state: StudyFilter) -> dict[str, object]:
+        return {
+            **addresses(visit),
+            "state": state,
+            "modalities": _offered_modalities(state),
+            "periods": periods(date.today()),
+            "page_sizes": PAGE_SIZES,
+        }
 
     def studies(visit: Visit) -> Response:
         request = visit.request
@@ -51,27 +80,35 @@ def study_routes(console: Console, directory: StudyDirectory, *, dicomweb_path: 
         rows, count = ([], 0) if state.problem else _search(directory, visit.principal, state)
         opened = visit.parameter("opened")
         values = {
-            "dicomweb": visit.prefix + dicomweb_path,
-            "viewer": visit.prefix + VIEWER_PATH,
+            **form_values(visit, state),
+            "path": "/",
             "origin": f"{request.url.scheme}://{request.url.netloc}",
-            "state": state,
             "rows": [study_row(row) for row in rows[: state.size]],
             "count": count,
             "has_next": len(rows) > state.size,
             "opened": opened,
             "series": series_of(visit.principal, parse_uid(opened)) if opened else [],
             "series_shown_max": SERIES_SHOWN_MAX,
-            "modalities": _offered_modalities(state),
-            "periods": periods(date.today()),
-            "page_sizes": PAGE_SIZES,
+            "offers": offers or StudyOffers(),
         }
         status_code = 400 if state.problem else 200
         return console.page(visit, "studies.html", values, section=STUDIES.key, status_code=status_code)
 
+    def patients(visit: Visit) -> Response:
+        state = parse_study_filter(visit.request.query_params)
+        rows = [] if state.problem else directory.search(visit.principal, state.query(Level.PATIENT))
+        values = {
+            **form_values(visit, state),
+            "path": PATIENTS_PATH,
+            "rows": [patient_row(row) for row in rows[: state.size]],
+            "has_next": len(rows) > state.size,
+        }
+        status_code = 400 if state.problem else 200
+        return console.page(visit, "patients.html", values, section=STUDIES.key, status_code=status_code)
+
     def study_series(visit: Visit) -> Response:
         values = {
-            "dicomweb": visit.prefix + dicomweb_path,
-            "viewer": visit.prefix + VIEWER_PATH,
+            **addresses(visit),
             "series": series_of(visit.principal, parse_uid(visit.part("study_instance_uid"))),
             "series_shown_max": SERIES_SHOWN_MAX,
         }
@@ -79,13 +116,17 @@ def study_routes(console: Console, directory: StudyDirectory, *, dicomweb_path: 
 
     return [
         console.get("/", studies, name="studies"),
+        console.get(PATIENTS_PATH, patients, name="patients"),
         console.get("/studies/{study_instance_uid}/series", study_series, name="study-series"),
     ]
 
 
 def _search(directory: StudyDirectory, principal: Principal, state: StudyFilter) -> tuple[list[SearchRow], int]:
+    """Return a page and the count of all rows, which only asks once more where the page does not tell it."""
     query = state.query()
-    return directory.search(principal, query), directory.count(principal, query)
+    rows = directory.search(principal, query)
+    is_told = len(rows) <= state.size and (rows or state.page == 1)
+    return rows, (state.page - 1) * state.size + len(rows) if is_told else directory.count(principal, query)
 
 
 def _offered_modalities(state: StudyFilter) -> tuple[str, ...]:

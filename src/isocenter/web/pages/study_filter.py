@@ -9,7 +9,16 @@ from urllib.parse import urlencode
 
 from isocenter.domain.attributes import BY_KEYWORD, MODALITIES_IN_STUDY
 from isocenter.domain.identifiers import Level
-from isocenter.domain.query import Between, Comparison, Match, OneOf, Query, Wildcard, WordPrefixes, person_name_words
+from isocenter.domain.query import (
+    Between,
+    Comparison,
+    Match,
+    OneOf,
+    Query,
+    Wildcard,
+    WordPrefixes,
+    person_name_words,
+)
 
 TEXT_LENGTH_MAX = 64
 """The longest value of a searched attribute (LO, SH, one group of PN: PS3.5 table 6.2-1)."""
@@ -30,6 +39,8 @@ class StudyFilter:
     """The state of the study list; the names of the fields are those in its address."""
 
     patient: str = ""
+    of: str = ""
+    """The whole patient ID of one patient, as the list of patients leads here."""
     id: str = ""
     accession: str = ""
     description: str = ""
@@ -69,6 +80,8 @@ class StudyFilter:
             _text_match(_STUDY_DESCRIPTION, self.description, anywhere=True),
         )
         found = [*name_matches, *(match for match in text_matches if match is not None)]
+        if self.of:
+            found.append(OneOf(_PATIENT_ID, (self.of,)))
         if self.modality:
             values = tuple(part.strip().upper() for part in self.modality.split(",") if part.strip())
             found.append(OneOf(MODALITIES_IN_STUDY, values))
@@ -76,14 +89,14 @@ class StudyFilter:
             found.append(Between(_STUDY_DATE, self.since.replace("-", "") or None, self.until.replace("-", "") or None))
         return tuple(found)
 
-    def query(self) -> Query:
+    def query(self, level: Level = Level.STUDY) -> Query:
         """Return the search for this page and one row more, which tells whether there is a next page."""
-        return Query(Level.STUDY, self.matches(), limit=self.size + 1, offset=(self.page - 1) * self.size)
+        return Query(level, self.matches(), limit=self.size + 1, offset=(self.page - 1) * self.size)
 
 
 def parse_study_filter(parameters: Mapping[str, str]) -> StudyFilter:
     """Return the state that an address holds; unknown parameters and impossible numbers are left out."""
-    names = ("patient", "id", "accession", "description", "modality")
+    names = ("patient", "of", "id", "accession", "description", "modality")
     texts = {name: _clean(parameters.get(name, "")) for name in names}
     dates = {name: _clean_date(parameters.get(name, "")) for name in ("since", "until")}
     size = _parse_number(parameters.get("size", ""), default=PAGE_SIZES[0])

@@ -10,6 +10,8 @@ from urllib.parse import quote
 from isocenter.domain.attributes import (
     BY_KEYWORD,
     MODALITIES_IN_STUDY,
+    NUMBER_OF_PATIENT_RELATED_INSTANCES,
+    NUMBER_OF_PATIENT_RELATED_STUDIES,
     NUMBER_OF_SERIES_RELATED_INSTANCES,
     NUMBER_OF_STUDY_RELATED_INSTANCES,
     NUMBER_OF_STUDY_RELATED_SERIES,
@@ -50,6 +52,40 @@ class StudyRow:
         """Return the query string that opens it in the viewer."""
         return f"StudyInstanceUIDs={quote(self.study_instance_uid, safe='')}"
 
+    @property
+    def path(self) -> str:
+        """Return the path of its page."""
+        return f"/studies/{quote(self.study_instance_uid, safe='')}"
+
+    @property
+    def light_path(self) -> str:
+        """Return its path in the light viewer."""
+        return f"/light/{quote(self.study_instance_uid, safe='')}"
+
+    @property
+    def label(self) -> str:
+        """Return a line by which a person tells it from others."""
+        parts = (self.patient_name or "No name", self.study_date, self.description)
+        return " · ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class PatientRow:
+    """One patient as the list shows them."""
+
+    patient_name: str
+    patient_name_other: str
+    patient_id: str
+    sex: str
+    birth_date: str
+    number_of_studies: int
+    number_of_instances: int
+
+    @property
+    def studies_query(self) -> str:
+        """Return the query string that lists the studies of this patient."""
+        return f"of={quote(self.patient_id, safe='')}" if self.patient_id else f"patient={quote(self.patient_name)}"
+
 
 @dataclass(frozen=True, slots=True)
 class SeriesRow:
@@ -74,6 +110,17 @@ class SeriesRow:
         """Return the query string that opens the study in the viewer at this series."""
         study, series = quote(self.study_instance_uid, safe=""), quote(self.series_instance_uid, safe="")
         return f"StudyInstanceUIDs={study}&initialSeriesInstanceUID={series}"
+
+    @property
+    def path(self) -> str:
+        """Return the path of its page."""
+        study, series = quote(self.study_instance_uid, safe=""), quote(self.series_instance_uid, safe="")
+        return f"/studies/{study}/series/{series}"
+
+    @property
+    def light_path(self) -> str:
+        """Return its path in the light viewer."""
+        return f"/light/{quote(self.study_instance_uid, safe='')}/{quote(self.series_instance_uid, safe='')}"
 
     @property
     def thumbnail_path(self) -> str:
@@ -104,6 +151,21 @@ def study_row(row: SearchRow) -> StudyRow:
         referring_physician=person_name(_text(values, "ReferringPhysicianName"))[0],
         number_of_series=_count(values, NUMBER_OF_STUDY_RELATED_SERIES),
         number_of_instances=_count(values, NUMBER_OF_STUDY_RELATED_INSTANCES),
+    )
+
+
+def patient_row(row: SearchRow) -> PatientRow:
+    """Return what the list shows of a found patient."""
+    values = row.attributes
+    name, other = person_name(_text(values, "PatientName"))
+    return PatientRow(
+        patient_name=name,
+        patient_name_other=other,
+        patient_id=_text(values, "PatientID"),
+        sex=_text(values, "PatientSex").strip(),
+        birth_date=readable_date(_text(values, "PatientBirthDate")),
+        number_of_studies=_count(values, NUMBER_OF_PATIENT_RELATED_STUDIES),
+        number_of_instances=_count(values, NUMBER_OF_PATIENT_RELATED_INSTANCES),
     )
 
 
