@@ -32,6 +32,8 @@ CALLER = "CT1"
 RESPONSE_TIMEOUT_S = 30.0
 STOP_WAIT_S = 60.0
 STORY_DAY = datetime(2022, 11, 22, 14, 0)
+SEEDS_PER_PLAY = 100
+"""Each scan has noise of its own, so that no two of its slices are alike."""
 PATIENTS = {8: 5, 9: 6}
 """Who is scanned in which step."""
 
@@ -49,7 +51,8 @@ def scan_plan(step: int, play: int) -> StudyPlan:
 
 def make_scan(step: int, play: int) -> list[DeviceInstance]:
     """Return the slices of a step's study."""
-    return [read_instance(content) for content in iter_study(scan_plan(step, play), STORY_SEED)]
+    seed = STORY_SEED + step + play * SEEDS_PER_PLAY
+    return [read_instance(content) for content in iter_study(scan_plan(step, play), seed)]
 
 
 def digests_of(instances: list[DeviceInstance]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from isocenter.app.story.books import Place, patient_id
 from isocenter.app.story.pacs import Pacs
 from isocenter.app.story.stage import Stage
 from isocenter.app.story.step import Findings
-from isocenter.app.story.uid_sets import expect_exactly
+from isocenter.app.story.uid_sets import count, expect_exactly
 from isocenter.app.story.web_source import WebSource
 from isocenter.modality.story import Script, StoryStudy
 
@@ -61,7 +61,7 @@ def expect_studies(stage: Stage, findings: Findings, place: Place, patients: Seq
         noun="study",
     )
     data = {f"patient {patient}": sorted(uids) for patient, uids in found.items()}
-    findings.note(f"Studies in {the(place)}{whose}", f"{len(there)} studies", data)
+    findings.note(f"Studies in {the(place)}{whose}", count(there, "study"), data)
 
 
 def expect_same_pixels(stage: Stage, findings: Findings, place: Place, studies: Sequence[StoryStudy]) -> None:
@@ -81,7 +81,7 @@ def expect_same_digests(findings: Findings, place: Place, *, made: Mapping[str, 
     return findings.expect(
         f"The pixels in {the(place)} are those that the device made",
         len(same) == len(made) and len(found) == len(made),
-        wanted=f"{len(made)} instances with the same {DIGEST}",
+        wanted=f"{count(made, 'instance')} with the same {DIGEST}",
         found=f"{len(same)} the same of {len(found)} found",
     )
 
