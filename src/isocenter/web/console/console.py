@@ -185,7 +185,7 @@ class Console:
             "sections": offered_to(visit.principal, self._sections),
             "section": section,
             "notice": self._notices.find(visit.parameter(TOLD)),
-            "may": {str(action): True for action in visit.principal.data_actions},
+            "may": {str(action): action in visit.principal.data_actions for action in DataAction},
         }
 
     def _unknown(self, request: Request, error: Unauthenticated) -> Response:

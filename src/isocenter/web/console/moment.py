@@ -15,7 +15,7 @@ def format_moment(at_s: float | None) -> str:
 def format_duration(duration_s: float) -> str:
     """Return a length of time in its two largest units: `3 d 4 h`, `12 min 5 s`, `0 s`."""
     left = max(0, int(duration_s))
-    parts = []
+    parts: list[str] = []
     for size_s, unit in ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s")):
         number, left = divmod(left, size_s)
         if number or (unit == "s" and not parts):
