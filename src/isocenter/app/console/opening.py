@@ -11,6 +11,7 @@ from functools import partial
 
 from starlette.routing import BaseRoute
 
+from isocenter.app.console.query import query_section
 from isocenter.app.console.service import operations_mark, service_section
 from isocenter.app.console.studies import studies_section
 from isocenter.app.node_identity import NodeIdentity
@@ -23,7 +24,7 @@ from isocenter.domain.identifiers import DEFAULT_PARTITION
 from isocenter.domain.principal import Principal
 from isocenter.web.console.console import Console
 from isocenter.web.console.live import Mark, live_routes
-from isocenter.web.console.section import HELP, SERVICE, STUDIES, Section
+from isocenter.web.console.section import HELP, QUERY, SERVICE, STUDIES, Section
 from isocenter.web.static_files import static_routes
 
 
@@ -54,8 +55,9 @@ def console_routes(needs: ConsoleNeeds) -> list[BaseRoute]:
     return [
         *static_routes(),
         *([] if needs.parts.live is None else live_routes(needs.parts.live, authenticate=authenticate)),
-        *studies_section(console, needs.archive),
+        *studies_section(console, needs),
         *_service(console, needs),
+        *([] if needs.parts.query is None else query_section(console, needs.parts.query)),
     ]
 
 
@@ -68,7 +70,8 @@ def _service(console: Console, needs: ConsoleNeeds) -> list[BaseRoute]:
 
 
 def _sections(needs: ConsoleNeeds) -> tuple[Section, ...]:
-    return (STUDIES, *((SERVICE,) if needs.parts.long_work is not None else ()), HELP)
+    has_query = needs.parts.query is not None and needs.parts.query.is_offered
+    return (STUDIES, *((QUERY,) if has_query else ()), *((SERVICE,) if needs.parts.long_work is not None else ()), HELP)
 
 
 def live_topics(archive: Archive, register: AssociationRegister, routing: Routing | None) -> dict[str, Mark]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from starlette.routing import BaseRoute
 
@@ -11,22 +12,37 @@ from isocenter.archive.search import count, search
 from isocenter.domain.principal import Principal
 from isocenter.domain.query import Query, SearchRow
 from isocenter.web.console.console import Console
-from isocenter.web.pages.studies import study_routes
+from isocenter.web.pages.instance import instance_page_routes
+from isocenter.web.pages.studies import StudyOffers, study_routes
+from isocenter.web.pages.study import StudyPages, study_page_routes
+from isocenter.web.pages.upload import upload_routes
+
+if TYPE_CHECKING:
+    from isocenter.app.console.opening import ConsoleNeeds
 
 
-def studies_section(console: Console, archive: Archive) -> list[BaseRoute]:
-    """Return the routes of studies, series and instances."""
-    return study_routes(console, _ArchiveDirectory(archive))
+def studies_section(console: Console, needs: ConsoleNeeds) -> list[BaseRoute]:
+    """Return the routes of patients, studies, series and instances, and of what is done with them."""
+    archive, audit = needs.archive, needs.parts.audit
+    pages = StudyPages(archive)
+    return [
+        *study_routes(console, ArchiveDirectory(archive), offers=StudyOffers()),
+        *study_page_routes(console, pages),
+        *instance_page_routes(console, pages),
+        *upload_routes(console, archive, audit=audit),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
-class _ArchiveDirectory:
+class ArchiveDirectory:
     """The archive's searches as the console asks for them."""
 
     archive: Archive
 
     def search(self, principal: Principal, query: Query) -> list[SearchRow]:
+        """Return the rows that match."""
         return search(self.archive, principal, query)
 
     def count(self, principal: Principal, query: Query) -> int:
+        """Return how many rows match."""
         return count(self.archive, principal, query)
