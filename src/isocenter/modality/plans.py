@@ -81,7 +81,55 @@ class CrSeriesPlan:
     """None for the place that the series has in its study."""
 
 
-SeriesPlan = CtSeriesPlan | MrSeriesPlan | CrSeriesPlan
+@dataclass(frozen=True, slots=True)
+class UsSeriesPlan:
+    """One cine loop of a beating heart."""
+
+    description: str
+    frames: int = 40
+    rows: int = 480
+    columns: int = 640
+    frame_time_ms: float = 33.3
+    heart_rate: int = 72
+
+
+class MgView(Enum):
+    """The views of a screening mammogram: laterality and view position."""
+
+    RIGHT_CC = ("R", "CC")
+    LEFT_CC = ("L", "CC")
+    RIGHT_MLO = ("R", "MLO")
+    LEFT_MLO = ("L", "MLO")
+
+
+@dataclass(frozen=True, slots=True)
+class MgSeriesPlan:
+    """Mammograms for presentation, one instance for each view."""
+
+    description: str
+    views: tuple[MgView, ...] = tuple(MgView)
+    rows: int = 2294
+    columns: int = 1914
+    pixel_mm: float = 0.094
+    density: float = 0.5
+    """How much of the breast is glandular tissue, from 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class XaSeriesPlan:
+    """One angiography run: contrast flows through the coronary arteries."""
+
+    description: str
+    frames: int = 45
+    edge: int = 512
+    frame_time_ms: float = 66.7
+    primary_angle: float = -30.0
+    """Of the gantry, in degrees: right anterior oblique is negative (PS3.3 C.8.7.5)."""
+    secondary_angle: float = 0.0
+    has_stenosis: bool = False
+
+
+SeriesPlan = CtSeriesPlan | MrSeriesPlan | CrSeriesPlan | UsSeriesPlan | MgSeriesPlan | XaSeriesPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +159,17 @@ class StudyPlan:
     @property
     def number_of_instances(self) -> int:
         """Return how many instances the study will have."""
-        return sum(1 if isinstance(series, CrSeriesPlan) else series.slices for series in self.series)
+        return sum(_number_of_instances(series) for series in self.series)
+
+
+def _number_of_instances(series: SeriesPlan) -> int:
+    match series:
+        case CtSeriesPlan() | MrSeriesPlan():
+            return series.slices
+        case MgSeriesPlan():
+            return len(series.views)
+        case _:
+            return 1
 
 
 def reduced(plan: StudyPlan, factor: int) -> StudyPlan:
@@ -121,8 +179,10 @@ def reduced(plan: StudyPlan, factor: int) -> StudyPlan:
 
 def _reduced_series(series: SeriesPlan, factor: int) -> SeriesPlan:
     match series:
-        case CtSeriesPlan() | MrSeriesPlan():
+        case CtSeriesPlan() | MrSeriesPlan() | XaSeriesPlan():
             return replace(series, edge=series.edge // factor)
-        case CrSeriesPlan():
+        case UsSeriesPlan():
+            return replace(series, rows=series.rows // factor, columns=series.columns // factor)
+        case CrSeriesPlan() | MgSeriesPlan():
             rows, columns = series.rows // factor, series.columns // factor
             return replace(series, rows=rows, columns=columns, pixel_mm=series.pixel_mm * factor)

@@ -15,11 +15,15 @@ from isocenter.modality.chest import Build
 from isocenter.modality.identifiers import derive_uid
 from isocenter.modality.patients import STORY_PATIENTS
 from isocenter.modality.plans import CrSeriesPlan, StudyPlan, reduced
+from isocenter.modality.story_extensions import EXTENSIONS, NEW_DAY, Extension, StudyKind
 from isocenter.modality.studies import iter_study
 
+__all__ = [
+    "NEW_DAY", "STORY_SEED", "Script", "StoryMode", "StoryStudy", "StudyKind", "iter_instances", "script_of",
+    "story_studies",
+]  # fmt: skip
+
 STORY_SEED = 20221122
-NEW_DAY = "20221122"
-"""The day of the story, on which all the new studies are made."""
 
 
 class StoryMode(StrEnum):
@@ -27,17 +31,6 @@ class StoryMode(StrEnum):
 
     FAITHFUL = "faithful"
     EXTENDED = "extended"
-
-
-class StudyKind(StrEnum):
-    """Where a study stands in the story."""
-
-    PRIOR = "prior"
-    """In the archive that is migrated to the cloud."""
-    RECENT = "recent"
-    """In the PACS from the beginning."""
-    NEW = "new"
-    """Made on the day of the story."""
 
 
 class Script(StrEnum):
@@ -99,12 +92,12 @@ _LARGEST_HEART = 1.24
 
 def story_studies(mode: StoryMode = StoryMode.FAITHFUL) -> tuple[StoryStudy, ...]:
     """Return the studies of the story: all priors, all recent ones, all new ones; what extended mode adds is last."""
-    del mode
     days = [(number, *row) for number, row in enumerate(_DAYS, start=1)]
     priors = [_radiograph(number, StudyKind.PRIOR, *prior) for number, prior, _, _ in days]
     recent = [_radiograph(number, StudyKind.RECENT, *recent) for number, _, recent, _ in days]
     new = [_radiograph(number, StudyKind.NEW, NEW_DAY, new) for number, _, _, new in days]
-    return (*priors, *recent, *new)
+    faithful = (*priors, *recent, *new)
+    return faithful if mode is StoryMode.FAITHFUL else (*faithful, *(_more(extra) for extra in EXTENSIONS))
 
 
 def iter_instances(study: StoryStudy) -> Iterator[bytes]:
@@ -121,6 +114,26 @@ def script_of(patient_number: int, kind: StudyKind) -> Script:
     if patient_number <= 3:
         return Script.TO_PACS
     return Script.TO_ROUTER if patient_number <= 6 else Script.TO_ROUTER_EXTRA
+
+
+def _more(extra: Extension) -> StoryStudy:
+    patient = STORY_PATIENTS[extra.patient_number - 1]
+    begun = datetime.strptime(extra.day + extra.time, "%Y%m%d%H%M")
+    plan = StudyPlan(
+        patient,
+        begun,
+        f"ACC{extra.file_number:07d}",
+        extra.description,
+        extra.series,
+        finding=extra.finding,
+        build=replace(_build(extra.patient_number, begun), arms_raised=True, nodule=extra.has_nodule),
+        atrophy=max(0.1, (patient.age_years_on(begun.date()) - 30) / 100),
+        study_instance_uid=derive_uid(STORY_SEED, patient.patient_id, extra.day, extra.file_number),
+        anatomy_seed=STORY_SEED + extra.patient_number,
+    )
+    name = f"patient{extra.patient_number}-{extra.day}-{extra.file_number}.dcm"
+    kind = extra.kind
+    return StoryStudy(extra.patient_number, kind, script_of(extra.patient_number, kind), name, plan)
 
 
 def _radiograph(number: int, kind: StudyKind, day: str, file_number: int) -> StoryStudy:

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from isocenter.modality.angiography import make_xa
 from isocenter.modality.chest import make_chest
 from isocenter.modality.instances import SeriesPlace, cr_dataset
 from isocenter.modality.lettering import put_letters
+from isocenter.modality.mammography import iter_mg
 from isocenter.modality.part10 import encode_instance
-from isocenter.modality.plans import CrSeriesPlan, CtSeriesPlan, MrSeriesPlan, SeriesPlan, StudyPlan
+from isocenter.modality.plans import (
+    CrSeriesPlan,
+    CtSeriesPlan,
+    MgSeriesPlan,
+    MrSeriesPlan,
+    SeriesPlan,
+    StudyPlan,
+    UsSeriesPlan,
+    XaSeriesPlan,
+)
 from isocenter.modality.radiograph import PlateReadout, read_plate, sum_rays
 from isocenter.modality.slices import iter_ct, iter_mr
+from isocenter.modality.ultrasound import make_us
 
 
 def iter_study(plan: StudyPlan, seed: int) -> Iterator[bytes]:
@@ -27,6 +39,12 @@ def _iter_series(place: SeriesPlace, series: SeriesPlan) -> Iterator[bytes]:
             yield from iter_mr(place, series)
         case CrSeriesPlan():
             yield _make_cr(place, series)
+        case MgSeriesPlan():
+            yield from iter_mg(place, series)
+        case XaSeriesPlan():
+            yield make_xa(place, series)
+        case UsSeriesPlan():
+            yield make_us(place, series)
 
 
 def _make_cr(place: SeriesPlace, series: CrSeriesPlan) -> bytes:
