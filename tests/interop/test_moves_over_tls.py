@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from isocenter.modality.workload import WorkloadInstance, WorkloadShape, write_workload
-from tests.support.certificates import Authority
+from tests.support.certificates import Authority, Identity
 from tests.support.command_line import CommandLine
 from tests.support.dcmtk import DcmtkServer, storescp
 from tests.support.peers import require
@@ -92,6 +93,67 @@ path = "{given}"
         assert done.returncode == 0, done.stderr.decode()
         node.process.wait_until(lambda: sum(path.is_file() for path in given.rglob("*")) == SMALL.instances)
     assert in_the_clear.returncode != 0
+
+
+@contextmanager
+def _archive_over_tls(tmp_path: Path, authority: Authority) -> Iterator[tuple[str, list[WorkloadInstance]]]:
+    """Run a node with a study that takes associations over TLS; yield how it is a remote of others."""
+    theirs, port, instances = authority.issue("archive"), free_port(), write_workload(tmp_path / "sources", SMALL)
+    arguments = ("--auth", "off", "--set", f"dicom.tls_listen=PACS@127.0.0.1:{port}")
+    with serve(tmp_path / "archive", arguments=(*arguments, *_identity(theirs, authority))) as archive:
+        CommandLine(tmp_path / "state").must("store", tmp_path / "sources" / SMALL.name, "--to", archive.base_url)
+        yield f"PACS@127.0.0.1:{port}?tls=on&subject=cn:archive", instances
+
+
+def _identity(issued: Identity, authority: Authority) -> list[str]:
+    settings = {
+        "dicom.tls_certificate": str(issued.certificate),
+        "dicom.tls_key": str(issued.key),
+        "dicom.tls_authorities": str(authority.certificate),
+        "dicom.unknown_callers": "accept",
+    }
+    return [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+
+
+def test_a_gateway_stands_in_front_of_an_archive_over_tls(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "keys")
+    with _archive_over_tls(tmp_path, authority) as (remote, instances):
+        routing = tmp_path / "routing.toml"
+        routing.write_text(
+            f'[destinations.pacs]\nkind = "dimse"\nremote = "{remote}"\n[gateways.old]\nupstream = "pacs"\n'
+        )
+        own = _identity(authority.issue("gateway"), authority)
+        arguments = ("--auth", "off", "--set", f"routing.configuration={routing}", *own)
+        with serve(tmp_path / "gateway", arguments=arguments) as node:
+            study = f"{node.base_url}/gateways/old/studies/{instances[0].study}"
+            found = httpx.get(f"{study}/instances", trust_env=False, timeout=60)
+            fetched = httpx.get(f"{study}/metadata", trust_env=False, timeout=60)
+    assert len(found.json()) == SMALL.instances
+    assert len(fetched.json()) == SMALL.instances
+
+
+def test_a_translator_takes_queries_over_tls_and_none_in_the_clear(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "keys")
+    theirs, port = authority.issue("workstation"), free_port()
+    instances = write_workload(tmp_path / "sources", SMALL)
+    with serve(tmp_path / "cloud") as cloud:
+        CommandLine(tmp_path / "state").must("store", tmp_path / "sources" / SMALL.name, "--to", cloud.base_url)
+        routing = tmp_path / "routing.toml"
+        routing.write_text(
+            f'[destinations.cloud]\nkind = "dicomweb"\nurl = "{cloud.dicomweb_url}"\n'
+            f'[translators.cloud]\nlisten = "CLOUD@127.0.0.1:{port}"\ntls = true\nupstream = "cloud"\n'
+        )
+        own = _identity(authority.issue("router"), authority)
+        arguments = ("--auth", "off", "--set", f"routing.configuration={routing}", *own)
+        ask = [require("findscu"), "-S", "-aec", "CLOUD", "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID"]
+        secure = ("+tls", str(theirs.key), str(theirs.certificate), "+cf", str(authority.certificate), "-ic")
+        with serve(tmp_path / "router", arguments=arguments):
+            place = ("127.0.0.1", str(port))
+            clear = subprocess.run([*ask, *place], capture_output=True, check=False)
+            found = subprocess.run([*ask, "-v", *secure, *place], capture_output=True, check=False)
+    assert found.returncode == 0, found.stderr.decode()
+    assert instances[0].study.encode() in found.stdout + found.stderr
+    assert clear.returncode != 0
 
 
 def test_nothing_is_moved_to_whom_shows_another_certificate(tmp_path: Path) -> None:

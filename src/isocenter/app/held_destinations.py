@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import orjson
 
+from isocenter.app.channels.durable_file import replace_file
 from isocenter.domain.errors import StorageFailed
 from isocenter.routing.sending.condition import Hold
 
@@ -35,12 +35,4 @@ class HeldDestinations:
 
     def write(self, holds: Mapping[str, Hold]) -> None:
         """Keep what is held, durably; raises StorageFailed."""
-        written = self._path.with_name(self._path.name + ".new")
-        try:
-            with written.open("wb") as file:
-                file.write(orjson.dumps({name: asdict(hold) for name, hold in holds.items()}))
-                file.flush()
-                os.fsync(file.fileno())
-            written.replace(self._path)
-        except OSError as error:
-            raise StorageFailed(f"{self._path} cannot be written: {error.strerror}.") from error
+        replace_file(self._path, orjson.dumps({name: asdict(hold) for name, hold in holds.items()}), mode=0o666)

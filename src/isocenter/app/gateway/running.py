@@ -37,6 +37,7 @@ from isocenter.dimse.scp.store import Storage
 from isocenter.dimse.scu.client import Opener
 from isocenter.dimse.shell.runtime import Runtime
 from isocenter.dimse.shell.service import ServiceTable
+from isocenter.dimse.shell.tls import client_context
 from isocenter.domain.application_entity import AeService, RemoteAe
 from isocenter.domain.errors import IsocenterError, NotFound
 from isocenter.domain.identifiers import Level, Scope
@@ -109,7 +110,8 @@ class RunningGateways:
     async def _start(self, each: GatewayAe, cache: Archive, runtime: Runtime, service: Service) -> None:
         gateway = each.gateway
         title = each.own.ae_title if gateway.listen is None else gateway.listen.ae_title
-        upstream = Upstream(Opener(runtime, self._dicom.register, title), each.remote)
+        tls = client_context(each.own.tls) if each.remote.uses_tls else None
+        upstream = Upstream(Opener(runtime, self._dicom.register, title, tls=tls), each.remote)
         storage = Storage(cache, principal=LOCAL_OWNER)
         pulling = Pulling(
             upstream,
