@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from isocenter.app.completing.table import Completeness
+from isocenter.app.console.query_desk import QueryDesk
 from isocenter.app.gateway.running import RunningGateways
 from isocenter.app.long_work import LongWork
 from isocenter.app.node_identity import NodeIdentity
@@ -41,6 +42,8 @@ class Parts:
     completeness: Completeness | None = None
     live: LiveTopics | None = None
     """Tells open pages of the console what changes."""
+    query: QueryDesk | None = None
+    """Asks other archives for the people at the console."""
 
 
 ALONE = Parts()

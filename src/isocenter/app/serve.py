@@ -23,6 +23,7 @@ from isocenter.app.channels.stow_source import FIRST_SEGMENT as CHANNELS_SEGMENT
 from isocenter.app.channels.stow_source import ChannelStores
 from isocenter.app.completing.opening import watching_studies
 from isocenter.app.console.opening import ConsoleNeeds, console_routes, live_topics
+from isocenter.app.console.query_desk import QueryDesk
 from isocenter.app.dicom import DicomNode, bound_endpoints
 from isocenter.app.edge_guard import guarded
 from isocenter.app.eraser import Eraser
@@ -226,7 +227,13 @@ def run(settings: Settings) -> None:
             dicom.titles_of_others = configuration.titles - dicom.titles
             routing = stack.enter_context(running_routing(archive, settings, associations, needs, audit=audit))
             prefetch = stack.enter_context(open_prefetching(archive, settings, configuration, dicom, audit=audit))
-            live = LiveTopics(live_topics(archive, dicom.register, routing))
+            query = QueryDesk(
+                archive,
+                settings,
+                dicom,
+                lambda: configuration if routing is None else routing.desk.current.configuration,
+            )
+            live = LiveTopics(live_topics(archive, dicom.register, routing) | {"retrievals": query.mark})
             application = build_application(
                 archive,
                 settings,
@@ -237,6 +244,7 @@ def run(settings: Settings) -> None:
                     prefetch=prefetch.table,
                     worklist_overview=dicom.worklist_overview,
                     live=live,
+                    query=query,
                     completeness=stack.enter_context(
                         watching_studies(archive, settings, notify=None if routing is None else routing.notify_all)
                     ),
@@ -248,6 +256,7 @@ def run(settings: Settings) -> None:
                 edges: list[Edge] = [
                     dicom,
                     live,
+                    query,
                     gateways,
                     *([] if routing is None else [routing.router]),
                     *prefetch.edges,
