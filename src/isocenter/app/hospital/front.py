@@ -20,6 +20,7 @@ from isocenter.identity.authenticate import LoopbackAuthenticator
 from isocenter.web.console.console import Console, Done, Form, Visit
 from isocenter.web.console.live import LiveTopics, live_routes
 from isocenter.web.console.section import Section
+from isocenter.web.pages.tour import TOUR, TOUR_TOPIC, Tour, tour_routes
 from isocenter.web.static_files import static_routes
 
 if TYPE_CHECKING:
@@ -29,15 +30,15 @@ MAP = Section("map", "Network", "/", "map")
 _DONE = {"start": "runs.", "stop": "has ended.", "kill": "was killed."}
 
 
-def front_topics(hospital: Hospital) -> LiveTopics:
+def front_topics(hospital: Hospital, tour: Tour) -> LiveTopics:
     """Return what open pages are told of."""
-    return LiveTopics({"hospital": hospital.status})
+    return LiveTopics({"hospital": hospital.status, TOUR_TOPIC: tour.mark})
 
 
-def front(hospital: Hospital, live: LiveTopics) -> Starlette:
+def front(hospital: Hospital, live: LiveTopics, tour: Tour) -> Starlette:
     """Return the page and the API of a hospital as an application."""
     authenticate = LoopbackAuthenticator(allowed_hosts=frozenset())
-    console = Console(authenticate=authenticate, login_path=None, sections=(MAP,), node_name="Hospital")
+    console = Console(authenticate=authenticate, login_path=None, sections=(MAP, TOUR), node_name="Hospital")
 
     async def show(visit: Visit) -> Response:
         values = map_values(hospital.reach, hospital.status())
@@ -75,6 +76,7 @@ def front(hospital: Hospital, live: LiveTopics) -> Starlette:
             console.post("/parts/{part}/{order}", order, name="order", action=DataAction.READ),
             console.post("/lines/{line}/cut", cut, name="cut", action=DataAction.READ),
             console.post("/lines/{line}/heal", heal, name="heal", action=DataAction.READ),
+            *tour_routes(console, tour),
             control_route(hospital),
         ]
     )

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from isocenter.app.hospital.accounts import register
 from isocenter.app.hospital.channels import SCOPE, write_channels
-from isocenter.app.hospital.control import Cut, HospitalStatus, Line, Part
+from isocenter.app.hospital.control import Cut, HospitalControl, HospitalStatus, Line, Part
 from isocenter.app.hospital.filling import Filling
 from isocenter.app.hospital.folder import HospitalFolder, Installation
 from isocenter.app.hospital.folder_lock import holding
@@ -41,6 +41,7 @@ from isocenter.app.hospital.reach import (
     read_reach,
 )
 from isocenter.app.loop_server import serving
+from isocenter.app.story.tour import StoryTour
 from isocenter.domain.application_entity import AeAddress
 from isocenter.domain.errors import Conflict, InvalidSetting, IsocenterError
 
@@ -118,8 +119,10 @@ async def supervised(path: Path, options: HospitalOptions, *, tell: Tell) -> Asy
         await _start(parts)
         for part in parts.values():
             stack.push_async_callback(_cancelled, asyncio.create_task(part.watch()))
-        live = front_topics(hospital)
-        await stack.enter_async_context(serving(front(hospital, live), listener))
+        tour = StoryTour(reach, HospitalControl(reach))
+        live = front_topics(hospital, tour)
+        stack.push_async_callback(asyncio.to_thread, tour.close)
+        await stack.enter_async_context(serving(front(hospital, live, tour), listener))
         stack.push_async_callback(live.stop)  # before the server, which would wait for its streams
         stack.enter_context(announced(reach))
         if options.is_filled:

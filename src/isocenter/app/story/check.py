@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 from isocenter.app.hospital.options import HospitalOptions
 from isocenter.app.hospital.reach import PacsKind
 from isocenter.app.hospital.running import RunningHospital, running_hospital
-from isocenter.app.story.images import StoryImages
+from isocenter.app.story.images import StoryImages, in_order_of_use
 from isocenter.app.story.plan import STEPS
 from isocenter.app.story.player import play_steps
 from isocenter.app.story.report import is_held, report_json
@@ -21,7 +21,7 @@ from isocenter.app.story.stage import Stage
 from isocenter.app.story.step import StepResult, StepState
 from isocenter.app.story.telling import iter_result, verdict_of
 from isocenter.domain.errors import InvalidSetting
-from isocenter.modality.story import StoryMode, StoryStudy, story_studies
+from isocenter.modality.story import StoryMode, story_studies
 
 REDUCTION = 4
 """Coarser pictures than the tour has: their way is the same, and they are made and moved sooner."""
@@ -73,6 +73,7 @@ def check_story(options: CheckOptions, write: Write) -> bool:
         write(f"It runs after {time.monotonic() - began_s:.1f} s.\n")
         options.prepare(hospital)
         stage = Stage(hospital.reach, hospital.control, options.mode, images)
+        stack.callback(stage.router.close)
         results = play_steps(stage, [plan.number for plan in STEPS], tell, is_time_over=is_time_over)
     verdict = verdict_of(results)
     write(verdict)
@@ -81,11 +82,6 @@ def check_story(options: CheckOptions, write: Write) -> bool:
         document = report_json(results, pacs=options.pacs.value, verdict=verdict)
         _write_report(options.report_file, json.dumps(document, indent=1))
     return is_held(results)
-
-
-def in_order_of_use(studies: Sequence[StoryStudy]) -> list[StoryStudy]:
-    """Return studies as the scripts send them."""
-    return sorted(studies, key=lambda study: study.script.value)
 
 
 def _write_report(path: Path, text: str) -> None:

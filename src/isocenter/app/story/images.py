@@ -70,6 +70,11 @@ class StoryImages:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
+def in_order_of_use(studies: Sequence[StoryStudy]) -> list[StoryStudy]:
+    """Return studies as the scripts send them."""
+    return sorted(studies, key=lambda study: study.script.value)
+
+
 def _make(study: StoryStudy) -> list[bytes]:
     return list(iter_instances(study))
 

@@ -107,6 +107,7 @@ STEPS: tuple[StepPlan, ...] = (
             Look(Part.ROUTER, "/router", "The pile for the cloud grows and goes down."),
             Look(Part.CLOUD, "/", "The scan is in the cloud, whole."),
         ),
+        breaks=True,
     ),
     StepPlan(
         9,
@@ -121,6 +122,7 @@ STEPS: tuple[StepPlan, ...] = (
             Look(Part.ROUTER, "/router", "The pile for the PACS grows and goes down."),
             Look(Part.PACS, "/", "The scan is in the PACS, whole."),
         ),
+        breaks=True,
     ),
 )
 

@@ -37,6 +37,8 @@ class Stage:
     images: StoryImages = field(default_factory=StoryImages)
     play: int = 0
     """Which play of the outages this is; each sends other pictures."""
+    is_exclusive: bool = True
+    """Whether nobody else works in the hospital: then a place has what the books say, and nothing more."""
     pacs: Pacs = field(init=False)
     cloud: WebSource = field(init=False)
     cloud_console: WebSource = field(init=False)

@@ -33,6 +33,8 @@ class StepPlan:
     needs: frozenset[int] = frozenset()
     """Steps without which this one cannot be played."""
     looks: tuple[Look, ...] = ()
+    breaks: bool = False
+    """Whether something breaks in it."""
 
 
 class StepState(StrEnum):

@@ -42,14 +42,14 @@ def _iter_expectation(one: Expectation) -> Iterator[str]:
 
 def _iter_evidence(one: Evidence) -> Iterator[str]:
     yield f"{_INDENT}·    {one.name}: {one.text}"
-    lines = list(_iter_data(one.data))
+    lines = list(details_of(one.data))
     for line in lines[:SHOWN_MAX]:
         yield f"{_INDENT}       {line}"
     if len(lines) > SHOWN_MAX:
         yield f"{_INDENT}       … {len(lines) - SHOWN_MAX} more"
 
 
-def _iter_data(data: Any) -> Iterator[str]:
+def details_of(data: Any) -> Iterator[str]:
     """Yield UIDs by patient, or digests by UID; the rest is for programs."""
     if not isinstance(data, Mapping):
         return
