@@ -177,6 +177,80 @@ REPAIRS = (
     (b"    } = MeasurementUnitsCodeSequence;", b"    } = MeasurementUnitsCodeSequence ?? {};"),
 )
 """A report may leave these out (PS3.3 C.17.3.2, type 1C); without the repair one such report blanks the whole page."""
+VIEWS_HEAD = b"function compileConstructor(dtype, dimension) {"
+VIEWS = VIEWS_HEAD + b"""
+  var places = CACHED_CONSTRUCTORS[dtype], isGeneric = dtype === "generic";
+  function at(view, steps) {
+    var place = view.offset;
+    for (var i = 0; i < dimension; ++i) place += view.stride[i] * steps[i];
+    return place;
+  }
+  function isStep(step) { return typeof step === "number" && step >= 0; }
+  class View {
+    constructor(data, shape, stride, offset) {
+      this.data = data;
+      this.shape = Array.from(shape || []);
+      this.stride = Array.from(stride || []);
+      this.offset = offset | 0;
+    }
+    get size() { return dimension < 0 ? 0 : this.shape.reduce((size, length) => size * length, 1); }
+    get order() { return dimension < 1 ? [] : order.call(this); }
+    index(...steps) { return dimension < 0 ? -1 : at(this, steps); }
+    get(...steps) {
+      if (dimension < 0) return undefined;
+      return isGeneric ? this.data.get(at(this, steps)) : this.data[at(this, steps)];
+    }
+    set(...steps) {
+      if (dimension < 0) return undefined;
+      var value = steps[dimension], place = at(this, steps);
+      return isGeneric ? this.data.set(place, value) : this.data[place] = value;
+    }
+    valueOf() { return dimension === 0 ? this.get() : this; }
+    hi(...ends) {
+      var shape = this.shape.map((length, i) => isStep(ends[i]) ? ends[i] | 0 : length);
+      return new View(this.data, shape, this.stride, this.offset);
+    }
+    lo(...starts) {
+      var offset = this.offset;
+      var shape = this.shape.map((length, i) => {
+        if (!isStep(starts[i])) return length;
+        offset += this.stride[i] * (starts[i] | 0);
+        return length - (starts[i] | 0);
+      });
+      return new View(this.data, shape, this.stride, offset);
+    }
+    step(...steps) {
+      var offset = this.offset, shape = this.shape.slice(), stride = this.stride.slice();
+      for (var i = 0; i < dimension; ++i) {
+        if (typeof steps[i] !== "number") continue;
+        var by = steps[i] | 0;
+        if (by < 0) offset += stride[i] * (shape[i] - 1);
+        shape[i] = Math.ceil(shape[i] / Math.abs(by));
+        stride[i] *= by;
+      }
+      return new View(this.data, shape, stride, offset);
+    }
+    transpose(...axes) {
+      var from = this.shape.map((_, i) => axes[i] === undefined ? i : axes[i] | 0);
+      return new View(this.data, from.map(i => this.shape[i]), from.map(i => this.stride[i]), this.offset);
+    }
+    pick(...steps) {
+      if (dimension < 0) return null;
+      if (dimension === 0) return places[0](this.data);
+      var offset = this.offset, shape = [], stride = [];
+      for (var i = 0; i < dimension; ++i) {
+        if (isStep(steps[i])) offset = (offset + this.stride[i] * steps[i]) | 0;
+        else { shape.push(this.shape[i]); stride.push(this.stride[i]); }
+      }
+      return places[shape.length + 1](this.data, shape, stride, offset);
+    }
+  }
+  View.prototype.dtype = dtype;
+  View.prototype.dimension = dimension;
+  return (data, shape, stride, offset) => new View(data, shape, stride, offset);
+"""
+"""Views of arrays (the library ndarray) without functions made from text, which the page's policy forbids: without
+this no segmentation can be opened. What follows of the old function is behind a return, and the minifier drops it."""
 SERVICE_WORKER_STUB = b"// There is no service worker: the page asks for this file, and nothing is to be done.\n"
 KEPT_ICONS = ("favicon.ico", "favicon-16x16.png", "favicon-32x32.png", "apple-touch-icon-180x180.png")
 LOADING = """<div id="root"><style>
@@ -199,7 +273,7 @@ def patch(files: Files) -> Files:
 def patch_member(path: str, content: bytes) -> bytes:
     """Return a member that finds its siblings beside the page, or beside itself in a worker or style sheet."""
     if path.endswith(".js"):
-        for found, replacement in ((PUBLIC_PATH, PUBLIC_PATH_PATCHED), *REPAIRS):
+        for found, replacement in ((PUBLIC_PATH, PUBLIC_PATH_PATCHED), (VIEWS_HEAD, VIEWS), *REPAIRS):
             content = content.replace(found, replacement)
         return content
     return re.sub(rb"url\(/(?!/)", b"url(", content) if path.endswith(".css") else content
