@@ -10,7 +10,8 @@ from isocenter.domain.errors import TooLarge, UnsupportedMediaType
 
 BODY_SIZE_MAX_BYTES = 64 * 1024
 """A form of ours has some hundred bytes; a token request with an assertion some thousand."""
-FIELDS_MAX = 100
+FIELDS_MAX = 300
+"""A form that acts on all rows of a long page of a list names two hundred."""
 FORM_TYPE = "application/x-www-form-urlencoded"
 
 

@@ -12,9 +12,11 @@ from isocenter.archive.search import count, search
 from isocenter.domain.principal import Principal
 from isocenter.domain.query import Query, SearchRow
 from isocenter.web.console.console import Console
+from isocenter.web.pages.download import download_routes
 from isocenter.web.pages.instance import instance_page_routes
 from isocenter.web.pages.studies import StudyOffers, study_routes
 from isocenter.web.pages.study import StudyPages, study_page_routes
+from isocenter.web.pages.study_delete import delete_routes
 from isocenter.web.pages.upload import upload_routes
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ def studies_section(console: Console, needs: ConsoleNeeds) -> list[BaseRoute]:
         *study_page_routes(console, pages),
         *instance_page_routes(console, pages),
         *upload_routes(console, archive, audit=audit),
+        *download_routes(console, archive, audit=audit),
+        *delete_routes(console, archive, audit=audit),
     ]
 
 
