@@ -36,10 +36,7 @@ STEPS: tuple[StepPlan, ...] = (
             "Its configuration is read, it asks the cloud for an access token, each connection is tested step by step, "
             "and its three doors are opened: one for devices, one that looks like a PACS to the PACS, and the way out.",
         ),
-        looks=(
-            Look(Part.ROUTER, "/router", "The channels of the router: each door, and what passed through it."),
-            Look(Part.ROUTER, "/system", "The state of the router."),
-        ),
+        looks=(Look(Part.ROUTER, "/router", "The channels of the router: each door, and what passed through it."),),
     ),
     StepPlan(
         4,

@@ -96,11 +96,11 @@ class StoryTour:
         return self._thread is not None and self._thread.is_alive()
 
     def _begin(self, numbers: Sequence[int]) -> None:
+        with self._lock:
+            self._require_idle(numbers[0])  # before the parts are asked: a step that is played may have stopped one
         problem = self._problem()
         with self._lock:
-            if self._is_playing:
-                number = numbers[0] if self._live is None else self._live.number
-                raise Conflict(f"Step {number} is being played; wait until it has ended.")
+            self._require_idle(numbers[0])
             if problem:
                 raise Conflict(problem)
             if self._is_closing:
@@ -109,6 +109,11 @@ class StoryTour:
             self._live = StepResult(numbers[0], StepState.PLAYING)
             self._changes += 1
             self._thread.start()
+
+    def _require_idle(self, wanted: int) -> None:
+        if self._is_playing:
+            number = wanted if self._live is None else self._live.number
+            raise Conflict(f"Step {number} is being played; wait until it has ended.")
 
     def _run(self, numbers: tuple[int, ...]) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isocenter.app.story.acts.proof import expect_same_pixels, expect_studies, play_script
+from isocenter.app.story.acts.proof import expect_same_pixels, expect_studies, images, play_script
 from isocenter.app.story.books import JULE, Place, patient_id
 from isocenter.app.story.stage import DELIVERED_WITHIN_S, Stage, wait_until
 from isocenter.app.story.step import Findings
@@ -33,7 +33,7 @@ def fetch_old_study(stage: Stage, findings: Findings) -> None:
         noun="study",
     )
     count = stage.pacs.retrieve_from_cloud(prior.study_instance_uid)
-    if findings.expect_equal("The prior is retrieved", prior.plan.number_of_instances, count):
+    if findings.expect_equal("The study of 1994 is retrieved", images(prior.plan.number_of_instances), images(count)):
         stage.books.played.add(7)
     wait_until(lambda: prior.study_instance_uid in stage.pacs.studies_of(patient_id(JULE)), within_s=DELIVERED_WITHIN_S)
     expect_studies(stage, findings, Place.PACS, [JULE])

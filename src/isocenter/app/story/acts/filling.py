@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from isocenter.app.story.acts.proof import expect_same_pixels, expect_studies, play_script
-from isocenter.app.story.books import Place, patient_id
+from isocenter.app.story.books import Place, given_name, patient_id
 from isocenter.app.story.stage import Stage
 from isocenter.app.story.step import Findings
 from isocenter.app.story.uid_sets import expect_among
@@ -29,7 +29,7 @@ def send_to_pacs(stage: Stage, findings: Findings) -> None:
         own = [study for study in stage.books.studies if study.patient_number == number]
         wanted = {study.study_instance_uid for study in own if study.kind is not StudyKind.PRIOR}
         found = stage.pacs.studies_of(patient_id(number))
-        text = f"Patient {number} has a study from before and one from today"
+        text = f"{given_name(number)} has a study from before and one from today"
         expect_among(findings, text, wanted=wanted, found=found, noun="study")
     expect_studies(stage, findings, Place.PACS)
     expect_same_pixels(stage, findings, Place.PACS, stage.books.of_script(Script.TO_PACS))

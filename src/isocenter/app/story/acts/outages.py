@@ -8,7 +8,7 @@ import httpx
 
 from isocenter.app.hospital.control import Cut, Line, Part
 from isocenter.app.story.acts.breaking import BREAKS_AFTER, Breaking, play_outage
-from isocenter.app.story.acts.proof import place_words
+from isocenter.app.story.acts.proof import images, place_words
 from isocenter.app.story.acts.sending import expect_picture
 from isocenter.app.story.books import JULE, Place, patient_id
 from isocenter.app.story.outage import OutagePlan
@@ -98,5 +98,5 @@ def _without_pacs(stage: Stage, findings: Findings) -> None:
         noun="study",
     )
     count = stage.cloud.metadata_of(uid)
-    findings.expect_equal("The cloud gives its metadata", study.plan.number_of_instances, count)
+    findings.expect_equal("The cloud gives its metadata", images(study.plan.number_of_instances), images(count))
     expect_picture(stage, findings, uid)

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from isocenter.app.modality.scripts import SentImage, run_script
-from isocenter.app.story.books import Place, patient_id
+from isocenter.app.story.books import Place, given_name, patient_id
 from isocenter.app.story.pacs import Pacs
 from isocenter.app.story.stage import Stage
 from isocenter.app.story.step import Findings
 from isocenter.app.story.uid_sets import count, expect_among, expect_exactly
 from isocenter.app.story.web_source import WebSource
+from isocenter.modality.patients import STORY_PATIENTS
 from isocenter.modality.story import Script, StoryStudy
 
 DIGEST = "SHA-256 of the pixel data"
@@ -22,10 +23,8 @@ DIGEST_SHOWN = 16
 
 def play_script(stage: Stage, findings: Findings, script: Script) -> bool:
     """Play a script, note what became of each image, and tell whether all were acknowledged."""
-    images: list[SentImage] = []
 
-    def note(image: SentImage) -> None:
-        images.append(image)
+    def note(_image: SentImage) -> None:
         findings.on_change()
 
     report = run_script(
@@ -37,8 +36,8 @@ def play_script(stage: Stage, findings: Findings, script: Script) -> bool:
     return findings.expect(
         "Every image is acknowledged",
         report.held,
-        wanted=f"{report.expected} images",
-        found=f"{len(report.acknowledged)} images{problem}",
+        wanted=images(report.expected),
+        found=images(len(report.acknowledged)) + problem,
     )
 
 
@@ -52,7 +51,7 @@ def expect_studies(stage: Stage, findings: Findings, place: Place, patients: Seq
     archive = archive_at(stage, place)
     found = {patient: stage.books.own(archive.studies_of(patient_id(patient))) for patient in patients}
     there = frozenset().union(*found.values())
-    whose = "" if len(patients) == 8 else " of patient " + " and ".join(map(str, patients))
+    whose = "" if len(patients) == len(STORY_PATIENTS) else " of " + " and ".join(map(given_name, patients))
     expect = expect_exactly if stage.is_exclusive else expect_among
     expect(
         findings,
@@ -61,7 +60,7 @@ def expect_studies(stage: Stage, findings: Findings, place: Place, patients: Seq
         found=there,
         noun="study",
     )
-    data = {f"patient {patient}": sorted(uids) for patient, uids in found.items()}
+    data = {f"{given_name(patient)}, patient {patient}": sorted(uids) for patient, uids in found.items()}
     findings.note(f"Studies in {the(place)}{whose}", count(there, "study"), data)
 
 
@@ -96,6 +95,11 @@ def expect_counters(stage: Stage, findings: Findings, *, received_more: int | No
         more = counters.received - before
         is_met = more == received_more or (more > received_more and not stage.is_exclusive)
         findings.expect("The router received each image for both archives", is_met, wanted=received_more, found=more)
+
+
+def images(number: int) -> str:
+    """Return a number of images in words."""
+    return f"{number} {'image' if number == 1 else 'images'}"
 
 
 def the(place: Place) -> str:

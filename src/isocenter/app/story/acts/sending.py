@@ -8,6 +8,7 @@ from isocenter.app.story.acts.proof import (
     expect_counters,
     expect_same_pixels,
     expect_studies,
+    images,
     play_script,
 )
 from isocenter.app.story.books import JULE, Place
@@ -22,7 +23,7 @@ def send_jules_study(stage: Stage, findings: Findings) -> None:
     """Have the PACS send Jule's recent study to QIETOAZURE."""
     study = stage.books.jules(StudyKind.RECENT)
     count = stage.pacs.send_to_cloud(study.study_instance_uid)
-    if findings.expect_equal("The PACS sends the whole study", study.plan.number_of_instances, count):
+    if findings.expect_equal("The PACS sends the whole study", images(study.plan.number_of_instances), images(count)):
         stage.books.played.add(4)
     expect_studies(stage, findings, Place.CLOUD, [JULE])
     expect_same_pixels(stage, findings, Place.CLOUD, [study])
