@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from isocenter.app.faults.process import ScenarioProcess
-from isocenter.app.hospital.first_images import read_given
 from isocenter.app.hospital.folder import HospitalFolder
+from isocenter.app.hospital.given import read_given
 from isocenter.modality.faults.scenario import ProcessPlan
 
 NAME = "first-images"

@@ -10,13 +10,13 @@ middle, sends only what is missing and always the same bytes.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from isocenter.app.hospital.given import Given, read_given, remember
 from isocenter.app.hospital.reach import read_reach
 from isocenter.app.journal import Journal
 from isocenter.app.modality.scripts import addresses_in, run_script
@@ -31,7 +31,6 @@ from isocenter.domain.errors import IsocenterError
 from isocenter.modality.demo_studies import iter_demo, number_of_demo_instances
 from isocenter.modality.story import Script
 
-STATE_FILE = "first-images.json"
 JOURNAL_FILE = "samples-journal.jsonl"
 JOURNAL_NAME = "demo"
 """The port of the cloud may differ from start to start; the folder is what the journal is about."""
@@ -42,50 +41,17 @@ TOLD_EVERY = 25
 SOP_INSTANCE_UID = 0x00080018
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What a folder was given."""
-
-    today: str = ""
-    """The day of the first start, with its time, in ISO 8601."""
-    has_recent: bool = False
-    has_generated: bool = False
-
-    @property
-    def is_all(self) -> bool:
-        """Tell whether nothing is missing."""
-        return self.has_recent and self.has_generated
-
-
-def read_given(folder: Path) -> Given:
-    """Return what a folder was given, nothing on the first start."""
-    try:
-        found = Given(**json.loads((folder / STATE_FILE).read_text(encoding="utf-8")))
-        datetime.fromisoformat(found.today)
-    except (OSError, ValueError, TypeError):
-        return Given()
-    return found
-
-
-def _remember(folder: Path, given: Given) -> Given:
-    path = folder / STATE_FILE
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(asdict(given)), encoding="utf-8")
-    partial.replace(path)
-    return given
-
-
 def give_all(folder: Path, samples: Path | None) -> int:
     """Send what is missing; return how many instances were refused."""
     reach = read_reach(folder)
     given = read_given(folder)
     if not given.today:
-        given = _remember(folder, Given(datetime.now().replace(microsecond=0).isoformat()))
+        given = remember(folder, Given(datetime.now().replace(microsecond=0).isoformat()))
     refused = 0
     if not given.has_recent:
         refused += _give_recent(folder)
         if not refused:
-            given = _remember(folder, replace(given, has_recent=True))
+            given = remember(folder, replace(given, has_recent=True))
     application = reach.application
     archive = WebArchive(
         f"{reach.cloud_url}/dicom-web",
@@ -100,7 +66,7 @@ def give_all(folder: Path, samples: Path | None) -> int:
             refused_here = _give_generated(cloud, datetime.fromisoformat(given.today))
             refused += refused_here
             if not refused_here:
-                _remember(folder, replace(given, has_generated=True))
+                remember(folder, replace(given, has_generated=True))
     return refused
 
 

@@ -22,6 +22,8 @@ SECRET_SIZE_BYTES = 32
 LOG_SIZE_MAX_BYTES = 16 * 1024**2
 """A log that is longer at a start is put aside, and the one put aside before goes."""
 _FOLDER_MODE = 0o700
+_ACCOUNTS_FILE = "accounts-of-demo"
+"""In the data folder of a part: it goes with the accounts where somebody removes that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,18 @@ class HospitalFolder:
         tenant_id = _kept(self.path / "tenant-id", str(uuid4()))
         client_id = _kept(self.path / "client-id", str(uuid4()))
         return Installation(Person(PERSON, password), tenant_id, client_id, secret, is_new)
+
+    def knows_accounts(self, part: Part, installed: Installation) -> bool:
+        """Tell whether person and application were made known to a part already."""
+        try:
+            noted = (self.of(part) / _ACCOUNTS_FILE).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return False
+        return noted == installed.client_id and not installed.is_new_password
+
+    def note_accounts(self, part: Part, installed: Installation) -> None:
+        """Keep that person and application were made known to a part."""
+        (self.of(part) / _ACCOUNTS_FILE).write_text(installed.client_id, encoding="utf-8")
 
     def remembered_ports(self) -> dict[str, int]:
         """Return where everything listened the last time."""

@@ -14,17 +14,15 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from isocenter.app.hospital.accounts import register
 from isocenter.app.hospital.channels import SCOPE, write_channels
-from isocenter.app.hospital.control import Cut, HospitalControl, HospitalStatus, Line, Part
+from isocenter.app.hospital.control import Cut, HospitalStatus, Line, Part
 from isocenter.app.hospital.filling import Filling
 from isocenter.app.hospital.folder import HospitalFolder, Installation
 from isocenter.app.hospital.folder_lock import holding
-from isocenter.app.hospital.front import front, front_topics
 from isocenter.app.hospital.lines import Lines, running_lines
 from isocenter.app.hospital.options import HospitalOptions, PortName
 from isocenter.app.hospital.part import SupervisedPart
@@ -40,8 +38,6 @@ from isocenter.app.hospital.reach import (
     announced,
     read_reach,
 )
-from isocenter.app.loop_server import serving
-from isocenter.app.story.tour import StoryTour
 from isocenter.domain.application_entity import AeAddress
 from isocenter.domain.errors import Conflict, InvalidSetting, IsocenterError
 
@@ -116,19 +112,22 @@ async def supervised(path: Path, options: HospitalOptions, *, tell: Tell) -> Asy
         filling = Filling(folder, tell=tell)
         hospital = Hospital(reach, parts, lines, filling)
         stack.push_async_callback(_end, parts)
-        await _start(parts)
+        opening, _ = await asyncio.gather(asyncio.to_thread(_load_page), _start(parts))
         for part in parts.values():
             stack.push_async_callback(_cancelled, asyncio.create_task(part.watch()))
-        tour = StoryTour(reach, HospitalControl(reach))
-        live = front_topics(hospital, tour)
-        stack.push_async_callback(asyncio.to_thread, tour.close)
-        await stack.enter_async_context(serving(front(hospital, live, tour), listener))
-        stack.push_async_callback(live.stop)  # before the server, which would wait for its streams
+        await stack.enter_async_context(opening(hospital, listener))
         stack.enter_context(announced(reach))
         if options.is_filled:
             stack.push_async_callback(filling.end)
             await filling.begin(options.samples)
         yield hospital
+
+
+def _load_page() -> Callable[[Hospital, socket.socket], AbstractAsyncContextManager[None]]:
+    """Return what serves the page. It takes a second to load, in which the parts start."""
+    from isocenter.app.hospital.front_server import serving_front
+
+    return serving_front
 
 
 def _who_holds(folder: Path) -> str:
@@ -155,7 +154,7 @@ def _install(
     installed = folder.installation()
     for part in Part:
         if part is not Part.PACS or options.pacs is PacsKind.ISOCENTER:
-            register(folder.of(part), installed)
+            _register(folder, part, installed)
     write_channels(
         folder.channels_file,
         ports=ports,
@@ -164,6 +163,14 @@ def _install(
         client_id=installed.client_id,
     )
     return installed
+
+
+def _register(folder: HospitalFolder, part: Part, installed: Installation) -> None:
+    if not folder.knows_accounts(part, installed):
+        from isocenter.app.hospital.accounts import register
+
+        register(folder.of(part), installed)
+        folder.note_accounts(part, installed)
 
 
 def _reach(folder: HospitalFolder, pacs: PacsKind, *, ports: Mapping[str, int], installed: Installation) -> Reach:
