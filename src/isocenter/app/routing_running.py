@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -20,6 +20,7 @@ from isocenter.app.channels.stored_source import FeedReader, StoredChannelSource
 from isocenter.app.channels.stow_source import StowChannelSource
 from isocenter.app.channels.translator_source import TranslatorSource
 from isocenter.app.channels.unit import TranslatorBasis, Unit
+from isocenter.app.console.router_backlogs import BacklogHistory, watching_backlogs
 from isocenter.app.delivering import running_deliveries
 from isocenter.app.secrets_by_name import ReadSecret, SecretsByName
 from isocenter.app.settings import Settings
@@ -33,6 +34,7 @@ from isocenter.routing.configuration.channel import (
     ScheduleSource,
     StowSource,
 )
+from isocenter.web.pages.router_jobs import Jobs
 
 _log = structlog.get_logger()
 
@@ -45,6 +47,10 @@ class Routing:
     desk: RunningDesk
     notify_all: Callable[[], None]
     """Tells every destination that something may be there for it."""
+    backlogs: BacklogHistory
+    """How much waited for each destination lately, for whoever draws it."""
+    jobs: Jobs
+    """What people start in the console and do not wait for."""
 
 
 @contextmanager
@@ -72,13 +78,17 @@ def running_routing(
 
     secrets = SecretsByName(settings.data_dir, os.environ)
     sources = _Sources(archive, settings, associations, translators, secrets.read, audit)
-    with running_deliveries(
-        archive,
-        settings,
-        current.configuration,
-        read_secret=secrets.read,
-        configuration_of=store.configuration_of,
-    ) as deliveries:
+    with (
+        running_deliveries(
+            archive,
+            settings,
+            current.configuration,
+            read_secret=secrets.read,
+            configuration_of=store.configuration_of,
+        ) as deliveries,
+        watching_backlogs(archive.index.ledger.tallies) as backlogs,
+        closing(Jobs(now=lambda: archive.clock.now().timestamp())) as jobs,
+    ):
         router = Router(
             store,
             current,
@@ -87,7 +97,7 @@ def running_routing(
             on_configuration=lambda configuration: deliveries.reconfigure(configuration.destinations),
             notify=deliveries.notify,
         )
-        yield Routing(router, RunningDesk(archive, router, deliveries), deliveries.notify_all)
+        yield Routing(router, RunningDesk(archive, router, deliveries), deliveries.notify_all, backlogs, jobs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from functools import partial
 from starlette.routing import BaseRoute
 
 from isocenter.app.console.query import query_section
+from isocenter.app.console.router import router_mark, router_section
 from isocenter.app.console.service import operations_mark, service_section
 from isocenter.app.console.studies import studies_section
 from isocenter.app.node_identity import NodeIdentity
@@ -24,7 +25,7 @@ from isocenter.domain.identifiers import DEFAULT_PARTITION
 from isocenter.domain.principal import Principal
 from isocenter.web.console.console import Console
 from isocenter.web.console.live import Mark, live_routes
-from isocenter.web.console.section import HELP, QUERY, SERVICE, STUDIES, Section
+from isocenter.web.console.section import HELP, QUERY, ROUTER, SERVICE, STUDIES, Section
 from isocenter.web.static_files import static_routes
 
 
@@ -56,6 +57,7 @@ def console_routes(needs: ConsoleNeeds) -> list[BaseRoute]:
         *static_routes(),
         *([] if needs.parts.live is None else live_routes(needs.parts.live, authenticate=authenticate)),
         *studies_section(console, needs),
+        *router_section(console, needs.archive, needs.settings, needs.parts),
         *_service(console, needs),
         *([] if needs.parts.query is None else query_section(console, needs.parts.query)),
     ]
@@ -71,7 +73,14 @@ def _service(console: Console, needs: ConsoleNeeds) -> list[BaseRoute]:
 
 def _sections(needs: ConsoleNeeds) -> tuple[Section, ...]:
     has_query = needs.parts.query is not None and needs.parts.query.is_offered
-    return (STUDIES, *((QUERY,) if has_query else ()), *((SERVICE,) if needs.parts.long_work is not None else ()), HELP)
+    has_router, has_service = needs.parts.routing is not None, needs.parts.long_work is not None
+    return (
+        STUDIES,
+        *((QUERY,) if has_query else ()),
+        *((ROUTER,) if has_router else ()),
+        *((SERVICE,) if has_service else ()),
+        HELP,
+    )
 
 
 def live_topics(archive: Archive, register: AssociationRegister, routing: Routing | None) -> dict[str, Mark]:
@@ -80,4 +89,6 @@ def live_topics(archive: Archive, register: AssociationRegister, routing: Routin
         "studies": archive.index.latest_sequence,
         "operations": partial(operations_mark, archive),
     }
+    if routing is not None:
+        topics["router"] = router_mark(routing)
     return topics
