@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,9 +15,10 @@ from isocenter.app.cli.output import printable
 
 if TYPE_CHECKING:
     from isocenter.app.hospital.options import HospitalOptions, PortName
-    from isocenter.app.hospital.reach import Reach
+    from isocenter.app.hospital.reach import PacsKind, Reach
 
 DEFAULT_FOLDER = "demo-data"
+EXIT_INTERRUPTED = 130
 
 
 @click.group(
@@ -65,16 +66,23 @@ DEFAULT_FOLDER = "demo-data"
 @click.option(
     "--check", "is_check", is_flag=True, help="Play the whole story in a hospital of its own, prove each step, end."
 )
+@click.option(
+    "--report",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --check: where its results go as JSON.",
+)
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     *,
     folder: Path,
     pacs: str,
     ports: tuple[str, ...],
-    is_empty: bool,
-    samples: Path | None,
     is_check: bool,
+    report: Path | None,
+    **images: Any,
 ) -> int:
     """Run a whole hospital on this machine until Ctrl-C: PACS, router, cloud, viewer.
 
@@ -93,8 +101,10 @@ def command(
 
     signal.signal(signal.SIGTERM, _interrupt)
     if is_check:
-        return _check(PacsKind(pacs))
-    options = HospitalOptions(PacsKind(pacs), _parse_ports(ports), is_filled=not is_empty, samples=samples)
+        return _check(PacsKind(pacs), report)
+    options = HospitalOptions(
+        PacsKind(pacs), _parse_ports(ports), is_filled=not images["is_empty"], samples=images["samples"]
+    )
     return _run(folder, options)
 
 
@@ -137,12 +147,18 @@ def _run(folder: Path, options: HospitalOptions) -> int:
     return 0
 
 
-def _tell(sentence: str) -> None:
-    click.echo(printable(sentence))
+def _tell(text: str) -> None:
+    click.echo("\n".join(map(printable, text.split("\n"))))
 
 
-def _check(pacs: object) -> int:
-    raise NotImplementedError(pacs)
+def _check(pacs: PacsKind, report: Path | None) -> int:
+    from isocenter.app.story.check import CheckOptions, check_story
+
+    try:
+        return 0 if check_story(CheckOptions(pacs, report_file=report), _tell) else 1
+    except KeyboardInterrupt:
+        click.echo("\nThe check was stopped; its hospital has ended and is removed.")
+        return EXIT_INTERRUPTED
 
 
 def _print_reach(reach: Reach) -> None:
