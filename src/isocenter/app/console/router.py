@@ -12,6 +12,7 @@ from isocenter.app.console.router_trial import NodeRuleTrial
 from isocenter.app.node_parts import Parts
 from isocenter.app.routing_running import Routing
 from isocenter.app.settings import Settings
+from isocenter.app.worklist_pass import find_ris
 from isocenter.archive.archive import Archive
 from isocenter.archive.search import search
 from isocenter.domain.principal import Principal
