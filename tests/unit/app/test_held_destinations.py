@@ -26,6 +26,7 @@ def test_a_file_that_cannot_be_read_lets_nothing_go(tmp_path: Path, content: byt
         HeldDestinations(tmp_path).read()
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / HOLDS_FILE).mkdir()
     with pytest.raises(StorageFailed):
-        HeldDestinations(tmp_path / "gone").write({})
+        HeldDestinations(tmp_path).write({})

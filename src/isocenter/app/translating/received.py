@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from isocenter.app.translating.spool import Spool
 from isocenter.dicom.element_view import view_dataset
+from isocenter.dicom.model import Encoding
 from isocenter.dicom.part10 import META_LENGTH_MAX, META_OFFSET, encoding_of, read_encoding
 from isocenter.dicom.scan import scan_instance
 from isocenter.dicom.syntax import EXPLICIT_VR_LITTLE_ENDIAN
@@ -42,8 +43,7 @@ class Received:
 def receive(spool: Spool) -> Received:
     """Return what came; raises Unavailable for what is no instance."""
     try:
-        head = _head(spool)
-        encoding, offset = read_encoding(head)
+        head, (encoding, offset) = _head(spool)
         meta = view_dataset(memoryview(head)[META_OFFSET:offset], encoding_of(EXPLICIT_VR_LITTLE_ENDIAN))
         uid = meta.text_of(_MEDIA_STORAGE_SOP_INSTANCE_UID) or _scanned_uid(spool)
     except InvalidDataset as error:
@@ -51,21 +51,23 @@ def receive(spool: Spool) -> Received:
     return Received(spool, uid, encoding.transfer_syntax_uid, offset)
 
 
-def _head(spool: Spool) -> Buffer:
-    """Return the beginning of a file, with all its file meta information and a little more."""
+def _head(spool: Spool) -> tuple[Buffer, tuple[Encoding, int]]:
+    """Return the beginning of a file with all its file meta information, the encoding, and where the data set begins.
+
+    Raises InvalidDataset.
+    """
     head: Buffer = b""
     for piece in spool.pieces():
         head = piece if not head else bytes(head) + bytes(piece)
-        if _is_enough(head):
-            break
-    return head
-
-
-def _is_enough(head: Buffer) -> bool:
-    try:
-        return read_encoding(head)[1] + _ELEMENT_HEAD_LENGTH <= len(head)
-    except InvalidDataset:
-        return len(head) > META_LENGTH_MAX
+        try:
+            read = read_encoding(head)
+        except InvalidDataset:
+            if len(head) > META_LENGTH_MAX:
+                raise
+        else:
+            if read[1] + _ELEMENT_HEAD_LENGTH <= len(head):
+                return head, read
+    return head, read_encoding(head)
 
 
 def _scanned_uid(spool: Spool) -> str:

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
@@ -324,10 +325,16 @@ class DicomwebClient:
             raise not_dicomweb(self.service) from error
 
 
+@lru_cache(64)
+def _part_media_type(text: str) -> MediaType | None:
+    """Return the media type of a part; the parts of an answer have a few between them."""
+    return parse_media_type(text)
+
+
 def _iter_instances(events: Iterator[Event]) -> Iterator[RetrievedInstance]:
     for event in events:
         if isinstance(event, PartBegin):
-            media_type = parse_media_type(event.headers.get("content-type", ""))
+            media_type = _part_media_type(event.headers.get("content-type", ""))
             chunks = _part_chunks(events)
             yield RetrievedInstance(
                 None if media_type is None else media_type.parameters.get("transfer-syntax"), chunks

@@ -49,11 +49,16 @@ def _iter_pieces(chunks: Iterable[Buffer], size: int) -> Iterator[Buffer]:
     """Yield views of the chunks, none longer than a size; all but the last are of even length (PS3.8 annex E.2)."""
     odd = b""
     for chunk in chunks:
-        # Rare: the byte that was left over moves the boundaries of the chunk behind it, which is copied for that.
-        view = memoryview(odd + bytes(chunk)) if odd else memoryview(chunk)
+        view = memoryview(chunk)
+        if odd and view:
+            # The byte that was left over moves the boundaries of the chunk behind it; only its first piece is copied.
+            first, view = memoryview(odd + bytes(view[: size - 1])), view[size - 1 :]
+            even_length = len(first) & ~1
+            yield first[:even_length]
+            odd = bytes(first[even_length:])
         even_length = len(view) & ~1
         for start in range(0, even_length, size):
             yield view[start : min(start + size, even_length)]
-        odd = bytes(view[even_length:])
+        odd += bytes(view[even_length:])
     if odd:
         yield odd + PADDING

@@ -8,7 +8,7 @@ instances ─▶ contexts that they need, in groups where one association does n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -188,6 +188,9 @@ class _Sender:
         self._plan = plan
         self._flow = flow
         self.connection = connection
+        self._looked_at: Connection | None = None
+        """The association that the identifiers of contexts below are of; they stay for as long as it does."""
+        self._context_ids: Mapping[ContextKey, int] = {}
 
     async def run(self) -> None:
         """Send until nothing is left, the requestor cancels, or the destination is lost for good."""
@@ -222,7 +225,9 @@ class _Sender:
         connection = self.connection
         if connection is None:
             return None
-        context_id = contexts_to_send(connection.contexts.values()).get(opened.outgoing.key)
+        if connection is not self._looked_at:
+            self._looked_at, self._context_ids = connection, contexts_to_send(connection.contexts.values())
+        context_id = self._context_ids.get(opened.outgoing.key)
         if opened.error is not None or context_id is None:
             return Outcome.FAILED
         mover = self._mover

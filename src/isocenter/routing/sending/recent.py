@@ -22,7 +22,7 @@ class RecentDeliveries:
 
     def __init__(self) -> None:
         self._seconds: deque[tuple[int, int, int]] = deque(maxlen=WINDOW_S)
-        self._last = Rate()
+        self._last_at = 0.0
 
     def note(self, *, count: int, size_bytes: int, now: float) -> None:
         """Count deliveries."""
@@ -31,7 +31,7 @@ class RecentDeliveries:
             _, counted, counted_bytes = self._seconds.pop()
             count, size_bytes = count + counted, size_bytes + counted_bytes
         self._seconds.append((second, count, size_bytes))
-        self._last = self.rate(now=now)
+        self._last_at = now
 
     def rate(self, *, now: float) -> Rate:
         """Return the rate of the last minute, or since the first delivery in it."""
@@ -42,4 +42,4 @@ class RecentDeliveries:
     @property
     def last_rate(self) -> Rate:
         """Return the rate when something was delivered last: that of which recovery may be expected."""
-        return self._last
+        return self.rate(now=self._last_at)

@@ -113,7 +113,7 @@ class SqliteLedger:
         taken, above = 0, 0
         while taken < limit:
             span = Span(above=above, limit=min(limit - taken, PAGE_MAX))
-            if not self._keys(selection, span):  # nothing to write is no transaction
+            if not self._keys(selection, Span(above=above, limit=1)):  # nothing to write is no transaction
                 break
             write = partial(LedgerTransaction.step_selected, selection=selection, span=span, step=step)
             above, count = self._writer.change_ledger(write)

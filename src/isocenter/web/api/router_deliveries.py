@@ -57,7 +57,7 @@ def step_deliveries(desk: RouterDesk, asked: Asked) -> object:
         return {"count": desk.send_anew(selection.delivery_keys), "is_complete": True}
     stepped = desk.ledger.step(action, selection)
     if action in (Action.RELEASE, Action.SEND_AGAIN):
-        desk.notify([one.name for one in desk.destinations()])
+        desk.notify(list(desk.destination_kinds()))
     return asdict(stepped)
 
 
