@@ -51,11 +51,6 @@ class Job(JobDatabase):
             for row in self.ask(sql.GET_SLICES)
         }
 
-    def note_studies(self, studies: Iterable[FoundStudy]) -> None:
-        """Keep studies that were found."""
-        with self.changing() as connection:
-            self._put_studies(connection, studies)
-
     def _put_studies(self, connection: apsw.Connection, studies: Iterable[FoundStudy]) -> None:
         for study in studies:
             connection.execute(sql.PUT_STUDY, (study.study_instance_uid, study.study_date, study.counted))

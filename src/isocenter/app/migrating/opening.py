@@ -71,13 +71,6 @@ def normal_address(address: str) -> str:
 
 
 @contextmanager
-def open_ends(source: str, target: str, way: Way) -> Iterator[tuple[Source, Target]]:
-    """Open both ends for the length of a block."""
-    with ExitStack() as stack:
-        yield stack.enter_context(open_source(source, way)), stack.enter_context(open_target(target, way))
-
-
-@contextmanager
 def open_source(address: str, way: Way) -> Iterator[Source]:
     """Open a source for the length of a block."""
     with ExitStack() as stack:

@@ -75,8 +75,6 @@ def patiently(
     patience: Patience,
     action: Callable[[], T],
     report_of: Callable[[IsocenterError], Report],
-    *,
-    on_failure: Callable[[], None] = lambda: None,
 ) -> T:
     """Do something, again where it failed for the time being. Raises what it failed with otherwise."""
     while True:
@@ -85,7 +83,6 @@ def patiently(
         except Unavailable as error:
             patience.throttle.require_going()
             report = report_of(error)
-            on_failure()
             if judge(report).verdict not in (Verdict.TRANSIENT, Verdict.DELIVERED):
                 raise Refused(describe(patience.who, report, told=error.message)) from error
             patience.wait(report, told=error.message)

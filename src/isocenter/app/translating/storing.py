@@ -53,7 +53,6 @@ class _Waiting:
 
     outgoing: Outgoing
     future: Future[None]
-    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

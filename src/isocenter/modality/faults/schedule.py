@@ -29,17 +29,6 @@ class Schedule:
         """Return how many steps are still to come."""
         return len(self._waiting)
 
-    @property
-    def next_at_s(self) -> float | None:
-        """Return when the next step is due, where that is known."""
-        match self._waiting[0].trigger if self._waiting else None:
-            case AtTime(at_s=at_s):
-                return at_s
-            case AfterPause(pause_s=pause_s):
-                return self._last_s + pause_s
-            case _:
-                return None
-
     def take_due(self, now: Sample) -> Step | None:
         """Return the next step where it is due, and count it as made."""
         if not self._waiting or not self._is_due(self._waiting[0].trigger, now):

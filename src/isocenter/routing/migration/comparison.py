@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -50,8 +50,3 @@ def compare_digests(sent: InstanceDigest, there: InstanceDigest) -> Comparison:
     if sent.family != there.family:
         return Comparison.NOT_COMPARABLE
     return Comparison.SAME if sent.sha256 == there.sha256 else Comparison.DIFFERENT
-
-
-def counts_differ(expected: Mapping[str, int], there: Mapping[str, int]) -> list[str]:
-    """Return the studies of which the target has fewer instances than it was sent."""
-    return sorted(study for study, count in expected.items() if there.get(study, 0) < count)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from isocenter.domain.delivery import Delivery
 from isocenter.ports.clock import Clock
 from isocenter.ports.ledger import Ledger, LedgerRow, Settled
 from isocenter.routing.deliveries.report import Report
@@ -69,7 +68,8 @@ class BatchUnderWay:
         self._rows.clear()
         self._settle()
 
-    def _settle(self) -> Sequence[Delivery | None]:
+    def _settle(self) -> None:
         waiting, self._waiting = self._waiting, []
         self._settled_at_s = self._clock.monotonic_s()
-        return self._ledger.settle(waiting) if waiting else ()
+        if waiting:
+            self._ledger.settle(waiting)

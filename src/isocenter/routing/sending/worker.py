@@ -25,9 +25,6 @@ from isocenter.routing.sending.supply import Supply, Unsendable
 
 _log = structlog.get_logger()
 
-FAULT_WAIT_S = 2.0
-"""After a fault of the node itself, such as a full disk under the ledger: what is not settled is sent again."""
-
 OpenSender = Callable[[Destination], Sender]
 """Gives a sender to a destination; raises InvalidSetting where what the configuration names is not there."""
 
