@@ -9,6 +9,7 @@ from typing import Any
 
 from isocenter.app.completing.table import Completeness
 from isocenter.app.console.query_desk import QueryDesk
+from isocenter.app.console.system import SystemDesk
 from isocenter.app.gateway.running import RunningGateways
 from isocenter.app.long_work import LongWork
 from isocenter.app.node_identity import NodeIdentity
@@ -44,6 +45,8 @@ class Parts:
     """Tells open pages of the console what changes."""
     query: QueryDesk | None = None
     """Asks other archives for the people at the console."""
+    system: SystemDesk | None = None
+    """Measures and examines the node for the console."""
 
 
 ALONE = Parts()

@@ -24,6 +24,7 @@ from isocenter.app.channels.stow_source import ChannelStores
 from isocenter.app.completing.opening import watching_studies
 from isocenter.app.console.opening import ConsoleNeeds, console_routes, live_topics
 from isocenter.app.console.query_desk import QueryDesk
+from isocenter.app.console.system import open_system_desk
 from isocenter.app.dicom import DicomNode, bound_endpoints
 from isocenter.app.edge_guard import guarded
 from isocenter.app.eraser import Eraser
@@ -131,6 +132,8 @@ def build_application(
         query_tags=long_work.query_tags if long_work else None,
     )
     require_switch(archive, is_on=service.has_partitions)
+    if parts.system is not None:
+        parts.system.figures.count_requests(service.counts)
     viewer = ViewerSettings(
         login_path=identity.login_path,
         shows_investigational_use_notice=settings.viewer.investigational_use_dialog == "always",
@@ -233,7 +236,9 @@ def run(settings: Settings) -> None:
                 dicom,
                 lambda: configuration if routing is None else routing.desk.current.configuration,
             )
-            live = LiveTopics(live_topics(archive, dicom.register, routing) | {"retrievals": query.mark})
+            system = open_system_desk(archive, settings, dicom.register, routing)
+            topics = live_topics(archive, dicom.register, routing)
+            live = LiveTopics({**topics, **system.marks(), "retrievals": query.mark})
             application = build_application(
                 archive,
                 settings,
@@ -245,6 +250,7 @@ def run(settings: Settings) -> None:
                     worklist_overview=dicom.worklist_overview,
                     live=live,
                     query=query,
+                    system=system,
                     completeness=stack.enter_context(
                         watching_studies(archive, settings, notify=None if routing is None else routing.notify_all)
                     ),
@@ -257,6 +263,7 @@ def run(settings: Settings) -> None:
                     dicom,
                     live,
                     query,
+                    system.figures,
                     gateways,
                     *([] if routing is None else [routing.router]),
                     *prefetch.edges,

@@ -15,6 +15,7 @@ from isocenter.app.console.query import query_section
 from isocenter.app.console.router import router_mark, router_section
 from isocenter.app.console.service import operations_mark, service_section
 from isocenter.app.console.studies import studies_section
+from isocenter.app.console.system import system_section
 from isocenter.app.node_identity import NodeIdentity
 from isocenter.app.node_parts import Parts, Threads
 from isocenter.app.routing_running import Routing
@@ -25,7 +26,7 @@ from isocenter.domain.identifiers import DEFAULT_PARTITION
 from isocenter.domain.principal import Principal
 from isocenter.web.console.console import Console
 from isocenter.web.console.live import Mark, live_routes
-from isocenter.web.console.section import HELP, QUERY, ROUTER, SERVICE, STUDIES, Section
+from isocenter.web.console.section import HELP, QUERY, ROUTER, SERVICE, STUDIES, SYSTEM, Section
 from isocenter.web.static_files import static_routes
 
 
@@ -59,8 +60,23 @@ def console_routes(needs: ConsoleNeeds) -> list[BaseRoute]:
         *studies_section(console, needs),
         *router_section(console, needs.archive, needs.settings, needs.parts),
         *_service(console, needs),
-        *([] if needs.parts.query is None else query_section(console, needs.parts.query)),
+        *([] if needs.parts.query is None else query_section(console, needs.parts.query, audit=needs.parts.audit)),
+        *_system(console, needs),
     ]
+
+
+def _system(console: Console, needs: ConsoleNeeds) -> list[BaseRoute]:
+    desk = needs.parts.system
+    if desk is None:
+        return []
+    return system_section(
+        console,
+        desk,
+        settings=needs.settings,
+        identity=needs.identity,
+        register=needs.register,
+        audit=needs.parts.audit,
+    )
 
 
 def _service(console: Console, needs: ConsoleNeeds) -> list[BaseRoute]:
@@ -79,6 +95,7 @@ def _sections(needs: ConsoleNeeds) -> tuple[Section, ...]:
         *((QUERY,) if has_query else ()),
         *((ROUTER,) if has_router else ()),
         *((SERVICE,) if has_service else ()),
+        *((SYSTEM,) if needs.parts.system is not None else ()),
         HELP,
     )
 

@@ -165,6 +165,11 @@ class AssociationRegister:
         return tuple(reversed(self._recent))
 
     @property
+    def last_id(self) -> int:
+        """Return the number of the association that was opened last; 0 before the first."""
+        return self._last_id
+
+    @property
     def totals(self) -> Totals:
         """Return the sums, those that live included."""
         live = self._live.values()

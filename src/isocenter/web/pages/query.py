@@ -6,17 +6,19 @@ does not ask the archive again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from isocenter.domain.audit import AuditRecord
 from isocenter.domain.errors import InvalidRequest, IsocenterError
 from isocenter.domain.identifiers import Scope, parse_uid
 from isocenter.domain.principal import DataAction
 from isocenter.domain.statuses import statuses_of
+from isocenter.web.console.audited import audited
 from isocenter.web.console.console import Console, Done, Form, Visit
 from isocenter.web.console.moment import format_duration, format_moment
 from isocenter.web.console.section import QUERY
@@ -37,15 +39,19 @@ RETRIEVALS_SHOWN_MAX = 10
 """On the page of searches; all that are kept stand on a page of their own."""
 
 
-def query_routes(console: Console, exchange: Exchange) -> list[BaseRoute]:
+def query_routes(
+    console: Console, exchange: Exchange, *, audit: Callable[[AuditRecord], None] | None = None
+) -> list[BaseRoute]:
     """Return the routes of Query/Retrieve, to be mounted at the root of the node."""
     pages = _Pages(console, exchange)
+    fields = ("peer", "study", "series")
+    retrieve = audited(pages.retrieve, audit=audit, operation="retrieve-from-archive", fields=fields)
     return [
         console.get("/query", pages.show, name="query"),
         console.get("/query/retrievals", pages.show_all, name="retrievals"),
         console.get("/query/retrievals/{number:int}", pages.show_one, name="retrieval"),
         console.post("/query/echo", pages.echo, name="query-echo", action=DataAction.READ),
-        console.post("/query/retrieve", pages.retrieve, name="retrieve", action=DataAction.WRITE),
+        console.post("/query/retrieve", retrieve, name="retrieve", action=DataAction.WRITE),
         console.post("/query/cancel", pages.cancel, name="retrieve-cancel", action=DataAction.WRITE),
     ]
 
