@@ -9,6 +9,7 @@ from typing import Any
 
 from isocenter.app.completing.table import Completeness
 from isocenter.app.console.query_desk import QueryDesk
+from isocenter.app.console.send_jobs import SendJobs
 from isocenter.app.console.system import SystemDesk
 from isocenter.app.gateway.running import RunningGateways
 from isocenter.app.long_work import LongWork
@@ -41,6 +42,8 @@ class Parts:
     prefetch: RunningTable | None = None
     worklist_overview: Callable[[], dict[str, Any]] | None = None
     completeness: Completeness | None = None
+    sends: SendJobs | None = None
+    """What people send from the console."""
     live: LiveTopics | None = None
     """Tells open pages of the console what changes."""
     query: QueryDesk | None = None

@@ -24,6 +24,7 @@ from isocenter.app.channels.stow_source import ChannelStores
 from isocenter.app.completing.opening import watching_studies
 from isocenter.app.console.opening import ConsoleNeeds, console_routes, live_topics
 from isocenter.app.console.query_desk import QueryDesk
+from isocenter.app.console.send_jobs import SendJobs
 from isocenter.app.console.system import open_system_desk
 from isocenter.app.dicom import DicomNode, bound_endpoints
 from isocenter.app.edge_guard import guarded
@@ -238,7 +239,8 @@ def run(settings: Settings) -> None:
             )
             system = open_system_desk(archive, settings, dicom.register, routing)
             topics = live_topics(archive, dicom.register, routing)
-            live = LiveTopics({**topics, **system.marks(), "retrievals": query.mark})
+            sends = stack.enter_context(SendJobs(archive, settings, routing))
+            live = LiveTopics({**topics, **system.marks(), "retrievals": query.mark, "sends": sends.mark})
             application = build_application(
                 archive,
                 settings,
@@ -249,6 +251,7 @@ def run(settings: Settings) -> None:
                     prefetch=prefetch.table,
                     worklist_overview=dicom.worklist_overview,
                     live=live,
+                    sends=sends,
                     query=query,
                     system=system,
                     completeness=stack.enter_context(

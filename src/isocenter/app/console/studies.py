@@ -17,6 +17,7 @@ from isocenter.web.pages.instance import instance_page_routes
 from isocenter.web.pages.studies import StudyOffers, study_routes
 from isocenter.web.pages.study import StudyPages, study_page_routes
 from isocenter.web.pages.study_delete import delete_routes
+from isocenter.web.pages.study_send import send_routes
 from isocenter.web.pages.upload import upload_routes
 
 if TYPE_CHECKING:
@@ -26,14 +27,17 @@ if TYPE_CHECKING:
 def studies_section(console: Console, needs: ConsoleNeeds) -> list[BaseRoute]:
     """Return the routes of patients, studies, series and instances, and of what is done with them."""
     archive, audit = needs.archive, needs.parts.audit
-    pages = StudyPages(archive)
+    sends = needs.parts.sends
+    can_send = sends is not None and bool(sends.places())
+    pages = StudyPages(archive, can_send=can_send)
     return [
-        *study_routes(console, ArchiveDirectory(archive), offers=StudyOffers()),
+        *study_routes(console, ArchiveDirectory(archive), offers=StudyOffers(can_send)),
         *study_page_routes(console, pages),
         *instance_page_routes(console, pages),
         *upload_routes(console, archive, audit=audit),
         *download_routes(console, archive, audit=audit),
         *delete_routes(console, archive, audit=audit),
+        *([] if sends is None else send_routes(console, archive, sends, audit=audit)),
     ]
 
 

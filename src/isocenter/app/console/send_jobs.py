@@ -1,0 +1,244 @@
+"""Send what a person chose: to an application entity at once, by C-STORE; to a destination of the router by its ledger.
+
+A job to an application entity lives in this process, as the person waits for it; after a restart it is started anew
+by hand. A job to a destination only remembers what was queued: the ledger keeps the deliveries, and tells how far they
+are.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from functools import partial
+from uuid import uuid4
+
+import structlog
+
+from isocenter.app.delivering import own_side
+from isocenter.app.routing_running import Routing
+from isocenter.app.senders.converting import Converter
+from isocenter.app.senders.dimse import DimseSender
+from isocenter.app.senders.dimse_lane import PeerKnowledge
+from isocenter.app.settings import Settings
+from isocenter.archive.archive import Archive
+from isocenter.archive.retrieve import read_instance
+from isocenter.domain.application_entity import RemoteAe
+from isocenter.domain.delivery import DeliveryPlan
+from isocenter.domain.errors import IsocenterError, NotFound, Overloaded
+from isocenter.ports.index import InstanceRow
+from isocenter.ports.ledger import Selection
+from isocenter.routing.catalogue.lookup import explain_report
+from isocenter.routing.configuration.destination import DimseTarget
+from isocenter.routing.deliveries.report import Report
+from isocenter.routing.deliveries.sender import Outgoing
+from isocenter.routing.deliveries.verdict import Verdict, judge
+from isocenter.web.pages.study_send import JobState, Place, SendJob
+
+_log = structlog.get_logger()
+
+RUNNING_MAX = 4
+"""Threads and associations that people's jobs take at a time; further ones wait for their turn."""
+JOBS_KEPT = 100
+"""Finished jobs that are still shown."""
+BATCH_COUNT = 50
+"""Instances between two looks at whether somebody stopped the job."""
+QUEUED_AT_ONCE = 1000
+"""Deliveries that begin in one commit."""
+STOP_WAIT_S = 5.0
+"""For a peer in the middle of an instance, when the node ends; longer than an instance takes."""
+FAILURES_IN_A_ROW_MAX = 20
+"""The peer, not the instances, is at fault; the rest is not tried in vain."""
+_DONE = frozenset({Verdict.DELIVERED, Verdict.NOTED, Verdict.DUPLICATE})
+
+
+class _Stopped(Exception):
+    """The job is to end."""
+
+
+class SendJobs:
+    """All jobs of a node; safe for threads. Use it as a context manager: jobs end with it."""
+
+    def __init__(self, archive: Archive, settings: Settings, routing: Routing | None = None) -> None:
+        self._archive = archive
+        self._settings = settings
+        self._remotes = {remote.ae_title: remote for remote in settings.dicom.remotes if remote.address is not None}
+        self._lock = threading.Lock()
+        self._turns = threading.Semaphore(RUNNING_MAX)
+        self._jobs: OrderedDict[str, SendJob] = OrderedDict()
+        self._threads: list[threading.Thread] = []
+        self._stop = threading.Event()
+        self._revision = 0
+        self._routing = routing
+
+    def __enter__(self) -> SendJobs:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(STOP_WAIT_S)
+
+    def mark(self) -> Hashable:
+        """Return what changes when a job does."""
+        with self._lock:
+            queued = [job for job in self._jobs.values() if job.is_queued and job.state is JobState.RUNNING]
+            revision = self._revision
+        return revision, tuple((job.job_id, self._refreshed(job).done) for job in queued)
+
+    def places(self) -> list[Place]:
+        """Return where something can be sent to."""
+        found = [
+            Place(f"ae:{title}", title, f"DICOM, {remote.host}:{remote.port}")
+            for title, remote in self._remotes.items()
+        ]
+        if self._routing is not None:
+            kinds = self._routing.desk.destination_kinds()
+            found += [Place(f"to:{name}", name, f"destination of the router, {kind}") for name, kind in kinds.items()]
+        return found
+
+    def jobs(self) -> list[SendJob]:
+        """Return all jobs, the latest first."""
+        with self._lock:
+            found = list(reversed(self._jobs.values()))
+        return [self._refreshed(job) for job in found]
+
+    def start(self, key: str, rows: Sequence[InstanceRow], *, label: str, by: str, studies: Sequence[str]) -> SendJob:
+        """Begin to send instances; raises NotFound where the place is none, Overloaded where too much waits."""
+        place = next((one for one in self.places() if one.key == key), None)
+        if place is None:
+            raise NotFound("There is no such place to send to any more.")
+        now = self._archive.clock.now().timestamp()
+        is_queued = key.startswith("to:")
+        job = SendJob(str(uuid4()), label, tuple(studies), place, by, now, total=len(rows), is_queued=is_queued)
+        if is_queued:
+            return self._keep(self._queue(job, rows))
+        with self._lock:
+            self._threads = [thread for thread in self._threads if thread.is_alive()]
+            if len(self._threads) >= JOBS_KEPT:
+                raise Overloaded("Too many jobs wait already; try again when some have ended.")
+            work = partial(self._run, job, self._remotes[place.label], list(rows))
+            thread = threading.Thread(target=work, name="send-job", daemon=True)
+            self._threads.append(thread)
+        self._keep(job)
+        thread.start()
+        return job
+
+    def cancel(self, job_id: str) -> None:
+        """Stop a job after the instance that is on its way; raises NotFound."""
+        with self._lock:
+            job = self._jobs.get(job_id)
+        if job is None or job.is_queued:
+            raise NotFound("This job is not known any more.")
+        job.is_cancelled = True
+        self._changed()
+
+    def _keep(self, job: SendJob) -> SendJob:
+        with self._lock:
+            self._jobs[job.job_id] = job
+            ended = [one.job_id for one in self._jobs.values() if one.state is not JobState.RUNNING]
+            for job_id in ended[: max(0, len(self._jobs) - JOBS_KEPT)]:
+                del self._jobs[job_id]
+        self._changed()
+        return job
+
+    def _changed(self) -> None:
+        with self._lock:
+            self._revision += 1
+
+    # ---- to a destination of the router
+
+    def _queue(self, job: SendJob, rows: Sequence[InstanceRow]) -> SendJob:
+        name, ledger = job.place.label, self._archive.index.ledger
+        now = self._archive.clock.now().timestamp()
+        plan = DeliveryPlan(name)
+        keys = [row.instance_key for row in rows]
+        began = sum(
+            ledger.add(keys[start : start + QUEUED_AT_ONCE], plan, now=now)
+            for start in range(0, len(keys), QUEUED_AT_ONCE)
+        )
+        if self._routing is not None:
+            self._routing.desk.notify([name])
+        before = len(keys) - began
+        job.note = f"{before:,} had been handed to it before" if before else ""
+        return job
+
+    def _refreshed(self, job: SendJob) -> SendJob:
+        """Return a job with what the ledger says of its deliveries by now."""
+        if not job.is_queued or job.state is not JobState.RUNNING:
+            return job
+        tallies = [
+            tally.counters
+            for study in job.studies
+            for tally in self._archive.index.ledger.studies(
+                Selection(destination=job.place.label, study_instance_uid=study), limit=1
+            )
+        ]
+        waiting = sum(one.waiting for one in tallies)
+        job.failed = sum(one.needs_human for one in tallies)
+        job.done = max(0, job.total - waiting - job.failed)
+        if job.failed:
+            job.problem = "Some deliveries wait for a person; the router's page tells why."
+        if not waiting:
+            job.state = JobState.FAILED if job.failed else JobState.DONE
+        return job
+
+    # ---- to an application entity
+
+    def _run(self, job: SendJob, remote: RemoteAe, rows: list[InstanceRow]) -> None:
+        try:
+            with self._turns:
+                self._send(job, remote, rows)
+            is_whole = job.done == job.total
+            job.state = JobState.DONE if is_whole else JobState.FAILED
+        except _Stopped:
+            job.state = JobState.CANCELLED
+        except IsocenterError as error:
+            job.problem, job.state = error.message, JobState.FAILED
+        except Exception:  # outermost loop of the thread: the job tells that it ended
+            _log.exception("send_job.broken", job_id=job.job_id)
+            job.problem, job.state = "The node itself failed; its log tells more.", JobState.FAILED
+        self._changed()
+
+    def _send(self, job: SendJob, remote: RemoteAe, rows: list[InstanceRow]) -> None:
+        converter = Converter(self._archive.decoder, self._settings.data_dir)
+        sender = DimseSender(DimseTarget(remote), own_side(self._settings.dicom), converter, PeerKnowledge())
+        in_a_row = 0
+
+        def note(outgoing: Outgoing, report: Report, detail: str) -> None:
+            nonlocal in_a_row
+            reported.add(outgoing.delivery_key)
+            if judge(report).verdict in _DONE:
+                job.done += 1
+                in_a_row = 0
+            else:
+                job.failed += 1
+                in_a_row += 1
+                entry = explain_report(report)
+                job.problem = f"{entry.meaning} {entry.remedy}"
+            self._changed()
+            if self._stop.is_set() or job.is_cancelled:
+                raise _Stopped
+
+        try:
+            for start in range(0, len(rows), BATCH_COUNT):
+                if self._stop.is_set() or job.is_cancelled:
+                    raise _Stopped
+                batch = [self._outgoing(row) for row in rows[start : start + BATCH_COUNT]]
+                reported: set[int] = set()
+                sender.send(batch, note)
+                if len(reported) < len(batch) or in_a_row >= FAILURES_IN_A_ROW_MAX:
+                    return  # the peer takes nothing now; what it said is told
+        finally:
+            sender.close()
+
+    def _outgoing(self, row: InstanceRow) -> Outgoing:
+        return Outgoing(
+            delivery_key=row.instance_key,
+            identifier=row.identifier,
+            sop_class_uid=row.sop_class_uid,
+            transfer_syntax_uid=row.transfer_syntax_uid,
+            size_bytes=row.address.length,
+            calling_ae_title="",
+            read=partial(read_instance, self._archive, row),
+        )
