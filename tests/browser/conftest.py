@@ -27,6 +27,9 @@ ACTION_TIMEOUT_MS = 40_000
 
 expect.set_options(timeout=ACTION_TIMEOUT_MS)
 
+WITHIN_THE_BROWSER = frozenset({"blob", "chrome", "chrome-extension", "data"})
+"""Schemes of requests that reach no host; the view of PDFs is an extension."""
+
 _REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", event =>
   console.error(`policy violation: ${event.violatedDirective} ${event.blockedURI}`));
@@ -57,7 +60,7 @@ class WatchedPage:
 
     def _note_request(self, request: Request) -> None:
         parts = urlsplit(request.url)
-        if parts.scheme not in {"blob", "data"}:
+        if parts.scheme not in WITHIN_THE_BROWSER:
             self.hosts.add(parts.netloc)
 
     def _note_dialog(self, dialog: Dialog) -> None:

@@ -9,6 +9,8 @@ import json
 from dataclasses import dataclass
 from html import escape
 
+_LINK_STYLE = "color: '#fff', fontWeight: 600, padding: '0 12px'"
+
 
 @dataclass(frozen=True, slots=True)
 class ViewerSettings:
@@ -18,6 +20,8 @@ class ViewerSettings:
     wado_uri_path: str = "/wado"
     studies_path: str = "/"
     """Where the link in the viewer's corner leads back to."""
+    light_path: str = "/light"
+    """Where the light viewer shows a study, whatever OHIF does not draw and whatever the browser lacks."""
     login_path: str | None = None
     """Where a 401 leads to, with `?next=`; without it the viewer says that it was refused."""
     archive_name: str = "Local archive"
@@ -70,12 +74,14 @@ def render_config(settings: ViewerSettings, *, prefix: str, viewer_path: str) ->
         "defaultDataSourceName": "dicomweb",
         "dataSources": [_data_source(settings, prefix=prefix)],
     }
-    studies = json.dumps(prefix + settings.studies_path)
+    studies, light = json.dumps(prefix + settings.studies_path), json.dumps(f"{prefix}{settings.light_path}/")
     lines = [
         f"window.config = {json.dumps(config, indent=1)};",
         "window.config.useCPURendering = !document.createElement('canvas').getContext('webgl2');",
-        "window.config.whiteLabeling = { createLogoComponentFn: React => React.createElement('a', { "
-        f"href: {studies}, style: {{ color: '#fff', fontWeight: 600, padding: '0 12px' }} }}, '\\u2039 Studies') }};",
+        "window.config.whiteLabeling = { createLogoComponentFn: React => React.createElement('span', {}, "
+        f"React.createElement('a', {{ href: {studies}, style: {{ {_LINK_STYLE} }} }}, '\\u2039 Studies'), "
+        f"React.createElement('a', {{ href: {light} + encodeURIComponent((new URLSearchParams(location.search)"
+        f".get('StudyInstanceUIDs') ?? '').split(',')[0]), style: {{ {_LINK_STYLE} }} }}, 'Light viewer')) }};",
     ]
     if settings.login_path is not None:
         login = json.dumps(prefix + settings.login_path)

@@ -89,6 +89,15 @@ def test_scripts_find_their_siblings_below_any_path() -> None:
     assert "self.location.href" in script
 
 
+def test_views_of_arrays_are_made_without_functions_from_text() -> None:
+    old = b"function compileConstructor(dtype, dimension) {\n  return new Function(code)\n}"
+    script = vendor_viewer.patch_member("9383.bundle.js", old).decode()
+    before_the_return, _, rest = script.partition("return (data, shape, stride, offset)")
+    assert "new Function" not in before_the_return
+    assert "class View" in before_the_return
+    assert rest
+
+
 def test_a_report_without_a_concept_name_does_not_break_its_page() -> None:
     script = b"  const {\n    CodeValue\n  } = ConceptNameCodeSequence;\n"
     patched = vendor_viewer.patch(FILES | {"9068.bundle.e1d5946c370fd4ee.js": script})

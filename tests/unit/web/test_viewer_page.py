@@ -32,6 +32,7 @@ def test_every_address_has_the_prefix_of_the_proxy() -> None:
     assert source["qidoRoot"] == "/imaging/dicom-web"
     assert source["wadoUriRoot"] == "/imaging/wado"
     assert 'href: "/imaging/"' in script
+    assert 'href: "/imaging/light/"' in script
     assert '"/imaging/login"' in script
 
 
