@@ -79,11 +79,11 @@ def router_routes(console: Console, needs: RouterNeeds) -> list[BaseRoute]:
     """Return the routes of all pages of the router."""
     frame = RouterFrame(console, needs)
     return [
+        *test_pages(frame),
         *_overview_routes(frame),
         *delivery_pages(frame),
         *study_pages(frame),
         *shelf_pages(frame),
-        *test_pages(frame),
         *trial_pages(frame),
         *configuration_pages(frame),
         *replay_pages(frame),
@@ -170,7 +170,7 @@ def _overview_routes(frame: RouterFrame) -> list[BaseRoute]:
         console.post("/router/channels/{channel}/{order}", order_channel, name="router-order", action=export),
         console.get("/router/destinations/{destination}", destination, name="router-destination"),
         console.post(
-            "/router/destinations/{destination}/{wish:str}",
+            "/router/destinations/{destination}/{wish}",
             change_destination,
             name="router-wish",
             action=export,

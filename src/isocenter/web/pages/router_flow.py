@@ -22,8 +22,8 @@ from isocenter.web.api.router_desk import ChannelStatus
 from isocenter.web.pages.router_words import BAD, BUSY, CHANNEL_TONES, DESTINATION_TONES, GOOD, IDLE, WARN, shortened
 
 WIDTH = 1240
-SOURCE_X, SOURCE_WIDTH = 8, 268
-RULE_X, RULE_WIDTH = 352, 250
+SOURCE_X, SOURCE_WIDTH = 8, 290
+RULE_X, RULE_WIDTH = 360, 250
 DESTINATION_X, DESTINATION_WIDTH = 932, 300
 RULE_HEIGHT, RULE_GAP = 34, 8
 SOURCE_HEIGHT, DESTINATION_HEIGHT, PORT_HEIGHT = 74, 66, 34
@@ -34,7 +34,8 @@ RULES_SHOWN_MAX = 40
 """Of one channel; a picture of more is none."""
 BY_HAND = ""
 """The channel of what somebody sent."""
-BEND = 90
+LABEL_WIDTH = 236
+"""A line is level where its counters stand, so that none crosses them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,7 @@ def _draw_lane(
         start = _draw_rule(flow, source, box, rule, rule_top)
         for destination in dict.fromkeys(destinations):
             end, tone = ports[source.name, destination]
-            path = _curve(start, (DESTINATION_X, end))
+            path = f"{_curve(start, (DESTINATION_X - LABEL_WIDTH, end))} H{DESTINATION_X}"
             flow.lines.append(Line(path, _line_tone(source, counted, destination, tone), source.is_asking))
         rule_top += RULE_HEIGHT + RULE_GAP
     for destination in dict.fromkeys(to for _, tos in source.ways for to in tos):
@@ -285,5 +286,5 @@ def _channel_of(source: _Source) -> str:
 
 def _curve(start: tuple[int, int], end: tuple[int, int]) -> str:
     (x1, y1), (x2, y2) = start, end
-    bend = min(BEND, (x2 - x1) // 2)
+    bend = (x2 - x1) // 2
     return f"M{x1} {y1} C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}"

@@ -42,3 +42,6 @@ document.addEventListener("click", event => {
   event.preventDefault();
   select(area, Number(link.dataset.line));
 });
+
+// On a narrow screen the tab of this page may lie outside.
+document.querySelector(".tabs a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
