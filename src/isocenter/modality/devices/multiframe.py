@@ -69,7 +69,7 @@ def _put_multiframe(dataset: Dataset, source_uid: str, frames: int) -> None:
     dataset.SOPClassUID = _class_of(dataset)
     dataset.SOPInstanceUID = derive_uid(frames, source_uid)
     dataset.ImageType = ["DERIVED", "SECONDARY"]
-    dataset.ConversionType, dataset.PatientOrientation = "WSD", ""
+    dataset.ConversionType, dataset.PatientOrientation, dataset.Laterality = "WSD", "", ""
     dataset.NumberOfFrames = frames
     dataset.FrameTime, dataset.FrameIncrementPointer = FRAME_TIME_MS, _FRAME_TIME
     if dataset.SamplesPerPixel == 1:

@@ -17,11 +17,14 @@ from isocenter.modality.head import Finding
 from isocenter.modality.plans import (
     CrSeriesPlan,
     CtSeriesPlan,
+    MgSeriesPlan,
     MrSeriesPlan,
     MrWeighting,
     Orientation,
     Region,
     SeriesPlan,
+    UsSeriesPlan,
+    XaSeriesPlan,
 )
 
 
@@ -97,6 +100,39 @@ _PROFILES = (
         AssociationPer.STUDY,
         Pacing(first_s=90.0, image_s=0.2, series_s=120.0),
         findings=(Finding.PLAQUES, Finding.NONE),
+    ),
+    DeviceProfile(
+        "US",
+        "two cine loops of a heart, each sent as it was acquired, with the name in the picture",
+        "US01",
+        "Sector 3",
+        "ECHOCARDIOGRAM",
+        (UsSeriesPlan("Four chamber at rest"), UsSeriesPlan("Four chamber after exercise", heart_rate=112)),
+        AssociationPer.IMAGE,
+        Pacing(first_s=60.0, image_s=20.0, series_s=45.0),
+    ),
+    DeviceProfile(
+        "MG",
+        "the four views of a screening mammogram, exposed one after the other",
+        "MG01",
+        "Paddle 24",
+        "MAMMOGRAPHY SCREENING",
+        (MgSeriesPlan("Screening"),),
+        AssociationPer.STUDY,
+        Pacing(first_s=60.0, image_s=30.0, series_s=30.0),
+    ),
+    DeviceProfile(
+        "XA",
+        "two runs of a coronary angiography, each sent when it was made",
+        "XA01",
+        "Arc 2",
+        "CORONARY ANGIOGRAPHY",
+        (
+            XaSeriesPlan("RAO 30"),
+            XaSeriesPlan("LAO 30 cranial 20", primary_angle=30.0, secondary_angle=20.0, has_stenosis=True),
+        ),
+        AssociationPer.SERIES,
+        Pacing(first_s=120.0, image_s=15.0, series_s=90.0),
     ),
 )
 
