@@ -83,9 +83,11 @@ def render_commands() -> str:
 
 
 def _command_section(command: click.Command, name: str) -> list[str]:
-    if isinstance(command, click.Group):
-        return [line for inner in command.commands.values() for line in _command_section(inner, f"{name} {inner.name}")]
-    return [f"## `{name}`", "", "```text", _help(command, name), "```", ""]
+    own = [f"## `{name}`", "", "```text", _help(command, name), "```", ""]
+    if not isinstance(command, click.Group):
+        return own
+    inner = [line for one in command.commands.values() for line in _command_section(one, f"{name} {one.name}")]
+    return [*own, *inner] if command.invoke_without_command else inner
 
 
 def _help(command: click.Command, name: str) -> str:

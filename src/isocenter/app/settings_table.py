@@ -29,7 +29,7 @@ OTHER_VARIABLES = {
     "ISOCENTER_CLIENT_SECRET": "its secret",
     "ISOCENTER_CONFIG": "the settings file, as `--config` names it",
     "ISOCENTER_FAILPOINTS": "where a node is to fail, for crash tests",
-    "ISOCENTER_SHARED_DATA": "the folder of sample data for `isocenter demo` and the tests",
+    "ISOCENTER_SHARED_DATA": "the folder of sample data for the tests",
     "ISOCENTER_PASSWORD": "the password of the user that `--user` names to a DIMSE peer",
     "ISOCENTER_FROM_AUTHORITY": "where the source of `migrate` gets its tokens",
     "ISOCENTER_FROM_CLIENT_ID": "the application as which `migrate` asks for a token for its source",

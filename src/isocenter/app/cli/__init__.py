@@ -28,7 +28,7 @@ EPILOGUE = """\
 Examples:
 
 \b
-  isocenter demo                                             a node with images in it, to look at
+  isocenter demo                                             a whole hospital, to look at
   isocenter store ~/scans --to http://127.0.0.1:8080         send a folder of DICOM files
 
 Settings come from flags, ISOCENTER_… variables and isocenter.toml in the data folder, in that order;
@@ -47,7 +47,7 @@ class Entry:
 
 COMMANDS = (
     Entry("serve", "Run", "Run a node: archive, DICOMweb, viewer.", "serve"),
-    Entry("demo", "Run", "Run a node with images in it, to look at.", "demo"),
+    Entry("demo", "Run", "Run a whole hospital on this machine: PACS, router, cloud, viewer.", "demo"),
     Entry("modality", "Run", "Run a simulated modality: make studies, send them, see that they are kept.", "modality"),
     Entry("echo", "Move images", "Ask another application entity whether it is there.", "echo"),
     Entry("store", "Move images", "Send DICOM files and folders to an archive.", "store"),
