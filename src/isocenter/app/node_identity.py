@@ -36,6 +36,7 @@ from isocenter.identity.provider.provider import Provider
 from isocenter.identity.registry import Registry
 from isocenter.identity.relying_party import RelyingParty
 from isocenter.identity.sessions import Sessions, SessionTimes
+from isocenter.identity.sharing import Shares
 from isocenter.identity.token_verifier import TokenIssuer, TokenVerifier
 from isocenter.identity.user_identity import UserVerifier
 from isocenter.storage.folders import make_folder
@@ -70,6 +71,8 @@ class NodeIdentity:
     """Fetches keys that a request needs, before it is looked at; None where there are none to fetch."""
     users: Users | None = None
     """Verifies whom associations name; None where nobody is known."""
+    shares: Shares | None = None
+    """Links by which strangers see one study; None where nobody is asked who they are."""
     registry: Registry | None = None
     """The directory of the embedded provider, for those who administer; None where others keep it."""
 
@@ -118,10 +121,21 @@ def open_identity(settings: Settings) -> Iterator[NodeIdentity]:
     ):
         build = _external if settings.identity.issuers else _embedded
         identity, upkeep = build(settings, store, executor)
-        if not settings.requires_identity:
+        if settings.requires_identity:
+            identity = _with_shares(identity, Shares(store, time.time))
+        else:
             identity = replace(open_to_anybody(settings), users=identity.users)
         with _Upkeep([*upkeep, lambda: _forget_grants(store)]):
             yield identity
+
+
+def _with_shares(identity: NodeIdentity, shares: Shares) -> NodeIdentity:
+    return replace(
+        identity,
+        admit_call=shares.or_by_link(identity.admit_call, is_for_data=True),
+        admit_page=shares.or_by_link(identity.admit_page, is_for_data=False),
+        shares=shares,
+    )
 
 
 def _embedded(

@@ -20,7 +20,7 @@ from isocenter.dicom.json import (
 from isocenter.domain.attributes import NUMBER_OF_SERIES_RELATED_INSTANCES, NUMBER_OF_STUDY_RELATED_INSTANCES
 from isocenter.domain.errors import IsocenterError, NotFound
 from isocenter.domain.identifiers import Level, Scope
-from isocenter.domain.principal import DataAction, Principal
+from isocenter.domain.principal import Principal
 from isocenter.domain.query import Query
 from isocenter.ports.index import InstanceRow
 
@@ -67,9 +67,10 @@ def _iter_texts(
     archive: Archive, principal: Principal, rows: Iterable[InstanceRow], *, with_bulk_data_uri: bool
 ) -> Iterator[tuple[int, bytes | IsocenterError]]:
     """Yield key and text of each instance, or why there is none."""
-    principal.require(DataAction.READ)
     variant = "uri" if with_bulk_data_uri else "plain"
     listed = list(rows)
+    for study, partition in {(row.identifier.study_instance_uid, row.identifier.partition_name) for row in listed}:
+        principal.require_reading(study, partition)
     invalid: Mapping[int, tuple[str, ...]] = {}
     is_invalid_known = with_bulk_data_uri
     encoder = InstanceJsonEncoder()
@@ -111,10 +112,10 @@ def select_attributes(
 
     An instance that is gone is left out. With `only_valid`, so is what version 2 of Azure's service found invalid.
     """
-    principal.require(DataAction.READ)
     invalid = archive.index.invalid_paths(instance_keys) if only_valid else {}
     found: dict[int, dict[str, Attribute]] = {}
     for key, row in archive.index.instances_of_keys(instance_keys).items():
+        principal.require_reading(row.identifier.study_instance_uid, row.identifier.partition_name)
         selected = select_json(read_header(archive, row), tags)
         found[key] = without_paths(selected, invalid[key]) if key in invalid else selected
     return found

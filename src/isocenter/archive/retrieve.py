@@ -10,7 +10,7 @@ from isocenter.dicom.frames import FrameTable, read_frame
 from isocenter.dicom.walk import PIXEL_HEADER_LENGTH
 from isocenter.domain.errors import InvalidRequest, NotFound
 from isocenter.domain.identifiers import Level, Scope
-from isocenter.domain.principal import DataAction, Principal
+from isocenter.domain.principal import Principal
 from isocenter.ports.index import InstanceRow
 
 STREAM_CHUNK_BYTES = 1024**2
@@ -24,7 +24,7 @@ def find_instances(
 
     With `original`, each as it was first stored (dicom-service 3.7). Raises NotFound where there is nothing, Forbidden.
     """
-    principal.require(DataAction.READ)
+    principal.require_reading(scope.study_instance_uid, scope.partition_name)
     rows = archive.index.instances(scope)
     if not rows:
         raise NotFound(f"The specified {scope.level.name.lower()} cannot be found.")

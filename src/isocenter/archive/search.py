@@ -17,7 +17,7 @@ from isocenter.archive.archive import Archive
 from isocenter.archive.query_tag_search import by_query_tags
 from isocenter.archive.retrieve import read_header
 from isocenter.dicom.element_view import ElementView, view_header
-from isocenter.domain.errors import CorruptInstance, InvalidDataset, TooLarge
+from isocenter.domain.errors import CorruptInstance, Forbidden, InvalidDataset, TooLarge
 from isocenter.domain.fitting import fits
 from isocenter.domain.identifiers import Level, Scope
 from isocenter.domain.indexed import split_matches
@@ -55,8 +55,7 @@ def search(archive: Archive, principal: Principal, query: Query) -> list[SearchR
     Raises TooLarge where a key on what the index does not keep would need more headers than
     `HEADERS_EXAMINED_MAX`, InvalidRequest where a match makes no sense.
     """
-    principal.require(DataAction.READ)
-    query = by_query_tags(query, archive.index.query_tags.all())
+    query = by_query_tags(_within_reach(principal, query), archive.index.query_tags.all())
     if not split_matches(query.matches)[1]:
         return archive.index.search(query)
     found = iter_search(archive, principal, query)
@@ -65,8 +64,7 @@ def search(archive: Archive, principal: Principal, query: Query) -> list[SearchR
 
 def count(archive: Archive, principal: Principal, query: Query) -> int:
     """Return how many rows match, whatever the page. Raises as `search` does."""
-    principal.require(DataAction.READ)
-    query = by_query_tags(query, archive.index.query_tags.all())
+    query = by_query_tags(_within_reach(principal, query), archive.index.query_tags.all())
     if not split_matches(query.matches)[1]:
         return archive.index.count(query)
     return sum(1 for _ in iter_search(archive, principal, query))
@@ -86,8 +84,7 @@ def iter_search(
     where `needs_header` says so. The index is read page by page, and nothing is held between them: an iteration may
     be broken off at any time. Raises as `search` does.
     """
-    principal.require(DataAction.READ)
-    query = by_query_tags(query, archive.index.query_tags.all())
+    query = by_query_tags(_within_reach(principal, query), archive.index.query_tags.all())
     indexed, others = split_matches(query.matches)
     narrowed = replace(query, matches=indexed) if others else query
     wanted = header_tags.union(*map(_tags_of, others))
@@ -115,6 +112,21 @@ def scope_of(query: Query, row: SearchRow) -> Scope:
         names[0x00080018] if query.level is Level.INSTANCE else None,
         query.partition_name,
     )
+
+
+def _within_reach(principal: Principal, query: Query) -> Query:
+    """Return a search narrowed to what the principal may see; raises Forbidden where that is nothing.
+
+    Whoever came by a link sees one study, and nothing of its patient that other studies tell.
+    """
+    shared = principal.shared_study
+    if shared is None:
+        principal.require(DataAction.READ)
+        return query
+    is_elsewhere = query.study_instance_uid not in (None, shared.study_instance_uid)
+    if is_elsewhere or query.partition_name != shared.partition_name or query.level is Level.PATIENT:
+        raise Forbidden()
+    return replace(query, study_instance_uid=shared.study_instance_uid, with_patient_counts=False)
 
 
 def _iter_rows(archive: Archive, query: Query) -> Iterator[SearchRow]:

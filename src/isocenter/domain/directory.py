@@ -92,6 +92,8 @@ class GrantKind(StrEnum):
     CODE = "code"
     REFRESH = "refresh"
     SESSION = "session"
+    SHARE = "share"
+    """A link by which one study can be seen."""
     SIGN_IN = "sign-in"
     """A person who was sent to an external issuer to sign in."""
 

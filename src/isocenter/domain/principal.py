@@ -27,6 +27,14 @@ class PartitionGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedStudy:
+    """The one study that a link was given for."""
+
+    study_instance_uid: str
+    partition_name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """A caller, with the actions granted."""
 
@@ -40,6 +48,9 @@ class Principal:
     partition_grants: tuple[PartitionGrant, ...] = ()
     is_of_partition: bool = False
     """Whether some of the actions were granted in the one partition only that is spoken of."""
+    shared_study: SharedStudy | None = None
+    """What it may read and nothing else, where it came by a link: it has no data actions, so that whatever does not
+    know of links refuses it."""
 
     @property
     def is_owner(self) -> bool:
@@ -55,6 +66,11 @@ class Principal:
         """Raise Forbidden unless the action is granted."""
         if action not in self.data_actions:
             raise Forbidden()
+
+    def require_reading(self, study_instance_uid: str, partition_name: str) -> None:
+        """Raise Forbidden unless a study may be read."""
+        if self.shared_study != SharedStudy(study_instance_uid, partition_name):
+            self.require(DataAction.READ)
 
     def within(self, partition_name: str) -> Principal:
         """Return the same caller with what it may do in one partition, and nothing about others."""

@@ -33,6 +33,9 @@ class Grants(Protocol):
     def grant(self, kind: GrantKind, digest: bytes) -> Grant | None:
         """Return what was handed out."""
 
+    def grants_of_kind(self, kind: GrantKind) -> Sequence[Grant]:
+        """Return all of a kind, the oldest first; for kinds of which there are few."""
+
     def take_grant(self, kind: GrantKind, digest: bytes) -> Grant | None:
         """Return what was handed out and forget it; of several callers only one gets it."""
 

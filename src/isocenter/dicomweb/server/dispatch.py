@@ -26,6 +26,8 @@ RETRY_AFTER_S = "5"
 REQUEST_TIMEOUT = 408
 OPERATION = "operation"
 """Under which name the state of a request has that of its route."""
+SHARED_OPERATIONS = frozenset({"query", "retrieve", "retrieve-metadata", "retrieve-rendered"})
+"""What callers with a link to one study may ask for; the use cases behind see to it that it is of that study."""
 PARTITION_DEPTH = 2
 """`partitions/{name}` stands before the path of a resource."""
 
@@ -45,6 +47,7 @@ class DicomwebApplication:
         self._dialect = offer.dialect
         self._routes = offer.routes
         self._offered = offer.described
+        self._shared = frozenset() if offer.is_in_front else SHARED_OPERATIONS
         self._gate = PartitionGate()
         self._headers = {**_ALWAYS, **_VERSIONS} if self._dialect.is_azure else _ALWAYS
 
@@ -132,7 +135,7 @@ class DicomwebApplication:
             if trail is not None:
                 trail.begin(caller)
         principal = caller.within(route.partition_name(parameters)) if route.is_in_partition else caller
-        if route.action is not None:
+        if route.action is not None and (principal.shared_study is None or route.operation not in self._shared):
             principal.require(route.action)
         return principal
 

@@ -180,6 +180,8 @@ class Offer:
     routes: Mapping[int, Sequence[Route]]
     """By the number of segments of their paths."""
     described: Callable[[], tuple[DescribedRoute, ...]]
+    is_in_front: bool = False
+    """Whether another archive answers, behind handlers that know nothing of links to one study."""
 
 
 def offer_under(root: str) -> Offer:
@@ -195,7 +197,7 @@ def offer_in_front(handlers: Mapping[Handler, Handler]) -> Offer:
     routes = [route for route in ALL_ROUTES if STANDARD_ROOT in route.roots and route.handler in handlers]
     described = tuple(_described(route, Dialect.STANDARD) for route in routes if "{path1}" not in route.pattern)
     replaced = [replace(route, handler=handlers[route.handler]) for route in routes]
-    return Offer(Dialect.STANDARD, _by_length(replaced), lambda: described)
+    return Offer(Dialect.STANDARD, _by_length(replaced), lambda: described, is_in_front=True)
 
 
 @lru_cache

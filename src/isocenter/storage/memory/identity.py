@@ -201,6 +201,11 @@ class MemoryIdentityStore:
         """Return what was handed out."""
         return self._grants.get((kind, digest))
 
+    def grants_of_kind(self, kind: GrantKind) -> Sequence[Grant]:
+        """Return all of a kind, the oldest first."""
+        with self._lock:
+            return sorted((one for one in self._grants.values() if one.kind is kind), key=lambda one: one.created_at)
+
     def take_grant(self, kind: GrantKind, digest: bytes) -> Grant | None:
         """Return what was handed out and forget it; of several callers only one gets it."""
         with self._lock:

@@ -213,6 +213,11 @@ class SqliteIdentityStore:
         """Return what was handed out."""
         return _grant(self._rows("grant", (kind.value, digest)))
 
+    def grants_of_kind(self, kind: GrantKind) -> Sequence[Grant]:
+        """Return all of a kind, the oldest first."""
+        found = (_grant([row]) for row in self._rows("grants_of_kind", (kind.value,)))
+        return [grant for grant in found if grant is not None]
+
     def take_grant(self, kind: GrantKind, digest: bytes) -> Grant | None:
         """Return what was handed out and forget it; of several callers only one gets it."""
         return _grant(

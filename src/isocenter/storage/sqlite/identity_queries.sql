@@ -114,6 +114,11 @@ VALUES (?, ?, ?, ?, ?, ?, ?);
 SELECT kind, digest, object_id, client_id, expires_at, created_at, details FROM issued_grant
 WHERE kind = ? AND digest = ?;
 
+-- name: grants_of_kind
+-- What was handed out of one kind, the oldest first.
+SELECT kind, digest, object_id, client_id, expires_at, created_at, details FROM issued_grant
+WHERE kind = ? ORDER BY created_at, digest;
+
 -- name: take_grant
 -- What was handed out, for the last time.
 DELETE FROM issued_grant WHERE kind = ? AND digest = ?

@@ -19,7 +19,7 @@ from isocenter.dicomweb.server.public_path import public_prefix
 from isocenter.dicomweb.server.service import Service
 from isocenter.dicomweb.server.trail import Trail, open_trail
 from isocenter.domain.errors import IsocenterError, Unauthenticated
-from isocenter.domain.principal import DataAction, Principal
+from isocenter.domain.principal import Principal
 from isocenter.domain.statuses import statuses_of
 from isocenter.web.console_page import CONSOLE_POLICY, Templates
 from isocenter.web.light.place import Place, parse_place
@@ -116,7 +116,7 @@ async def _answer(request: Request, answer: Callable[[Asked], Response], way: _W
         trail = open_trail(way.service.audit, request, operation=way.operation, resource=place.resource, properties={})
     try:
         principal = _admitted(request, way, trail).within(place.partition_name)
-        principal.require(DataAction.READ)
+        principal.require_reading(place.study_instance_uid, place.partition_name)
         asked = Asked(request, way.service.archive, principal, place, public_prefix(request))
         response = await way.service.run(answer, asked)
     except IsocenterError as error:
