@@ -129,8 +129,7 @@ def _background(rng: np.random.Generator, gantry: Gantry, build: Build, edge: in
     readout = PlateReadout(edge, edge + 2 * margin, FIELD_MM / edge)
     chest = make_chest(rng, build)
     rays = sum_rays(chest, readout, centre_mm=float(_HEART_IN_CHEST[2]), depth_mm=(_FRONT_MM, _BACK_MM))
-    soft = rays[::_SOFTNESS, ::_SOFTNESS] + rays[1::_SOFTNESS, 1::_SOFTNESS] + rays[2::_SOFTNESS, 2::_SOFTNESS]
-    whole = enlarge(soft / np.float32(3), readout.rows, readout.columns)
+    whole = enlarge(_softened(rays), readout.rows, readout.columns)
     # The spine, behind the heart, moves against the direction in which the gantry turns.
     spine = float(gantry.project(np.array([[0.0, _SPINE_MM, 0.0]]))[0, 0]) - float(_HEART_IN_CHEST[0])
     middle = whole.shape[1] / 2 - spine * edge / FIELD_MM
@@ -138,6 +137,12 @@ def _background(rng: np.random.Generator, gantry: Gantry, build: Build, edge: in
     seen = whole[:, first : first + edge]
     flat = (seen - np.percentile(seen[::4, ::4], 2)) * np.float32(_BACKGROUND_SHARE)
     return np.asarray(np.clip(flat, 0, 2.6) + _collimator(edge), np.float32)
+
+
+def _softened(rays: Picture) -> Picture:
+    rows, columns = (length // _SOFTNESS for length in rays.shape)
+    blocks = rays[: rows * _SOFTNESS, : columns * _SOFTNESS].reshape(rows, _SOFTNESS, columns, _SOFTNESS)
+    return np.asarray(blocks.mean(axis=(1, 3)), np.float32)
 
 
 def _collimator(edge: int) -> Picture:

@@ -51,8 +51,9 @@ class SeriesPlace:
         return np.random.default_rng((seed, _ANATOMY))
 
     def scanner(self) -> np.random.Generator:
-        """Return what decides on noise: every series has its own."""
-        return np.random.default_rng((self.seed, _SCANNER, self.number))
+        """Return what decides on noise: every series has its own, in each study whose UID was given too."""
+        named = self.plan.study_instance_uid
+        return np.random.default_rng((self.seed, _SCANNER, self.number, *(() if named is None else named.encode())))
 
 
 def start_dataset(plan: StudyPlan, place: InstancePlace, sop_class_uid: str, modality: str) -> Dataset:

@@ -6,7 +6,7 @@ Coverage is the share of a pixel that lies inside a solid, so that edges come ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 Picture = npt.NDArray[np.float32]
 Point = tuple[float, float, float]
 Window = tuple[slice, slice]
+_NONE, _ALL = np.float32(0), np.float32(1)
 THIN_MM = 7.0
 """Radius of the thickest tube that counts as thin: ribs, vessels of the lung, bronchi."""
 
@@ -35,12 +36,12 @@ class Plane:
     rows: int
     columns: int
 
-    @property
+    @cached_property
     def normal_axis(self) -> int:
         """Return the patient axis that the plane is perpendicular to."""
         return 3 - self.row_axis - self.column_axis
 
-    @property
+    @cached_property
     def position_mm(self) -> float:
         """Return where the plane cuts its normal axis."""
         return self.origin[self.normal_axis]
@@ -55,7 +56,11 @@ class Plane:
         """Return the coordinate of each column along the column axis."""
         return (self.origin[self.column_axis] + self.column_step_mm * np.arange(self.columns)).astype(np.float32)
 
-    @property
+    @cached_property
+    def _position(self) -> Picture:
+        return np.full((1, 1), self.position_mm, np.float32)
+
+    @cached_property
     def edge_mm(self) -> float:
         """Return the width over which an edge is spread."""
         return 1.2 * max(abs(self.row_step_mm), abs(self.column_step_mm))
@@ -89,7 +94,7 @@ class Plane:
 
     def coordinates(self, window: Window) -> tuple[Picture, Picture, Picture]:
         """Return x, y and z of the pixels of a window, shaped to broadcast against each other."""
-        found = [np.full((1, 1), self.position_mm, np.float32)] * 3
+        found = [self._position] * 3
         found[self.row_axis] = self.row_coordinates[window[0], None]
         found[self.column_axis] = self.column_coordinates[None, window[1]]
         return found[0], found[1], found[2]
@@ -198,30 +203,61 @@ class Capsule:
     @property
     def lower(self) -> Point:
         """Return the lower corner of the bounding box."""
-        return _add(_corner(self.start, self.end, np.minimum), self._reach(), -1)
+        return _add(_corner(self.start, self.end, min), self._reach(), -1)
 
     @property
     def upper(self) -> Point:
         """Return the upper corner of the bounding box."""
-        return _add(_corner(self.start, self.end, np.maximum), self._reach(), 1)
+        return _add(_corner(self.start, self.end, max), self._reach(), 1)
 
     def _reach(self) -> Point:
         radius = max(self.start_radius_mm, self.end_radius_mm)
         return radius, radius, radius * self.height_ratio
 
+    def box_near(self, axis: int, position_mm: float, margin_mm: float) -> tuple[Point, Point]:
+        """Return the box of that part which a plane across an axis can meet: little of a long slanting piece."""
+        begin, way = self.start[axis], self.end[axis] - self.start[axis]
+        reach = self._reach()
+        if abs(way) < margin_mm:
+            return self.lower, self.upper
+        shares = sorted((position_mm + sign * (reach[axis] + margin_mm) - begin) / way for sign in (-1, 1))
+        first, last = (self._point_at(min(max(share, 0.0), 1.0)) for share in shares)
+        return _add(_corner(first, last, min), reach, -1), _add(_corner(first, last, max), reach, 1)
+
+    def _point_at(self, share: float) -> Point:
+        (x0, y0, z0), (x1, y1, z1) = self.start, self.end
+        return x0 + share * (x1 - x0), y0 + share * (y1 - y0), z0 + share * (z1 - z0)
+
     def depth(self, x: Picture, y: Picture, z: Picture) -> Picture:
         """Return how deep each place lies inside, in mm; negative outside."""
         lift = 1 / self.height_ratio
-        dx, dy, dz = (np.float32(e - s) for s, e in zip(self.start, self.end, strict=True))
-        dz *= np.float32(lift)
-        x, y = x - np.float32(self.start[0]), y - np.float32(self.start[1])
-        z = (z - np.float32(self.start[2])) * np.float32(lift)
-        length_squared = max(float(dx * dx + dy * dy + dz * dz), 1e-9)
-        along = (x * (dx / length_squared) + y * (dy / length_squared)) + z * (dz / length_squared)
-        along = np.clip(along, 0, 1, dtype=np.float32)
-        across = np.sqrt((x - along * dx) ** 2 + (y - along * dy) ** 2 + (z - along * dz) ** 2)
-        widening = np.float32(self.end_radius_mm - self.start_radius_mm)
-        return np.asarray(np.float32(self.start_radius_mm) + widening * along - across, np.float32)
+        dx, dy, dz = self.end[0] - self.start[0], self.end[1] - self.start[1], (self.end[2] - self.start[2]) * lift
+        x, y, z = x - self.start[0], y - self.start[1], (z - self.start[2]) * lift
+        length_squared = max(dx * dx + dy * dy + dz * dz, 1e-9)
+        # With a as the share of the way: |p - a d|^2 = |p|^2 + |d|^2 a (a - 2 p.d / |d|^2), fewer steps than by axes.
+        squares = _sum_of(x * x, y * y, z * z)
+        scaled = _sum_of(x * (dx / length_squared), y * (dy / length_squared), z * (dz / length_squared))
+        along = np.clip(scaled, _NONE, _ALL)
+        scaled *= -2
+        scaled += along
+        scaled *= along
+        scaled *= length_squared
+        scaled += squares
+        across = np.sqrt(np.maximum(scaled, 0, out=scaled), out=scaled)
+        along *= self.end_radius_mm - self.start_radius_mm
+        along += self.start_radius_mm
+        along -= across
+        return np.asarray(along, np.float32)
+
+
+def _sum_of(*terms: Picture) -> Picture:
+    """Return a sum that is broadcast as late as can be: what has one value for each row or column comes first."""
+    first, second, third = sorted(terms, key=_size)
+    return np.asarray((first + second) + third, np.float32)
+
+
+def _size(values: Picture) -> int:
+    return values.size
 
 
 Solid = Egg | Ellipsoid | Capsule
@@ -268,7 +304,7 @@ def fill(material: str, solids: Iterable[Solid], opacity: float = 1.0) -> list[L
 
 def paint(picture: Picture, plane: Plane, layer: Layer, value: float) -> None:
     """Cover what a solid takes of the plane with a value."""
-    window = plane.window(layer.solid.lower, layer.solid.upper)
+    window = plane.window(*_box(plane, layer.solid))
     if window is None:
         return
     alpha = coverage(plane, layer.solid, window)
@@ -277,12 +313,18 @@ def paint(picture: Picture, plane: Plane, layer: Layer, value: float) -> None:
     blend(picture[window], alpha, value)
 
 
+def _box(plane: Plane, solid: Solid) -> tuple[Point, Point]:
+    if isinstance(solid, Capsule):
+        return solid.box_near(plane.normal_axis, plane.position_mm, plane.edge_mm)
+    return solid.lower, solid.upper
+
+
 def coverage(plane: Plane, solid: Solid, window: Window) -> Picture:
     """Return the share of each pixel of the window that lies inside the solid."""
     alpha = solid.depth(*plane.coordinates(window))
     alpha *= np.float32(1 / plane.edge_mm)
     alpha += np.float32(0.5)
-    return np.clip(alpha, 0, 1, out=alpha)
+    return np.clip(alpha, _NONE, _ALL, out=alpha)
 
 
 def blend(region: Picture, alpha: Picture, value: float) -> None:
@@ -329,6 +371,5 @@ def _shorter(half_axes: Point, by_mm: float) -> Point:
     return max(0.5, half_axes[0] - by_mm), max(0.5, half_axes[1] - by_mm), max(0.5, half_axes[2] - by_mm)
 
 
-def _corner(first: Point, second: Point, choose: np.ufunc) -> Point:
-    corner = choose(first, second)
-    return float(corner[0]), float(corner[1]), float(corner[2])
+def _corner(first: Point, second: Point, choose: Callable[[float, float], float]) -> Point:
+    return choose(first[0], second[0]), choose(first[1], second[1]), choose(first[2], second[2])

@@ -88,7 +88,7 @@ class Grain:
 def make_grain(rng: np.random.Generator, *, edge: int = GRAIN_EDGE, cutoff: float = 0.28) -> Grain:
     """Make a tile whose spectrum rises and then falls, as filtered back projection leaves it."""
     noise = rng.standard_normal((edge, edge), dtype=np.float32)
-    frequency = np.hypot(np.fft.fftfreq(edge)[:, None], np.fft.rfftfreq(edge)[None, :])
+    frequency = np.hypot(np.fft.fftfreq(edge)[:, None], np.fft.rfftfreq(edge)[None, :]).astype(np.float32)
     band = np.sqrt(frequency) * np.exp(-((frequency / cutoff) ** 2))
     tile = np.fft.irfft2(np.fft.rfft2(noise) * band, s=(edge, edge))
     tile /= tile.std()
