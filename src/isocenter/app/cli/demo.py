@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from isocenter.app.hospital.options import HospitalOptions, PortName
     from isocenter.app.hospital.reach import PacsKind, Reach
 
-DEFAULT_FOLDER = "demo-data"
 EXIT_INTERRUPTED = 130
 
 
@@ -34,7 +33,7 @@ EXIT_INTERRUPTED = 130
 @click.option(
     "--folder",
     metavar="DIR",
-    default=DEFAULT_FOLDER,
+    default="demo-data",
     show_default=True,
     type=click.Path(path_type=Path, file_okay=False),
     help="The folder that everything is kept in.",
@@ -167,7 +166,9 @@ def _print_reach(reach: Reach) -> None:
     from rich.panel import Panel
     from rich.text import Text
 
-    pacs = f"{reach.pacs.web_url}/"
+    from isocenter.app.hospital.map_values import demo_command
+
+    pacs, demo = f"{reach.pacs.web_url}/", demo_command(reach.folder)
     lines = [
         f"Start here   {reach.supervisor.web_url}/",
         "",
@@ -179,9 +180,9 @@ def _print_reach(reach: Reach) -> None:
         "",
         f"Sign in as   {reach.person.name}   {reach.person.password}",
         "",
-        "isocenter demo status                      how everything is",
-        "isocenter demo cut cloud, heal cloud       the line between router and cloud",
-        "isocenter demo stop pacs, start pacs       a part",
+        f"{demo} status                how everything is",
+        f"{demo} cut cloud             the line between router and cloud; `heal cloud` heals it",
+        f"{demo} stop pacs             a part; `start pacs` starts it again",
         "",
         f"Folder       {reach.folder}",
         "",

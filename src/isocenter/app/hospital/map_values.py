@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from shlex import quote
 
 from isocenter.app.hospital.control import Cut, HospitalStatus, Line, LineStatus, Part, PartState, PartStatus
+from isocenter.app.hospital.options import DEFAULT_FOLDER
 from isocenter.app.hospital.reach import PacsKind, Reach
 
 _TONES: Mapping[PartState, str] = {
@@ -31,6 +34,7 @@ def map_values(reach: Reach, status: HospitalStatus) -> dict[str, object]:
         "lines": {one.name.value: _line(one) for one in status.lines},
         "person": {"name": reach.person.name, "password": reach.person.password},
         "folder": str(reach.folder),
+        "demo": demo_command(reach.folder),
         "filling": status.filling,
         "addresses": {
             "pacs": str(reach.pacs.address),
@@ -40,6 +44,13 @@ def map_values(reach: Reach, status: HospitalStatus) -> dict[str, object]:
         },
         "ways": [{"name": cut.value, "text": text} for cut, text in _CUTS.items()],
     }
+
+
+def demo_command(folder: Path) -> str:
+    """Return how the command is called that finds the hospital of a folder."""
+    return (
+        "isocenter demo" if folder == Path.cwd() / DEFAULT_FOLDER else f"isocenter demo --folder {quote(str(folder))}"
+    )
 
 
 def _texts(reach: Reach) -> dict[Part, dict[str, object]]:

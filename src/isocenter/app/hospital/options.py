@@ -9,6 +9,9 @@ from pathlib import Path
 
 from isocenter.app.hospital.reach import PacsKind
 
+DEFAULT_FOLDER = "demo-data"
+"""Below where the command is given."""
+
 
 class PortName(StrEnum):
     """What listens."""
