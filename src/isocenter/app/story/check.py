@@ -55,6 +55,8 @@ def check_story(options: CheckOptions, write: Write) -> bool:
     """
     began_s = time.monotonic()
     results: list[StepResult] = []
+    if options.report_file is not None:
+        _write_report(options.report_file, "")  # a check of a minute must not end in a file that cannot be written
 
     def tell(result: StepResult) -> None:
         if result.state is not StepState.PLAYING:
