@@ -122,7 +122,8 @@ class FhirClient:
             self._delete(plan.deletion)
 
     def _transact(self, plan: Plan) -> None:
-        status, document, headers = self._ask("POST", "", plan.bundle())
+        bundle = plan.bundle()
+        status, document, headers = self._ask("POST", "", bundle)
         if not httpx.codes.is_success(status):
             raise error_of(status, document, headers)
         answers = (document or {}).get("entry") or ()
@@ -133,7 +134,7 @@ class FhirClient:
             if code >= httpx.codes.BAD_REQUEST:  # a server that took it for a batch
                 outcome = response.get("outcome") if isinstance(response, dict) else None
                 raise error_of(code, outcome if isinstance(outcome, dict) else None, {})
-        created = zip(plan.bundle()["entry"], answers, strict=False)
+        created = zip(bundle["entry"], answers, strict=False)
         if any(one["request"]["method"] == "POST" and _status(answer) == "200" for one, answer in created):
             raise FhirConflict("Somebody else created a resource on the FHIR server meanwhile.")
 

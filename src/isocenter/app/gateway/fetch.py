@@ -7,7 +7,7 @@ moment ago hold, so that a viewer that asks for a hundred frames costs one look.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -164,7 +164,7 @@ class Fetcher:
             if not stored:
                 raise NotFound(f"{self.upstream.remote.ae_title} has no {scope.level.name.lower()} of that UID.")
             return
-        wanted = {one for one in listed if _is_within(one, scope)}
+        wanted = _within(listed, scope)
         if not wanted:
             raise NotFound(f"{self.upstream.remote.ae_title} has no {scope.level.name.lower()} of that UID.")
         missing = len(wanted - stored)
@@ -197,12 +197,14 @@ class Fetcher:
         return len(unused)
 
 
-def _is_within(one: InstanceIdentifier, scope: Scope) -> bool:
-    return (
-        one.study_instance_uid == scope.study_instance_uid
-        and scope.series_instance_uid in (None, one.series_instance_uid)
-        and scope.sop_instance_uid in (None, one.sop_instance_uid)
-    )
+def _within(listed: frozenset[InstanceIdentifier], scope: Scope) -> Set[InstanceIdentifier]:
+    """Return what lies within a scope; one instance is looked up, since viewers ask for each frame by itself."""
+    study, series, sop_instance_uid = scope.study_instance_uid, scope.series_instance_uid, scope.sop_instance_uid
+    if series is not None and sop_instance_uid is not None:
+        return listed & {InstanceIdentifier(study, series, sop_instance_uid)}
+    if series is None:
+        return listed
+    return {one for one in listed if one.series_instance_uid == series}
 
 
 def _classes(missing: Sequence[Listed]) -> Classes | None:

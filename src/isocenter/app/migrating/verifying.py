@@ -272,8 +272,11 @@ def heal(job: Job, target: Target, mover: Mover, *, replaces: bool) -> Healing:
                     target.remove(Scope(study, series, uid))
     mover.move(iter(job.queue_again((study, series, uid) for study, series, uid, _, _ in wrong)))
     healing = Healing()
-    for study in dict.fromkeys(one[0] for one in wrong):
-        _check_again(job, target, study, [one for one in wrong if one[0] == study], healing)
+    by_study: dict[str, list[tuple[str, str, str, Finding, str]]] = {}
+    for one in wrong:
+        by_study.setdefault(one[0], []).append(one)
+    for study, of_study in by_study.items():
+        _check_again(job, target, study, of_study, healing)
     extra = [one for one in job.findings() if one[3] is Finding.EXTRA]
     healing.left += [(study, series, uid, kind.value, ADVICE[kind]) for study, series, uid, kind, _ in extra]
     return healing

@@ -152,9 +152,10 @@ def _concept(item: Metadata) -> tuple[str, str]:
 def _components(items: Sequence[Metadata], wanted: Mapping[tuple[str, str], Sort]) -> Iterator[Component]:
     for item in items:
         sort = wanted.get(_concept(item))
-        name = _name(item)
-        value = None if sort is None else _value(item, sort)
-        if sort is not None and name is not None and value is not None:
+        if sort is None:
+            continue
+        name, value = _name(item), _value(item, sort)
+        if name is not None and value is not None:
             yield Component(name, sort, value)
 
 

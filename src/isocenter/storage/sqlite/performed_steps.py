@@ -11,7 +11,6 @@ from isocenter.domain.performed_step import SCHEDULED_STATES, PerformedStep, Per
 from isocenter.domain.worklist import ScheduledStepReference
 from isocenter.ports.step_messages import NewStepMessage
 from isocenter.storage.sqlite.connections import ReaderPool, Row, fetch
-from isocenter.storage.sqlite.prefetches import load_prefetch_queries
 from isocenter.storage.sqlite.step_messages import insert_message
 from isocenter.storage.sqlite.worklist import mark_steps
 from isocenter.storage.sqlite.writer import IndexWriter
@@ -24,7 +23,6 @@ class SqlitePerformedSteps:
         self._writer = writer
         self._readers = readers
         self._queries = queries
-        self._messages = load_prefetch_queries()
 
     def create(self, step: PerformedStep, *, message: NewStepMessage | None = None) -> bool:
         """Keep a new step and mark the scheduled ones that it names; return False where its UID is in use."""
@@ -61,7 +59,7 @@ class SqlitePerformedSteps:
             if not connection.changes():
                 return False
             if message is not None:
-                insert_message(connection, self._messages, message, step.sop_instance_uid, now=step.changed_at)
+                insert_message(connection, self._queries, message, step.sop_instance_uid, now=step.changed_at)
             mark_steps(connection, self._queries, step.scheduled_steps, SCHEDULED_STATES[step.state])
             return True
 
@@ -76,7 +74,7 @@ class SqlitePerformedSteps:
     def changed_since(self, timestamp: float, *, limit: int) -> list[PerformedStep]:
         """Return steps that changed at or after a time, in the order of their changes."""
         with self._readers.connection() as connection:
-            rows = fetch(connection, self._messages["performed_steps_changed_since"], (timestamp, limit))
+            rows = fetch(connection, self._queries["performed_steps_changed_since"], (timestamp, limit))
         return [_step(row) for row in rows]
 
     def recent(self, *, limit: int) -> list[PerformedStep]:

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import files
 
 import apsw
 import orjson
 
 from isocenter.ports.prefetches import HitCounts, NewRun, PrefetchRun, RunState
 from isocenter.storage.sqlite.connections import ReaderPool, Row, fetch
-from isocenter.storage.sqlite.statements import parse_statements
 from isocenter.storage.sqlite.writer import IndexWriter
-
-
-def load_prefetch_queries() -> Mapping[str, str]:
-    """Return the statements on prefetching and on steps that are forwarded, by name."""
-    return parse_statements(files(__package__).joinpath("prefetch_queries.sql").read_text(encoding="utf-8"))
 
 
 class SqlitePrefetches:
     """Keep runs in the file of the index."""
 
-    def __init__(self, writer: IndexWriter, readers: ReaderPool) -> None:
+    def __init__(self, writer: IndexWriter, readers: ReaderPool, queries: Mapping[str, str]) -> None:
         self._writer = writer
         self._readers = readers
-        self._queries = load_prefetch_queries()
+        self._queries = queries
 
     def add(self, runs: Sequence[NewRun], *, now: float) -> list[PrefetchRun]:
         """Keep runs, all or none; one whose rule and subject had another within its time is suppressed."""

@@ -21,11 +21,19 @@ from isocenter.storage.sqlite.query_tag_rows import value_statements
 
 _NAMED = re.compile(r"^-- name: (\w+)\n((?:--.*\n)*)((?:(?!-- name: ).*\n?)*)", re.MULTILINE)
 
+_FILES = ("queries.sql", "ledger_queries.sql", "fhir_queries.sql", "prefetch_queries.sql", "watched_queries.sql")
+
 
 def load_queries() -> Mapping[str, str]:
     """Return the statements of the room by name."""
     named: dict[str, str] = {}
-    for name in ("queries.sql", "ledger_queries.sql", "fhir_queries.sql"):
+    for name in (
+        "queries.sql",
+        "ledger_queries.sql",
+        "fhir_queries.sql",
+        "prefetch_queries.sql",
+        "watched_queries.sql",
+    ):
         named |= parse_statements(files(__package__).joinpath(name).read_text(encoding="utf-8"))
     return MappingProxyType(named | _attribute_statements() | value_statements())
 

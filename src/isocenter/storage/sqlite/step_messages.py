@@ -8,17 +8,16 @@ import apsw
 
 from isocenter.ports.step_messages import MessageState, NewStepMessage, StepMessage, StepOperation
 from isocenter.storage.sqlite.connections import ReaderPool, Row, fetch
-from isocenter.storage.sqlite.prefetches import load_prefetch_queries
 from isocenter.storage.sqlite.writer import IndexWriter
 
 
 class SqliteStepMessages:
     """Keep messages in the file of the index."""
 
-    def __init__(self, writer: IndexWriter, readers: ReaderPool) -> None:
+    def __init__(self, writer: IndexWriter, readers: ReaderPool, queries: Mapping[str, str]) -> None:
         self._writer = writer
         self._readers = readers
-        self._queries = load_prefetch_queries()
+        self._queries = queries
 
     def due(self, *, now: float, limit: int) -> list[StepMessage]:
         """Return the first waiting message of each step, where its time has come, in the order of their receipt."""

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, replace
-from importlib.resources import files
 
 import apsw
 import orjson
 
 from isocenter.ports.watched_studies import Completion, KeptExpectation, WatchedStudy
 from isocenter.storage.sqlite.connections import ReaderPool, Row, fetch
-from isocenter.storage.sqlite.statements import parse_statements
 from isocenter.storage.sqlite.writer import IndexWriter
-
-
-def load_watched_queries() -> Mapping[str, str]:
-    """Return the statements on watched studies by name."""
-    return parse_statements(files(__package__).joinpath("watched_queries.sql").read_text(encoding="utf-8"))
 
 
 class SqliteWatchedStudies:
     """Keep them in the file of the index."""
 
-    def __init__(self, writer: IndexWriter, readers: ReaderPool) -> None:
+    def __init__(self, writer: IndexWriter, readers: ReaderPool, queries: Mapping[str, str]) -> None:
         self._writer = writer
         self._readers = readers
-        self._queries = load_watched_queries()
+        self._queries = queries
 
     def find(self, study_instance_uids: Sequence[str]) -> dict[str, WatchedStudy]:
         """Return those of some studies that are watched."""
