@@ -42,6 +42,8 @@ SERIES_MAX = 2000
 MOVE, GET = "C-MOVE", "C-GET"
 MOVE_REFUSED = frozenset({0xA801, 0x0122, 0x0124, 0x0211})
 """Move destination unknown, no such SOP class, not authorized, unrecognized operation (PS3.4 table C.4-2, PS3.7 C)."""
+MOVED_NOWHERE = frozenset({0xA702, 0xA801})
+"""Unable to perform sub-operations, move destination unknown (PS3.4 table C.4-2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,15 @@ class DimseAsking:
             listed = await list_instances(self.opener, CalledPeer(self.peer.remote, self.opener.ae_title), scope)
             course.on_listed([one.identifier.sop_instance_uid for one in listed or ()])
             moved = await self._move(scope, course, destination=move_to) if move_to else None
-            return moved or await self._get(scope, course, listed or [], storage)
+            if moved is not None and not _reached_nobody(moved):
+                return moved
+            try:
+                return await self._get(scope, course, listed or [], storage)
+            except ContextRefused:
+                if moved is None:
+                    raise
+                course.on_way(MOVE)
+                return moved
 
     async def _move(self, scope: Scope, course: Course, *, destination: str) -> Retrieved | None:
         """Have it sent to a title of ours; return None where the peer refuses that, or does not know the title."""
@@ -137,6 +147,11 @@ class DimseAsking:
             return await get(
                 association, scope_identifier(scope), on_progress=course.on_progress, on_begin=course.on_begin
             )
+
+
+def _reached_nobody(moved: Retrieved) -> bool:
+    """Tell whether a peer took the order and sent nothing: some know the title only when they call it."""
+    return moved.status in MOVED_NOWHERE and not moved.progress.completed and not moved.progress.warning
 
 
 def search_row(row: JsonRow) -> SearchRow:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,7 +14,7 @@ from isocenter.app.console.query_failures import web_failures
 from isocenter.app.console.query_peers import WebPeer
 from isocenter.app.fetching import list_instances
 from isocenter.app.secrets_by_name import ReadSecret
-from isocenter.app.translating.upstream import Upstream
+from isocenter.app.translating.upstream import Row, Upstream
 from isocenter.app.web_target import open_web_client
 from isocenter.archive.archive import Archive
 from isocenter.archive.store import begin_store
@@ -30,13 +30,15 @@ from isocenter.domain.principal import Principal
 from isocenter.domain.query import Query, SearchRow
 from isocenter.routing.translation.json_row import JsonRow
 from isocenter.routing.translation.profile import PROFILES
-from isocenter.routing.translation.search import TOO_WIDE, translate_search
+from isocenter.routing.translation.search import translate_search
 from isocenter.web.pages.query_exchange import PeerFailed
 
 WADO = "WADO-RS"
 SOURCE = "query-retrieve"
 SERIES_MAX = 2000
 """Of one study."""
+LOOKED_THROUGH_MAX = 5000
+"""Rows of a service that cannot match all keys, before a person is asked to narrow the search: some seconds."""
 _STUDY_TAGS = (
     *(BY_KEYWORD[one].tag for one in ("StudyDescription", "PatientName", "PatientID", "AccessionNumber", "StudyTime")),
     MODALITIES_IN_STUDY,
@@ -129,11 +131,9 @@ class WebAsking:
     def _rows(self, query: Query, tags: tuple[int, ...], *, limit: int) -> list[SearchRow]:
         profile = PROFILES[self.peer.target.profile]
         search = translate_search(query, profile, return_tags=tags)
-        if search.is_too_wide:
-            raise PeerFailed(TOO_WIDE, remedy="Add a patient, an accession number or a date.")
         with web_failures(self.peer.row.name), self._open() as client:
-            rows = map(JsonRow, Upstream(self.peer.row.name, client, profile).iter_rows(search.requests, query.level))
-            fitting = (row for row in rows if all(fits(match, row) for match in search.residual))
+            rows = Upstream(self.peer.row.name, client, profile).iter_rows(search.requests, query.level)
+            fitting = (row for row in _looked_through(rows) if all(fits(match, row) for match in search.residual))
             return [search_row(row) for row in islice(fitting, limit)]
 
     def fetch(
@@ -174,3 +174,14 @@ class WebAsking:
 
     def _open(self) -> AbstractContextManager[DicomwebClient]:
         return self.clients.noting(open_web_client(self.peer.target, self.read_secret, timeout_s=self.timeout_s))
+
+
+def _looked_through(rows: Iterable[Row]) -> Iterator[JsonRow]:
+    """Yield rows, within a bound; raises PeerFailed beyond it, so that nothing is told as all that there is."""
+    for number, row in enumerate(rows):
+        if number == LOOKED_THROUGH_MAX:
+            raise PeerFailed(
+                f"The service cannot match all of this, and {number:,} of its studies were looked through.",
+                remedy="Add a patient, an accession number or a date, which it can match.",
+            )
+        yield JsonRow(row)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -23,6 +22,11 @@ class SettingRow:
     help: str
 
     @property
+    def help_parts(self) -> list[tuple[str, bool]]:
+        """Return the pieces of its help, and of each whether it stands for something that is written so."""
+        return [(part, number % 2 == 1) for number, part in enumerate(self.help.split("`"))]
+
+    @property
     def is_default(self) -> bool:
         """Tell whether nobody chose it."""
         return self.origin == "default"
@@ -36,8 +40,10 @@ def settings_routes(console: Console, rows: Sequence[SettingRow], *, file: str) 
         only_chosen = visit.parameter("show") == "chosen"
         wanted = visit.parameter("name").strip()[:64].casefold()
         found = [one for one in rows if wanted in one.name.casefold() and not (only_chosen and one.is_default)]
+        tables = dict.fromkeys(map(_table, rows))
+        groups = [(table, [one for one in found if _table(one) == table]) for table in tables]
         values = {
-            "groups": [(table, list(group)) for table, group in groupby(found, key=_table)],
+            "groups": [(table, group) for table, group in groups if group],
             "file": file,
             "show": "chosen" if only_chosen else "",
             "name": wanted,
