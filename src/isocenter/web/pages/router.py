@@ -111,7 +111,7 @@ def _overview_routes(frame: RouterFrame) -> list[BaseRoute]:
             "flow": draw_flow(current_configuration(desk), channels, destinations, tallies),
             "channels": rows,
             "destinations": [destination_row(needs, one) for one in destinations],
-            "orders": [order.value for order in ChannelOrder],
+            "has_trouble": any(one.next_at is not None for one in destinations),
         }
         return frame.page(visit, "router.html", values, tab=TAB)
 
@@ -125,7 +125,6 @@ def _overview_routes(frame: RouterFrame) -> list[BaseRoute]:
             "total": sum_counters(one.counters for one in desk.ledger.tallies(channel=name)),
             "rules": [] if configured is None else _rules(configured),
             "refusals": [(format_moment(one.at), one) for one in desk.refusals(name)[:REFUSALS_SHOWN_MAX]],
-            "orders": [order.value for order in ChannelOrder],
         }
         return frame.page(visit, "router_channel.html", values, tab=TAB)
 

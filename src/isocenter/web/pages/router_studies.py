@@ -6,7 +6,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from isocenter.domain.delivery import NOWHERE
-from isocenter.domain.errors import InvalidRequest
+from isocenter.domain.errors import InvalidRequest, NotFound
 from isocenter.domain.identifiers import Level, parse_uid
 from isocenter.domain.query import Query
 from isocenter.ports.ledger import StudyTally
@@ -50,12 +50,18 @@ def study_pages(frame: RouterFrame) -> list[BaseRoute]:
 
     def study(visit: Visit) -> Response:
         uid = parse_uid(visit.part("study"))
-        counted = desk.ledger.series(uid)
+        known = find_studies(needs.studies, visit.principal, [uid]).get(uid)
+        try:
+            counted = desk.ledger.series(uid)
+        except NotFound:
+            if known is None:
+                raise
+            counted = []
         query = Query(Level.SERIES, study_instance_uid=uid, limit=SERIES_NAMED_MAX)
         series = {one.series_instance_uid: one for one in series_rows(needs.studies.search(visit.principal, query))}
         values = {
             "uid": uid,
-            "study": find_studies(needs.studies, visit.principal, [uid]).get(uid),
+            "study": known,
             "rows": [
                 (one, series.get(one.series_instance_uid))
                 for one in counted

@@ -14,6 +14,7 @@ from isocenter.web.console.console import Done, Form, Visit
 from isocenter.web.console.moment import format_moment
 from isocenter.web.pages.router_frame import RouterFrame
 from isocenter.web.pages.router_needs import ConnectionTests
+from isocenter.web.pages.router_words import state_words
 
 KIND = "test"
 TAB = "channels"
@@ -42,7 +43,7 @@ def test_pages(frame: RouterFrame) -> list[BaseRoute]:
             "job": job,
             "began_at": format_moment(job.began_at),
             "report": report,
-            "steps": [(step, TONES[step.outcome]) for step in steps],
+            "steps": [(step, TONES[step.outcome], _facts(step)) for step in steps],
         }
         return frame.page(visit, "router_test.html", values, tab=TAB)
 
@@ -52,6 +53,14 @@ def test_pages(frame: RouterFrame) -> list[BaseRoute]:
         ),
         console.get("/router/tests/{job}", show, name="router-test"),
     ]
+
+
+def _facts(step: Step) -> list[tuple[str, str]]:
+    """Return what was seen, with the names of those for which it is the same together."""
+    names: dict[str, list[str]] = {}
+    for name, value in step.facts:
+        names.setdefault(value, []).append(state_words(name))
+    return [(", ".join(found), value) for value, found in names.items()]
 
 
 def _run(tests: ConnectionTests, name: str, title: str, stores: bool, note: OnStep) -> ConnectionReport:
