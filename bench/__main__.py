@@ -14,14 +14,32 @@ from bench import measures as m
 from bench.dimse import measure_dimse
 from bench.figures import Figure, print_table, write_json
 from bench.forward import measure_forward
+from bench.generation import measure_generation
 from bench.ledger import measure_ledger
 from bench.million import measure_million
 from bench.reindex import measure_reindex
 from bench.servers import Server, has_orthanc, start_isocenter, start_orthanc
+from bench.study_list import measure_study_list
 from bench.translator import measure_translator
+from bench.viewers import measure_viewers
 from isocenter.modality.workload import WORKLOADS, WorkloadShape, write_workload
 
-PARTS = ("store", "large", "retrieve", "search", "dimse", "million", "reindex", "ledger", "translator", "forward")
+PARTS = (
+    "store",
+    "large",
+    "retrieve",
+    "search",
+    "dimse",
+    "million",
+    "reindex",
+    "ledger",
+    "translator",
+    "forward",
+    "generation",
+    "list",
+    "viewers",
+)
+NEEDS_NO_SETS = {"million", "reindex", "ledger", "generation", "list", "viewers"}
 STORE_A, STORE_B = 2000, 200
 SEARCH_STUDIES, LARGE_ARCHIVE_STUDIES = 2020, 20_000
 SERIES_OF_500 = WorkloadShape("S", 1, 1, 500, 512, 512)
@@ -48,7 +66,7 @@ def main() -> int:
         print("Orthanc is not installed: there is no peer beside the figures (apt install orthanc orthanc-dicomweb).")
         names.remove("orthanc")
     starters: list[Starter] = [STARTERS[name] for name in names]
-    sets = m.Sets(folder) if set(parts) <= {"million", "reindex", "ledger"} else _generate(folder, arguments.quick)
+    sets = m.Sets(folder) if set(parts) <= NEEDS_NO_SETS else _generate(folder, arguments.quick)
     figures: list[Figure] = []
     if "store" in parts:
         figures += _store(folder, sets, starters, runs)
@@ -62,20 +80,33 @@ def main() -> int:
             figures += _search(folder, sets, starters[:1], LARGE_ARCHIVE_STUDIES, " of 20,000")
     if "dimse" in parts:
         figures += measure_dimse(folder, sets, names, runs)
-    if "million" in parts and not arguments.quick:
-        figures += measure_million(folder)
-    if "reindex" in parts and not arguments.quick:
-        figures += measure_reindex(folder)
-    if "ledger" in parts:
-        figures += measure_ledger(folder, quick=arguments.quick)
     if "forward" in parts:
         figures += measure_forward(folder, sets, runs)
     if "translator" in parts:
         figures += measure_translator(folder, sets, runs)
+    figures += _without_sets(folder, parts, runs, quick=arguments.quick)
     print_table(figures)
     if arguments.json:
         write_json(figures, arguments.json)
     return 0
+
+
+def _without_sets(folder: Path, parts: list[str], runs: int, *, quick: bool) -> list[Figure]:
+    """Return the figures of the parts that make their own instances."""
+    figures: list[Figure] = []
+    if "million" in parts and not quick:
+        figures += measure_million(folder)
+    if "reindex" in parts and not quick:
+        figures += measure_reindex(folder)
+    if "ledger" in parts:
+        figures += measure_ledger(folder, quick=quick)
+    if "generation" in parts:
+        figures += measure_generation(runs)
+    if "list" in parts:
+        figures += measure_study_list(folder, quick=quick)
+    if "viewers" in parts:
+        figures += measure_viewers(folder, quick=quick)
+    return figures
 
 
 def _generate(folder: Path, quick: bool) -> m.Sets:
