@@ -30,6 +30,7 @@ PAGE_SIZE = 50
 COUNTED_MAX = 10_000
 """Beyond that a page only tells that there are more; counting all would take seconds."""
 KEY_MAX = 2**62
+NAME_SOME = "Say which deliveries: by channel, destination, study, note, or their numbers."
 ACTION_WORDS: Mapping[Action, tuple[str, str]] = {
     Action.HOLD: ("Hold", "put aside"),
     Action.RELEASE: ("Release", "taken up again"),
@@ -112,10 +113,14 @@ def delivery_pages(frame: RouterFrame) -> list[BaseRoute]:
         action, state = _action(form.one("action")), parse_delivery_filter(dict(form.pairs))
         reason = form.one("reason")[:REASON_LENGTH_MAX]
         with needs.audited(visit, f"deliveries {action.value}", reason=reason):
-            stepped = desk.ledger.step(action, _selected(action, state))
-            _tell(desk, action)
-        text, is_failure = _told(action, stepped.count, one="1 delivery")
-        more = "" if stepped.is_complete else " There are more; do the same again for the rest."
+            if action is Action.SEND_AGAIN and form.one("rules") == "current":
+                count, is_complete = _send_anew(desk, state)
+            else:
+                stepped = desk.ledger.step(action, _selected(action, state))
+                count, is_complete = stepped.count, stepped.is_complete
+                _tell(desk, action)
+        text, is_failure = _told(action, count, one="1 delivery")
+        more = "" if is_complete else " There are more; do the same again for the rest."
         return Done(f"{DELIVERIES}?{replace(state, state='').query()}", text + more, is_failure)
 
     export = DataAction.EXPORT
@@ -163,10 +168,21 @@ def _selected(action: Action, state: DeliveryFilter) -> Selection:
     return selection
 
 
+def _send_anew(desk: RouterDesk, state: DeliveryFilter) -> tuple[int, bool]:
+    """Send deliveries again by the rules that hold now, a page of them; tell whether that were all."""
+    if state.is_only_state:
+        raise InvalidRequest(NAME_SOME)
+    selection = _selected(Action.SEND_AGAIN, state)
+    states = STATES[Action.SEND_AGAIN] & (selection.states or STATES[Action.SEND_AGAIN])
+    rows = desk.ledger.ledger.page(replace(selection, states=states), limit=PAGE_MAX) if states else []
+    keys = [row.delivery_key for row in rows if row.plan.destination]
+    return (desk.send_anew(keys) if keys else 0), len(rows) < PAGE_MAX
+
+
 def _count(desk: RouterDesk, action: Action, state: DeliveryFilter) -> tuple[int, bool]:
     """Return how many deliveries an action is for, and whether there are more than are counted."""
     if state.is_only_state:
-        raise InvalidRequest("Say which deliveries: by channel, destination, study, note, or their numbers.")
+        raise InvalidRequest(NAME_SOME)
     selection = _selected(action, state)
     states = STATES[action] if selection.states is None else selection.states & STATES[action]
     if not states:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +15,12 @@ import pytest
 from starlette.applications import Starlette
 
 from isocenter.app.channels.offline_desk import OfflineDesk
+from isocenter.app.completing.table import Completeness
+from isocenter.app.prefetching.desk import PrefetchDesk
+from isocenter.app.prefetching.table import RunningTable
 from isocenter.app.settings import load_settings
+from isocenter.app.worklist_pass import PassStatus
+from isocenter.app.worklist_pass_status import overview
 from isocenter.archive.archive import Archive
 from isocenter.archive.search import search
 from isocenter.domain.audit import AuditRecord
@@ -23,6 +28,8 @@ from isocenter.domain.delivery import NOWHERE, DeliveryPlan
 from isocenter.domain.principal import DataAction, Principal
 from isocenter.domain.query import Query, SearchRow
 from isocenter.ports.ledger import Selection
+from isocenter.ports.prefetches import NewRun, RunState
+from isocenter.ports.watched_studies import KeptExpectation, WatchedStudy
 from isocenter.routing.connection_test.report import ConnectionReport, OnStep, StepName, passed
 from isocenter.web.console.console import Console
 from isocenter.web.console.section import ROUTER
@@ -89,8 +96,16 @@ class Pages:
         self.jobs = jobs
         self.principal = OWNER
         self.trail: list[AuditRecord] = []
+        prefetching = PrefetchDesk(archive.prefetches, (), archive.clock)
+        status = PassStatus(
+            "RIS", is_away=True, reached_at=None, away_since=5.0, reason=HOSTILE, cached=3, oldest_at=None
+        )
         needs = RouterNeeds(
-            desk, jobs, _Tests(), _Trial(), _Studies(archive), lambda name: [1, 2], audit=self.trail.append
+            *(desk, jobs, _Tests(), _Trial(), _Studies(archive), lambda name: [1, 2]),
+            completeness=Completeness(archive.watched_studies, now=archive.clock.now),
+            prefetch=RunningTable(archive.prefetches, prefetching, dict),
+            worklist=lambda: overview(status, archive.step_messages, now=10.0),
+            audit=self.trail.append,
         )
         console = Console(authenticate=lambda headers: self.principal, login_path=None, sections=(ROUTER,))
         self._client = AsgiClient(Starlette(routes=router_routes(console, needs)))
@@ -120,6 +135,18 @@ class Pages:
             "POST", path, headers={"Content-Type": "multipart/form-data; boundary=XX"}, content=body
         )
 
+    def watch(self, study_instance_uid: str) -> None:
+        """Have a study under way, with runs that fetch for it."""
+        study = WatchedStudy(study_instance_uid, HOSTILE, "CT", 1.0, 2.0, 1, 4, told=HOSTILE)
+        self.archive.watched_studies.keep([study])
+        self.archive.watched_studies.expect(KeptExpectation(study_instance_uid, "count", HOSTILE, count=7))
+        run = NewRun(HOSTILE, "p", "request", {"patient_id": HOSTILE}, start_at=1.0, deadline=None)
+        (kept,) = self.archive.prefetches.add([run], now=1.0)
+        judgement = {"study_date": "", "modalities": ["CT"], "source": HOSTILE, "is_chosen": True, "reason": HOSTILE}
+        problem = {"source": HOSTILE, "reason": HOSTILE}
+        report = {"judgements": [judgement], "problems": [problem]}
+        self.archive.prefetches.replace(replace(kept, state=RunState.DONE, report=report))
+
     def deliver(self, number: int = 1, *, destination: str = "pacs") -> int:
         """Plan a delivery of an instance and return its number."""
         key = store(self.archive, make_instance(identify(number)).content).instance_key
@@ -147,11 +174,13 @@ def test_every_page_can_be_looked_at_by_a_reader_and_runs_no_script_of_a_rule(pa
     pages.deliver(2, destination=NOWHERE)
     pages.principal = READER
     study = identify(1).study_instance_uid
+    pages.watch(study)
     for path in (
         *("/router", "/router/channels/router", "/router/destinations/pacs", "/router/deliveries"),
         *(f"/router/deliveries/{key}", "/router/studies", f"/router/studies/{study}", "/router/shelf"),
         *("/router/try", "/router/configuration", "/router/configuration/versions/1", "/router/replay"),
-        "/router/configuration/difference?before=1&after=1",
+        *("/router/configuration/difference?before=1&after=1", "/router/prefetch", "/router/worklist"),
+        *("/router/under-way", "/router/under-way?show=all", f"/router/under-way/{study}"),
     ):
         page = pages.get(path)
         assert "<script>alert" not in page, path
@@ -176,7 +205,7 @@ def test_a_reader_sees_no_buttons_that_change_and_is_refused_their_forms(pages: 
 def test_what_is_not_there_is_told(pages: Pages) -> None:
     for path in (
         *("/router/channels/lost", "/router/destinations/lost", "/router/deliveries/7", "/router/studies/1.2.3"),
-        *("/router/tests/lost", "/router/replay/lost", "/router/configuration/versions/9", "/router/under-way"),
+        *("/router/tests/lost", "/router/replay/lost", "/router/configuration/versions/9", "/router/under-way/1.2"),
     ):
         assert pages.status(path) == 404, path
     for path in ("/router/channels/lost/stop", "/router/channels/router/explode", "/router/destinations/pacs/explode"):
@@ -236,6 +265,20 @@ def test_many_are_cancelled_only_after_a_page_that_says_how_many(pages: Pages) -
     assert "3 deliveries are cancelled" in pages.get(answer.headers["location"])
 
 
+def test_many_are_sent_anew_by_the_rules_that_hold_now(pages: Pages) -> None:
+    for number in range(1, 4):
+        pages.deliver(number)
+    pages.post("/router/deliveries/step", action="cancel", destination="pacs")
+    text = CHANNELS.replace("to = [", 'priority = "stat"\nto = [')
+    pages.post("/router/configuration/apply", text=text)
+    fields = {"action": "send-again", "destination": "pacs", "state": "cancelled", "rules": "current"}
+    answer = pages.post("/router/deliveries/step", **fields)
+    assert "3 deliveries are queued again" in pages.get(answer.headers["location"])
+    rows = pages.archive.index.ledger.page(Selection())
+    assert {row.plan.priority.value for row in rows} == {"stat"}
+    assert pages.post("/router/deliveries/step", **(fields | {"destination": ""})).status_code == 400
+
+
 def test_one_is_cancelled_and_sent_again(pages: Pages) -> None:
     path = f"/router/deliveries/{pages.deliver()}"
     pages.post(f"{path}/step", action="cancel")
@@ -285,6 +328,18 @@ def test_a_text_in_the_place_of_a_version_that_does_not_hold_any_more_is_told_an
     assert "Version 2 holds by now" in answer.text
     assert "/third" in answer.text
     assert pages.desk.versions()[0].number == 2
+
+
+def test_a_study_under_way_is_treated_as_complete_by_whoever_may_write(pages: Pages) -> None:
+    study = identify(1).study_instance_uid
+    pages.watch(study)
+    pages.principal = READER
+    assert "Treat as complete" not in pages.get("/router/under-way")
+    assert pages.post(f"/router/under-way/{study}/complete").status_code == 403
+    pages.principal = OWNER
+    assert "Treat as complete" in pages.get("/router/under-way")
+    assert pages.post(f"/router/under-way/{study}/complete").status_code == 303
+    assert "request" in {one.kind for one in pages.archive.watched_studies.expectations(study)}
 
 
 def test_a_file_is_tried_without_script(pages: Pages) -> None:

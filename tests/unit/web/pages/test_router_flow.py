@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 from isocenter.domain.delivery import NOWHERE
 from isocenter.domain.delivery_counters import Counters
 from isocenter.ports.ledger import Tally
+from isocenter.routing.configuration.gateway import Gateway
 from isocenter.routing.configuration.read import read_configuration
 from isocenter.routing.sending.condition import DestinationState
 from isocenter.routing.sending.recent import Rate
@@ -67,6 +69,15 @@ def test_what_the_configuration_does_not_know_has_a_box_too_so_that_numbers_add_
     assert {"Sent nowhere", "tape", "gone", "Sent by hand"} <= {box.name for box in flow.boxes}
     shown = sum(int(number) for label in flow.labels for number in re.findall(r"\d+", label.text))
     assert shown == sum(one.counters.received for one in tallies)
+
+
+def test_translators_and_gateways_ask_their_upstream_by_a_line_without_counters() -> None:
+    configuration = replace(CONFIGURATION, gateways=(Gateway("web", "pacs"),))
+    translator = replace(_channel("translators.cloud"), kind="translator", destinations=("cloud",))
+    flow = draw_flow(configuration, [translator], [_destination("pacs"), _destination("cloud")], [])
+    assert [box.name for box in flow.boxes if box.kind == "source"] == ["translators.cloud", "web"]
+    assert [line.is_asking for line in flow.lines] == [True, True]
+    assert [label.text for label in flow.labels] == ["asks", "asks"]
 
 
 def test_boxes_of_a_column_do_not_overlap_and_lie_within_the_picture() -> None:
