@@ -98,7 +98,8 @@ def command(
     from isocenter.app.hospital.options import HospitalOptions
     from isocenter.app.hospital.reach import PacsKind
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # the terminal that is closed ends it as Ctrl-C does
+        signal.signal(number, _interrupt)
     if is_check:
         return _check(PacsKind(pacs), report)
     options = HospitalOptions(

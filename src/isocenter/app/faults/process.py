@@ -83,7 +83,12 @@ class ScenarioProcess:
         """Start it, and wait until it is ready."""
         if self.is_running:
             raise Unavailable(f"{self.plan.name} runs already.")
-        self._popen = await asyncio.to_thread(self._start)
+        starting = asyncio.ensure_future(asyncio.to_thread(self._start))
+        try:
+            self._popen = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            self._popen = await starting  # it comes all the same, and must be known to be ended
+            raise
         await self._wait_ready()
 
     async def end(self) -> None:
@@ -130,8 +135,12 @@ class ScenarioProcess:
         if not self.plan.ready:
             return
         try:
-            async with asyncio.timeout(READY_TIMEOUT_S):
-                while not await _is_ready(self.plan.ready):
+            # Components of this machine, whose certificates nobody knows yet. Making a client takes longer than asking.
+            async with (
+                asyncio.timeout(READY_TIMEOUT_S),
+                httpx.AsyncClient(verify=False, timeout=POLL_S * 20, trust_env=False) as client,  # noqa: S501
+            ):
+                while not await _is_ready(self.plan.ready, client):
                     if not self.is_running:
                         raise Unavailable(f"{self.plan.name} ended before it was ready: {self.last_words()}")
                     await asyncio.sleep(POLL_S)
@@ -170,12 +179,10 @@ class ScenarioProcess:
         return f"{told} (its log is {self._log_path}{self._log_hint})"
 
 
-async def _is_ready(ready: str) -> bool:
+async def _is_ready(ready: str, client: httpx.AsyncClient) -> bool:
     if ready.startswith(("http://", "https://")):
         try:
-            # A component of the scenario on this machine, whose certificate nobody knows yet.
-            async with httpx.AsyncClient(verify=False, timeout=POLL_S * 20) as client:  # noqa: S501
-                return (await client.get(ready)).status_code == httpx.codes.OK
+            return (await client.get(ready)).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
     endpoint = parse_endpoint(ready)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from isocenter.app.hospital.control import HospitalControl
 from isocenter.app.hospital.front import front, front_topics
+from isocenter.app.hospital.late_tour import LateTour
 from isocenter.app.loop_server import serving
-from isocenter.app.story.tour import StoryTour
 
 if TYPE_CHECKING:
     from isocenter.app.hospital.supervisor import Hospital
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def serving_front(hospital: Hospital, listener: socket.socket) -> AsyncIterator[None]:
     """Serve the page on a listening socket, which is closed in the end."""
-    tour = StoryTour(hospital.reach, HospitalControl(hospital.reach))
+    tour = LateTour(hospital.reach, HospitalControl(hospital.reach))
     live = front_topics(hospital, tour)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, tour.close)

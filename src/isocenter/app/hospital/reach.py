@@ -105,9 +105,11 @@ class Reach:
 
 def read_reach(folder: Path) -> Reach:
     """Return where the hospital of a folder answers; raises PeerUnreachable where none runs."""
-    found = _read(folder) if is_held(folder) else None
-    if found is None:
+    if not is_held(folder):
         raise PeerUnreachable(f"No demo runs in {folder}; start one with `isocenter demo --folder {folder}`.")
+    found = _read(folder)
+    if found is None:
+        raise PeerUnreachable(f"The demo in {folder} is starting or ending; try again in a moment.")
     return found
 
 

@@ -42,6 +42,10 @@ from isocenter.domain.application_entity import AeAddress
 from isocenter.domain.errors import Conflict, InvalidSetting, IsocenterError
 
 _TOKEN_SIZE_BYTES = 24
+ORTHANC_NOTE = (
+    "Orthanc cannot listen on loopback alone: other machines reach its DICOM port, where they may store and nothing else; "
+    "its page turns them away."
+)
 
 Tell = Callable[[str], None]
 """Takes a sentence for whoever started the hospital."""
@@ -100,6 +104,8 @@ async def supervised(path: Path, options: HospitalOptions, *, tell: Tell) -> Asy
         chosen = choose_ports(options.ports, before)
         for sentence in chosen.moved:
             tell(sentence)
+        if options.pacs is PacsKind.ORTHANC:
+            tell(ORTHANC_NOTE)
         ports = chosen.of
         listener = _listener(ports[PortName.FRONT])
         stack.callback(listener.close)
