@@ -25,6 +25,8 @@ STEEPEST = 0.35
 CR_MAXIMUM = 4095
 ORGAN_FACTOR, TUBE_FACTOR = 4, 2
 """How much coarser than the picture the two grids are."""
+UNSEEN_SHARE = 0.125
+"""A tube whose radius is less of a pixel than this leaves nothing to be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,25 @@ def sum_rays(scene: Scene, readout: PlateReadout, *, centre_mm: float, depth_mm:
     organs = Scene(tuple(layer for layer in scene.layers if not layer.is_thin))
     coarse = readout.plane(ORGAN_FACTOR, centre_mm=centre_mm)
     total = np.zeros((coarse.rows, coarse.columns), np.float32)
-    for y in np.arange(depth_mm[0], depth_mm[1], RAY_STEP_MM):
+    step_mm = max(RAY_STEP_MM, coarse.column_step_mm / 2)
+    for y in np.arange(depth_mm[0], depth_mm[1], step_mm):
         total += _section(organs, readout.plane(ORGAN_FACTOR, centre_mm=centre_mm, y=float(y)))
     plane = readout.plane(TUBE_FACTOR, centre_mm=centre_mm)
-    integral = enlarge(total * np.float32(RAY_STEP_MM), plane.rows, plane.columns)
-    for pieces in _joined(*_thin_layers(scene)):
+    integral = enlarge(total * np.float32(step_mm), plane.rows, plane.columns)
+    for pieces in _joined(*_thin_layers(_seen(scene, plane.column_step_mm))):
         _add_tube(integral, plane, pieces)
     return integral
+
+
+def _seen(scene: Scene, pixel_mm: float) -> Scene:
+    """Return a scene without tubes that are too thin for the pixels of a coarse picture."""
+    smallest_mm = UNSEEN_SHARE * pixel_mm
+    return Scene(tuple(layer for layer in scene.layers if not layer.is_thin or _radius(layer) >= smallest_mm))
+
+
+def _radius(layer: Layer) -> float:
+    assert isinstance(layer.solid, Capsule), "what is thin is a tube"
+    return max(layer.solid.start_radius_mm, layer.solid.end_radius_mm)
 
 
 def _section(scene: Scene, plane: Plane) -> Picture:
