@@ -21,7 +21,7 @@ install-dev: $(STAMPS)/dev $(STAMPS)/console $(STAMPS)/viewer ## Install the too
 peers: ## Install the programs of others that the tests talk to (Debian, root)
 	@scripts/install_peers.sh
 
-demo: install ## Start a node with studies in it and print its addresses
+demo: install ## Start a whole hospital and print its addresses
 	$(BIN)/isocenter demo
 
 test: install-dev peers ## Check the code and run every test but the long ones

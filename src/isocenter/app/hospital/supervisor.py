@@ -43,7 +43,7 @@ from isocenter.domain.errors import Conflict, InvalidSetting, IsocenterError
 
 _TOKEN_SIZE_BYTES = 24
 ORTHANC_NOTE = (
-    "Orthanc cannot listen on loopback alone: other machines reach its DICOM port, where they may store and nothing else; "
+    "Orthanc cannot listen on loopback alone: other machines reach its DICOM port, where they may only store; "
     "its page turns them away."
 )
 
