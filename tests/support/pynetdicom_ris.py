@@ -105,3 +105,6 @@ def _call_back(pynetdicom: Any, ae_title: str, device: str, ris: Department, rep
         status, _ = association.send_n_event_report(report, event_type, COMMITMENT, COMMITMENT_INSTANCE)
         ris.reported.append(status.Status)
         association.release()
+    wire = association.dul.socket
+    if wire is not None and wire.socket is not None:  # left open where the device was quicker to close
+        wire.close()
