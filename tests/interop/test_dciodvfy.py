@@ -30,6 +30,7 @@ from isocenter.modality.device_output import (
 from isocenter.modality.encodings import iter_encodings
 from isocenter.modality.plans import (
     CtSeriesPlan,
+    DxSeriesPlan,
     MgSeriesPlan,
     MrSeriesPlan,
     SeriesPlan,
@@ -122,6 +123,13 @@ def test_dciodvfy_finds_no_error_in_the_studies_of_the_story(study: StoryStudy, 
     for part10 in iter_study(_shortened(reduced(study.plan, 4)), 1):
         complaints = _complaints(part10, tmp_path / "instance.dcm")
         assert [line for line in complaints if line not in KNOWN_COMPLAINTS] == []
+
+
+@pytest.mark.parametrize("view", ["PA", "AP"])
+def test_dciodvfy_finds_nothing_to_say_about_a_digital_radiograph(view: str, tmp_path: Path) -> None:
+    plan = reduced(replace(demo_plans(TODAY)[0], series=(DxSeriesPlan(view, view),)), 8)
+    for part10 in iter_study(plan, 1):
+        assert _complaints(part10, tmp_path / "instance.dcm") == []
 
 
 @pytest.mark.parametrize("transfer_syntax_uid", [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN])

@@ -10,6 +10,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation
 
 from isocenter.modality.breast import MG_MAXIMUM, BreastView, draw_breast
+from isocenter.modality.digital_xray import code, put_presentation
 from isocenter.modality.instances import SeriesPlace, StoredPixels, put_pixels, start_dataset
 from isocenter.modality.lettering import burn, letter_size, put_letters
 from isocenter.modality.part10 import encode_instance
@@ -77,19 +78,11 @@ def _encoded(place: SeriesPlace, series: MgSeriesPlan, view: MgView, index: int,
     dataset.BodyPartExamined, dataset.ImageLaterality = "BREAST", laterality
     dataset.ViewPosition, dataset.PatientOrientation = position, _ORIENTATION[view]
     put_pixels(dataset, pixels, bits_stored=12)
-    _put_presentation(dataset)
+    put_presentation(dataset)
     _put_acquisition(dataset, series)
     _put_view(dataset, position)
     dataset.BurnedInAnnotation = "YES" if place.plan.writing.burned_in_text else "NO"
     return encode_instance(dataset, place.plan)
-
-
-def _put_presentation(dataset: Dataset) -> None:
-    """Add the DX image module (PS3.3 C.8.11.3)."""
-    dataset.PixelIntensityRelationship, dataset.PixelIntensityRelationshipSign = "LOG", -1
-    dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = "0", "1", "US"
-    dataset.PresentationLUTShape, dataset.LossyImageCompression = "IDENTITY", "00"
-    dataset.WindowCenter, dataset.WindowWidth = "2048", "4096"
 
 
 def _put_acquisition(dataset: Dataset, series: MgSeriesPlan) -> None:
@@ -106,17 +99,10 @@ def _put_acquisition(dataset: Dataset, series: MgSeriesPlan) -> None:
 
 
 def _put_view(dataset: Dataset, position: str) -> None:
-    """Add view, anatomy and the empty context that the IOD asks for (PS3.3 C.8.11.7, C.7.6.14)."""
+    """Add view and anatomy (PS3.3 C.8.11.7)."""
     value, meaning = _CRANIO_CAUDAL if position == "CC" else _OBLIQUE
-    view = _code(value, "SCT", meaning)
+    view = code(value, "SCT", meaning)
     view.ViewModifierCodeSequence = Sequence([])
     dataset.ViewCodeSequence = Sequence([view])
-    dataset.AnatomicRegionSequence = Sequence([_code("76752008", "SCT", "Breast")])
-    dataset.AcquisitionContextSequence = Sequence([])
+    dataset.AnatomicRegionSequence = Sequence([code("76752008", "SCT", "Breast")])
     dataset.PositionerPrimaryAngle = "0" if position == "CC" else "45"
-
-
-def _code(value: str, scheme: str, meaning: str) -> Dataset:
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
-    return item

@@ -82,6 +82,17 @@ class CrSeriesPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class DxSeriesPlan:
+    """One frontal radiograph of a chest from a flat detector, finer than that of a plate."""
+
+    description: str
+    view_position: str = "PA"
+    rows: int = 2048
+    columns: int = 1664
+    pixel_mm: float = 0.21
+
+
+@dataclass(frozen=True, slots=True)
 class UsSeriesPlan:
     """One cine loop of a beating heart."""
 
@@ -129,7 +140,7 @@ class XaSeriesPlan:
     has_stenosis: bool = False
 
 
-SeriesPlan = CtSeriesPlan | MrSeriesPlan | CrSeriesPlan | UsSeriesPlan | MgSeriesPlan | XaSeriesPlan
+SeriesPlan = CtSeriesPlan | MrSeriesPlan | CrSeriesPlan | DxSeriesPlan | UsSeriesPlan | MgSeriesPlan | XaSeriesPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +194,6 @@ def _reduced_series(series: SeriesPlan, factor: int) -> SeriesPlan:
             return replace(series, edge=series.edge // factor)
         case UsSeriesPlan():
             return replace(series, rows=series.rows // factor, columns=series.columns // factor)
-        case CrSeriesPlan() | MgSeriesPlan():
+        case CrSeriesPlan() | DxSeriesPlan() | MgSeriesPlan():
             rows, columns = series.rows // factor, series.columns // factor
             return replace(series, rows=rows, columns=columns, pixel_mm=series.pixel_mm * factor)
