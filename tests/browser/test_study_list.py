@@ -71,7 +71,7 @@ def test_a_search_narrows_the_list_and_stays_in_the_address(node: Node, open_pag
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{node.base_url}/?patient=norb")
     expect(page.locator("tr.study")).to_have_count(1)
-    expect(page.get_by_role("status")).to_have_text("1 study found")
+    expect(page.locator("#found").get_by_role("status")).to_have_text("1 study found")
     page.go_back()
     expect(page.locator("tr.study")).to_have_count(3)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -143,6 +144,13 @@ def test_a_grant_is_taken_once_even_by_many_at_the_same_time(store: Store) -> No
     with ThreadPoolExecutor(8) as callers:
         taken = list(callers.map(lambda _: store.take_grant(GrantKind.REFRESH, b"d"), range(8)))
     assert [one for one in taken if one is not None] == [GRANT]
+
+
+def test_grants_of_a_kind_are_listed_the_oldest_first(store: Store) -> None:
+    for number, kind in ((2, GrantKind.SHARE), (1, GrantKind.SHARE), (0, GrantKind.SESSION)):
+        store.add_grant(replace(GRANT, kind=kind, digest=bytes([number]), created_at=float(number)))
+    assert [one.digest for one in store.grants_of_kind(GrantKind.SHARE)] == [b"\1", b"\2"]
+    assert list(store.grants_of_kind(GrantKind.CODE)) == []
 
 
 def test_a_grant_is_of_its_kind(store: Store) -> None:
