@@ -106,7 +106,7 @@ def _frame(light: Light, asked: Asked, sight: Sight) -> dict[str, object]:
         "previous": "" if before is None else prefix + before.address,
         "next": "" if behind is None else prefix + behind.address,
         "attributes": prefix + place.below("attributes"),
-        "studies": prefix + "/",
+        "studies": "" if asked.principal.shared_study is not None else prefix + "/",
         "viewer": f"{prefix}{light.viewer_path}/viewer?{viewer_query}",
     }
 
