@@ -27,8 +27,8 @@ from isocenter.web.pages.router_words import state_words
 
 TAB = "deliveries"
 PAGE_SIZE = 50
-COUNTED_MAX = 10_000
-"""Beyond that a page only tells that there are more; counting all would take seconds."""
+COUNTED_MAX = 5_000
+"""Half a second's work; beyond that a page only tells that there are more."""
 KEY_MAX = 2**62
 NAME_SOME = "Say which deliveries: by channel, destination, study, note, or their numbers."
 ACTION_WORDS: Mapping[Action, tuple[str, str]] = {
@@ -105,7 +105,7 @@ def delivery_pages(frame: RouterFrame) -> list[BaseRoute]:
             "done": ACTION_WORDS[action][1],
             "count": count,
             "has_more": has_more,
-            "back": visit.parameter("back") or f"{DELIVERIES}?{state.query()}",
+            "rules": visit.parameter("rules"),
         }
         return frame.page(visit, "router_step.html", values, tab=TAB)
 

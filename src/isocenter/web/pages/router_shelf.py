@@ -19,8 +19,8 @@ from isocenter.web.console.moment import format_moment
 from isocenter.web.pages.router_frame import SHELF, RouterFrame
 
 TAB = "shelf"
-LOOKED_AT_MAX = 20_000
-"""Deliveries that are grouped: a second's work; a shelf with more has one reason in nearly all of them."""
+LOOKED_AT_MAX = 5_000
+"""Deliveries that are grouped: half a second's work; a shelf with more has one reason in nearly all of them."""
 
 
 @dataclass(frozen=True, slots=True)
