@@ -17,20 +17,21 @@ Points = npt.NDArray[np.float64]
 BASE, APEX = np.array((-12.0, 8.0, 30.0)), np.array((44.0, -30.0, -44.0))
 WIDTH_MM = 41.0
 """Half the width of the heart at its base."""
-OSTIUM = np.array((-4.0, -6.0, 40.0))
+OSTIUM = np.array((8.0, -3.0, 45.0))
 """Where the left coronary artery leaves the aorta."""
 POINTS_A_BRANCH = 26
-ANTERIOR, LATERAL = -62.0, 30.0
-"""Angles around the axis of the heart: the groove between the ventricles in front, and the free wall to the left."""
+ANTERIOR, LATERAL, PARTING = -96.0, 26.0, -70.0
+"""Angles around the axis of the heart: the groove between the ventricles in front, the free wall to the left, and where
+the left main artery divides."""
 STENOSIS_SHARE = 0.32
 """What is left of the radius in the middle of a narrowing."""
-_DIAGONALS = ((0.20, (0.62, -4.0)), (0.38, (0.84, -22.0)), (0.58, (0.93, -40.0)))
+_DIAGONALS = ((0.20, (0.62, -38.0)), (0.38, (0.84, -56.0)), (0.58, (0.93, -74.0)))
 _MARGINALS = ((0.30, (0.66, 34.0)), (0.55, (0.78, 66.0)), (0.82, (0.62, 108.0)))
 """Branches of the descending and of the circumflex artery: where on their parent they begin, where they end."""
 _SEPTALS = (0.16, 0.26, 0.36, 0.47, 0.58)
 _CATHETER = (
     (24.0, 46.0, -170.0), (22.0, 46.0, -60.0), (21.0, 45.0, 40.0), (15.0, 32.0, 84.0), (2.0, 6.0, 98.0),
-    (-14.0, -10.0, 90.0), (-20.0, -12.0, 66.0), (-14.0, -8.0, 44.0), (-4.0, -6.0, 40.0),
+    (-12.0, -9.0, 91.0), (-16.0, -11.0, 68.0), (-6.0, -6.0, 46.0), (8.0, -3.0, 45.0),
 )  # fmt: skip
 
 
@@ -45,11 +46,11 @@ class Branch:
 
 def make_coronary_tree(rng: np.random.Generator, *, has_stenosis: bool) -> tuple[Branch, ...]:
     """Make the left main artery and what it feeds; a generator decides how each winds."""
-    main = _straight(OSTIUM, _on_heart(0.06, -38.0), (2.3, 2.1))
-    descending = _winding(rng, (0.06, -38.0), (1.06, ANTERIOR - 14), (1.9, 0.55), main, bend=(ANTERIOR, 0.35))
+    main = _straight(OSTIUM, _on_heart(0.06, PARTING), (2.3, 2.1))
+    descending = _winding(rng, (0.06, PARTING), (1.06, ANTERIOR - 14), (1.9, 0.55), main, bend=(ANTERIOR, 0.35))
     if has_stenosis:
         descending = _narrowed(descending, at=0.34)
-    circumflex = _winding(rng, (0.06, -38.0), (0.16, 118.0), (1.75, 0.8), main, bend=(LATERAL, 0.5))
+    circumflex = _winding(rng, (0.06, PARTING), (0.16, 118.0), (1.75, 0.8), main, bend=(LATERAL, 0.5))
     branches = [main, descending, circumflex]
     branches += [_side(rng, descending, at, end, (1.15 - at * 0.6, 0.4)) for at, end in _DIAGONALS]
     branches += [_side(rng, circumflex, at, end, (1.25 - at * 0.5, 0.42)) for at, end in _MARGINALS]
@@ -114,6 +115,7 @@ def _winding(
     waves = rng.normal(0, 1, (2, 3)) * (2.6, 1.8, 1.1)
     turns = np.sin(np.outer(share, (5.0, 9.0, 15.0)) + rng.uniform(0, 6.3, 3)) * np.minimum(share * 5, 1)[:, None]
     points = _surface(u + (turns @ waves[0]) / 260, np.radians(angle + turns @ waves[1]), np.ones(len(share)))
+    points += (parent.points[-1] - points[0]) * (1 - share)[:, None]
     radius = radii[0] + (radii[1] - radii[0]) * share
     return Branch(points, radius, parent.path_mm[-1] + _path(points))
 
@@ -124,9 +126,7 @@ def _side(
     """Return a branch from a share of the way of its parent to a place on the heart."""
     index = int(at * (len(parent.points) - 1))
     start = _coordinates(parent.points[index])
-    branch = _winding(rng, start, end, radii, _until(parent, index))
-    points = branch.points + (parent.points[index] - branch.points[0]) * np.linspace(1, 0, len(branch.points))[:, None]
-    return Branch(points, branch.radii_mm, branch.path_mm)
+    return _winding(rng, start, end, radii, _until(parent, index))
 
 
 def _septal(rng: np.random.Generator, parent: Branch, at: float) -> Branch:

@@ -22,7 +22,7 @@ def test_every_branch_begins_on_another() -> None:
     tree = _tree()
     for number, branch in enumerate(tree[1:], start=1):
         others = np.concatenate([other.points for other in tree[:number]])
-        assert np.linalg.norm(others - branch.points[0], axis=1).min() < 4.0
+        assert np.linalg.norm(others - branch.points[0], axis=1).min() < 1e-6
 
 
 def test_vessels_get_thinner_on_their_way() -> None:
