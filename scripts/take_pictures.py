@@ -1,6 +1,6 @@
 """Take the pictures of the tutorials from a running hospital: `python scripts/take_pictures.py`, some two minutes.
 
-It starts a demo of its own on free ports, plays the story by the buttons of its pages in Chromium, and keeps small PNGs.
+It starts a demo of its own on free ports, plays the story by the buttons of its pages in Chromium, keeps small PNGs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from isocenter.app.modality.scripts import addresses_in, run_script
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "tutorials" / "pictures"
 SIZE_MAX_BYTES = 64 * 1024
 """What the repository takes."""
-COLOURS = (128, 64, 32, 16)
+COLOURS = (256, 128, 64, 32)
 """Tried one after the other, until a picture is small enough."""
 WINDOW = {"width": 1180, "height": 760}
 PLAYED_WITHIN_MS = 240_000

@@ -37,7 +37,7 @@ def _card(reach: Reach, plan: StepPlan, results: Mapping[int, StepResult]) -> St
         evidence=tuple(EvidenceLine(one.name, one.text, tuple(details_of(one.data))) for one in result.evidence),
         looks=tuple(_look(reach, look) for look in plan.looks),
         outage=None if result.outage is None else outage_view(result.outage),
-        waits_for=before[0] if before else None,
+        waits_for=before[-1] if before else None,
     )
 
 
