@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from isocenter.archive.archive import Archive
+from isocenter.dicomweb.server.metadata import gzip
 from isocenter.dicomweb.server.public_path import public_prefix
 from isocenter.dicomweb.server.service import Service
 from isocenter.dicomweb.server.trail import Trail, open_trail
@@ -24,6 +25,7 @@ from isocenter.domain.statuses import statuses_of
 from isocenter.web.console_page import CONSOLE_POLICY, Templates
 from isocenter.web.light.place import Place, parse_place
 from isocenter.web.to_sign_in import to_sign_in
+from isocenter.web.viewer_assets import accepts_gzip
 
 LIGHT_POLICY = f"{CONSOLE_POLICY}; media-src 'self'; frame-src 'self'"
 """That of the console, and films and documents of this node."""
@@ -66,7 +68,7 @@ class Light:
 
         async def endpoint(request: Request) -> Response:
             try:
-                return await _answer(request, show, way)
+                return _compressed(request, await _answer(request, show, way))
             except Unauthenticated as error:
                 if self.login_path is None:
                     return self._error_page(request, error)
@@ -107,6 +109,16 @@ class _Way:
     service: Service
     admit: Admit
     operation: str
+
+
+def _compressed(request: Request, page: Response) -> Response:
+    """Return a page as few bytes as the browser takes: on a slow link it goes before the picture."""
+    if accepts_gzip(request.headers.get("accept-encoding", "")):
+        page.body = gzip(bytes(page.body))
+        page.headers["Content-Length"] = str(len(page.body))
+        page.headers["Content-Encoding"] = "gzip"
+    page.headers["Vary"] = "Accept-Encoding"
+    return page
 
 
 async def _answer(request: Request, answer: Callable[[Asked], Response], way: _Way) -> Response:

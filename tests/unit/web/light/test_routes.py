@@ -277,6 +277,13 @@ def test_pages_run_no_foreign_script_and_are_not_stored(scene: Scene) -> None:
     assert "unsafe" not in headers["content-security-policy"]
 
 
+def test_a_page_comes_in_few_bytes_where_the_browser_takes_them(scene: Scene) -> None:
+    for offered, encoding in (("gzip", "gzip"), ("identity", None)):
+        answer = scene.client.get(scene.study, headers={"Accept-Encoding": offered})
+        assert answer.headers.get("content-encoding") == encoding
+        assert "Wide, Wanda" in answer.text
+
+
 def test_behind_a_proxy_every_link_carries_its_prefix(scene: Scene) -> None:
     for path in (scene.study, scene.address(scene.images[0]) + "/attributes"):
         page = scene.client.get(path, headers={"X-Forwarded-Prefix": "/imaging"}).text
