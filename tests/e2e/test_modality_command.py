@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom import dcmread
 
-from isocenter.app.cli import main
+from isocenter.app.hospital.folder_lock import holding
+from isocenter.app.hospital.reach import (
+    Application,
+    PacsKind,
+    PacsReach,
+    Person,
+    Reach,
+    RouterReach,
+    Supervisor,
+    announced,
+)
+from isocenter.domain.application_entity import parse_ae_address
 from isocenter.modality.devices.misbehaviour import SWITCHES
 from isocenter.modality.devices.profile import PROFILES
-from tests.support.command_line import Answer, CommandLine
+from tests.support.command_line import Answer, CommandLine, must_here, run_here
 from tests.support.processes import Node, free_port, serve
 
 SMALL = ("--coarse", "16", "--slices", "3")
@@ -28,22 +37,6 @@ ORDER: dict[str, Any] = {
     "00321060": {"Value": ["HEAD"]},
     "00080090": {"Value": ["Quill^Ada"]},
 }
-
-
-def run(*arguments: str | Path) -> Answer:
-    """Run a command to its end in this process, which is quicker than one of its own."""
-    out, err = StringIO(), StringIO()
-    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in arguments])
-    assert isinstance(ended.value.code, int)
-    return Answer(ended.value.code, out.getvalue(), err.getvalue())
-
-
-def must(*arguments: str | Path) -> str:
-    """Run a command that has to end well, and return what it printed."""
-    ended = run(*arguments)
-    assert ended.code == 0, ended.out + ended.err
-    return ended.out
 
 
 @dataclass(frozen=True)
@@ -73,11 +66,11 @@ class Hospital:
         }
         path = self.folder / f"item{number}.json"
         path.write_text(json.dumps(item))
-        must("worklist", "add", path, "--data-dir", self.node.data_dir)
+        must_here("worklist", "add", path, "--data-dir", self.node.data_dir)
 
     def scan(self, *arguments: str | Path, profile: str = "CT") -> Answer:
         """Run a scan to its end."""
-        return run("modality", "scan", "--profile", profile, "--to", self.peer, *SMALL, *arguments)
+        return run_here("modality", "scan", "--profile", profile, "--to", self.peer, *SMALL, *arguments)
 
     def told(self, *arguments: str | Path, code: int = 0, profile: str = "CT") -> dict[str, Any]:
         """Run a scan and return its report."""
@@ -89,7 +82,7 @@ class Hospital:
     def found(self, study: str, *, level: str = "instance") -> list[dict[str, Any]]:
         """Return what the node has of a study, as DICOM JSON."""
         key = f"StudyInstanceUID={study}"
-        out = must("find", key, "--level", level, "--from", self.node.base_url, "--json")
+        out = must_here("find", key, "--level", level, "--from", self.node.base_url, "--json")
         rows: list[dict[str, Any]] = json.loads(out)
         return rows
 
@@ -115,7 +108,7 @@ def test_an_order_lives_from_the_work_list_to_the_storage_commitment(hospital: H
     assert len(report["commitment"]["committed"]) == report["acknowledged"] == report["expected"] == 3
     stored = {row["00080018"]["Value"][0] for row in hospital.found("1.2.3.100")}
     assert stored == {instance["sop_instance_uid"] for instance in report["instances"]}
-    rows = json.loads(must("worklist", "performed", "--data-dir", hospital.node.data_dir, "--json"))
+    rows = json.loads(must_here("worklist", "performed", "--data-dir", hospital.node.data_dir, "--json"))
     step = next(row for row in rows if row["sop_instance_uid"] == report["performed_step"]["sop_instance_uid"])
     assert (step["state"], step["ae_title"]) == ("COMPLETED", "CT01")
     listed = step["attributes"]["00400340"]["Value"][0]["00081140"]["Value"]
@@ -202,7 +195,7 @@ def test_a_peer_that_refuses_what_is_asked_is_told_of_and_the_images_are_sent_al
 def test_an_archive_that_cannot_be_reached_is_exit_code_3_and_the_step_is_discontinued(hospital: Hospital) -> None:
     nobody = f"PACS@127.0.0.1:{free_port()}"
     arguments = ("--profile", "CT", "--to", nobody, "--mpps", hospital.peer, "--seed", "701", *SMALL)
-    ended = run("modality", "scan", *arguments, "--json")
+    ended = run_here("modality", "scan", *arguments, "--json")
     assert ended.code == 3
     report = json.loads(ended.out)
     assert "Connection refused" in report["stopped"]
@@ -214,7 +207,7 @@ def test_an_archive_that_cannot_be_reached_is_exit_code_3_and_the_step_is_discon
 def test_two_runs_with_one_seed_write_the_same_files(hospital: Hospital, tmp_path: Path, profile: str) -> None:
     def written(name: str) -> list[bytes]:
         small = ("--coarse", "16", "--slices", "1", "--seed", "9")
-        must("modality", "write", tmp_path / name, "--profile", profile, *small)
+        must_here("modality", "write", tmp_path / name, "--profile", profile, *small)
         return [path.read_bytes() for path in sorted((tmp_path / name).iterdir())]
 
     first = written("first")
@@ -224,18 +217,18 @@ def test_two_runs_with_one_seed_write_the_same_files(hospital: Hospital, tmp_pat
 
 def test_writing_leaves_a_folder_alone_that_holds_something(hospital: Hospital, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("kept")
-    ended = run("modality", "write", tmp_path, "--profile", "CR", "--coarse", "16")
+    ended = run_here("modality", "write", tmp_path, "--profile", "CR", "--coarse", "16")
     assert ended.code == 1
     assert "is not empty; name a folder that is new" in ended.err
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
 def test_everything_there_is_stands_in_the_list_and_every_misbehaviour_in_the_help(hospital: Hospital) -> None:
-    listed = json.loads(must("modality", "list", "--json"))
+    listed = json.loads(must_here("modality", "list", "--json"))
     assert [profile["name"] for profile in listed["profiles"]] == list(PROFILES)
     assert len(listed["misbehaviours"]) == len(SWITCHES)
     assert [script["name"][0] for script in listed["scripts"]] == ["1", "2", "3", "4", "5"]
-    help_text = " ".join(must("modality", "scan", "--help").split())
+    help_text = " ".join(must_here("modality", "scan", "--help").split())
     assert [switch.flag for switch in SWITCHES if switch.line not in help_text] == []
 
 
@@ -255,13 +248,13 @@ def test_everything_there_is_stands_in_the_list_and_every_misbehaviour_in_the_he
 def test_wrong_usage_is_told_before_anybody_is_called(
     hospital: Hospital, arguments: tuple[str, ...], said: str
 ) -> None:
-    ended = run("modality", *arguments)
+    ended = run_here("modality", *arguments)
     assert (ended.code, said in ended.err) == (2, True), ended.err
 
 
 def test_scripts_are_played_by_number_and_told_of(hospital: Hospital) -> None:
     address = hospital.peer
-    played = run("modality", "script", "2", "4", "--orthanc", address, "--qierouter", address, "--coarse", "16")
+    played = run_here("modality", "script", "2", "4", "--orthanc", address, "--qierouter", address, "--coarse", "16")
     assert played.code == 0, played.err
     assert played.out.splitlines() == [
         f"2-modality-pushing-to-orthanc: {address} acknowledged 3 of 3 images.",
@@ -269,12 +262,30 @@ def test_scripts_are_played_by_number_and_told_of(hospital: Hospital) -> None:
     ]
 
 
+def test_a_script_takes_its_addresses_from_a_running_hospital(hospital: Hospital, tmp_path: Path) -> None:
+    pacs = parse_ae_address(hospital.peer)
+    nowhere = "http://127.0.0.1:1"
+    reach = Reach(
+        tmp_path,
+        PacsReach(PacsKind.ISOCENTER, pacs, nowhere),
+        RouterReach(pacs, pacs, nowhere),
+        nowhere,
+        Person("anna", "secret"),
+        Application(nowhere, "id", tmp_path / "secret", "scope"),
+        Supervisor(1, nowhere, "token"),
+    )
+    with holding(tmp_path), announced(reach):
+        ended = run_here("modality", "script", "4", "--hospital", tmp_path, "--coarse", "16")
+    assert ended.code == 0, ended.err
+    assert f"{hospital.peer} acknowledged 2 of 2 images" in ended.out
+
+
 def test_a_script_whose_peer_is_away_is_exit_code_3(hospital: Hospital, tmp_path: Path) -> None:
     nobody = f"ORTHANC@127.0.0.1:{free_port()}"
-    ended = run("modality", "script", "2", "--orthanc", nobody, "--coarse", "16")
+    ended = run_here("modality", "script", "2", "--orthanc", nobody, "--coarse", "16")
     assert ended.code == 3
     assert "cannot be reached: Connection refused" in ended.err
     assert "acknowledged 0 of 3 images" in ended.out
-    unknown = run("modality", "script", "2", "--hospital", tmp_path)
+    unknown = run_here("modality", "script", "2", "--hospital", tmp_path)
     assert unknown.code == 3
     assert "No demo runs in" in unknown.err

@@ -23,10 +23,11 @@ from isocenter.modality.devices.misbehaviour import Misbehaviour
 from isocenter.modality.devices.order import Order
 from isocenter.modality.devices.outcome import Outcome
 from isocenter.modality.devices.sending import AssociationPer
-from tests.support.command_line import CommandLine
+from tests.support.command_line import must_here
 from tests.support.dcmtk import DcmtkServer, storescp, wlmscpfs
 from tests.support.device_studies import BEGUN_AT, acquisition, dataset_of, file_of
 from tests.support.dicom_files import EXPLICIT, write_file
+from tests.support.processes import free_port, orthanc
 from tests.support.pynetdicom_ris import PERFORMED_STEP, Department, department
 from tests.support.pynetdicom_scp import CT_IMAGE_STORAGE, storage_scp
 
@@ -100,6 +101,18 @@ def test_pynetdicom_sees_the_whole_life_and_reports_on_an_association_of_its_own
     assert created.PerformedStationAETitle == "CT01"
     (series,) = changed.PerformedSeriesSequence
     assert [image.ReferencedSOPInstanceUID for image in series.ReferencedImageSequence] == ris.stored
+
+
+def test_orthanc_commits_to_what_it_took(tmp_path: Path) -> None:
+    port = free_port()
+    device = {"DicomModalities": {"ct": ["CT01", "127.0.0.1", port]}}
+    with orthanc(tmp_path / "orthanc", configuration=device) as pacs, closing(bind("127.0.0.1", port)) as listener:
+        peer = _peer(pacs.ae_title, pacs.dicom_port)
+        made = acquisition(misbehaviour=Misbehaviour(tells_no_step=True))
+        report = Scan(made, Peers(peer, commitment=peer), Manner(listener=listener)).run()
+    assert report.held, report.checks
+    assert report.commitment is not None
+    assert len(report.commitment.committed) == 3
 
 
 def test_an_instance_that_is_not_committed_to_is_named_with_its_reason() -> None:
@@ -222,12 +235,11 @@ def test_an_odd_character_set_arrives_as_it_was_written(tmp_path: Path, name: st
 
 
 def test_what_is_written_is_what_is_sent(tmp_path: Path) -> None:
-    commands = CommandLine(tmp_path / "state")
     small = ("--profile", "CT", "--seed", "7", "--coarse", "16", "--slices", "2")
-    commands.must("modality", "write", tmp_path / "written", *small, "--private-tags")
+    must_here("modality", "write", tmp_path / "written", *small, "--private-tags")
     with storescp(tmp_path / "received", "+B") as archive:
         alone = ("--private-tags", "--no-commit", "--no-mpps")
-        ended = commands.must("modality", "scan", "--to", archive.peer, *small, *alone, "--json")
+        ended = must_here("modality", "scan", "--to", archive.peer, *small, *alone, "--json")
         received = {dcmread(path).SOPInstanceUID: dcmread(path) for path in archive.files()}
     assert json.loads(ended)["held"]
     for path in (tmp_path / "written").iterdir():

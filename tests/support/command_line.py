@@ -5,8 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
+
+import pytest
+
+from isocenter.app.cli import main
 
 PROGRAM = str(Path(sys.executable).with_name("isocenter"))
 TIMEOUT_S = 270.0
@@ -19,6 +25,22 @@ class Answer:
     code: int
     out: str
     err: str
+
+
+def run_here(*arguments: str | Path) -> Answer:
+    """Run a command to its end in this process, which is quicker than one of its own."""
+    out, err = StringIO(), StringIO()
+    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    assert isinstance(ended.value.code, int)
+    return Answer(ended.value.code, out.getvalue(), err.getvalue())
+
+
+def must_here(*arguments: str | Path) -> str:
+    """Run a command in this process that has to end well, and return what it printed."""
+    ended = run_here(*arguments)
+    assert ended.code == 0, f"{ended.code}: {ended.out}{ended.err}"
+    return ended.out
 
 
 @dataclass(frozen=True, slots=True)

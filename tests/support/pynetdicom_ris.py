@@ -100,11 +100,12 @@ def _call_back(pynetdicom: Any, ae_title: str, device: str, ris: Department, rep
     entity.add_requested_context(COMMITMENT)
     role = pynetdicom.build_role(COMMITMENT, scu_role=False, scp_role=True)
     association = entity.associate("127.0.0.1", ris.calls_back_at, ae_title=device, ext_neg=[role])
+    wire = association.dul.socket.socket
     if association.is_established:
         event_type = 2 if "FailedSOPSequence" in report else 1
         status, _ = association.send_n_event_report(report, event_type, COMMITMENT, COMMITMENT_INSTANCE)
         ris.reported.append(status.Status)
         association.release()
-    wire = association.dul.socket
-    if wire is not None and wire.socket is not None:  # left open where the device was quicker to close
+    association.join(WAIT_S)
+    if wire is not None:  # pynetdicom leaves it open where the device was quicker to close
         wire.close()
