@@ -85,7 +85,7 @@ class ScanReport:
 
     def _late_images(self) -> list[Check]:
         expected = self.acquisition.number_of_late_images
-        if not expected:
+        if not expected or self._is_to_be_aborted:
             return []
         found = sum(outcome.is_acknowledged for outcome in self.late_outcomes)
         return [Check("late series", found == expected, f"{self.peer} acknowledged {found} of {expected}.")]

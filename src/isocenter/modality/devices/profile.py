@@ -98,7 +98,7 @@ _PROFILES = (
             MrSeriesPlan(MrWeighting.FLAIR, "FLAIR axial", 24, 5.5, -50.0),
         ),
         AssociationPer.STUDY,
-        Pacing(first_s=90.0, image_s=0.2, series_s=120.0),
+        Pacing(first_s=90.0, image_s=0.2, series_s=60.0),
         findings=(Finding.PLAQUES, Finding.NONE),
     ),
     DeviceProfile(

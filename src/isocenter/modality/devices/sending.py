@@ -88,14 +88,15 @@ class DeviceSender:
         Raises PeerUnreachable, PeerBusy or AssociationRefused where the first association does not come about.
         """
         try:
-            while not self.stopped:
-                instance = await self.opener.runtime.run(next, instances, None)
-                if instance is None:
-                    break
+            instance = await self.opener.runtime.run(next, instances, None)
+            while instance is not None and not self.stopped:
                 await self.wait(instance)
                 outcome = await self._send(instance)
                 self._sent += 1
                 self.on_outcome(outcome)
+                instance = await self.opener.runtime.run(next, instances, None)
+                if instance is None or self._group_of(instance) != self._group:
+                    await self._end(is_wanted=not self.stopped)  # it is not kept while the next one is made
         except BaseException:
             await self._end(is_wanted=False)
             raise
