@@ -32,6 +32,9 @@ KEEP_ALIVE_S = 15.0
 """Below the idle limits of common proxies."""
 EVENTS_WAITING_MAX = 32
 """More topics than there are; a page that does not read loses events, and catches up with the next."""
+OPENED = b"event: opened\ndata: now\n\n"
+"""The first event of every stream: what changed while a page was on its way is not told again, so that a part that
+must not miss it listens to this."""
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
 
 Mark = Callable[[], Hashable]
@@ -70,7 +73,7 @@ class LiveTopics:
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
         try:
-            yield b"retry: 1000\n\n"
+            yield b"retry: 1000\n\n" + OPENED
             while not self._is_stopping:
                 try:
                     async with asyncio.timeout(KEEP_ALIVE_S):
