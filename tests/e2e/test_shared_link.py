@@ -13,7 +13,7 @@ import pytest
 from tests.support.console_studies import ROOT, make_instance
 from tests.support.secure_node import SecureNode, serve_securely
 
-PASSWORD = "a long enough password"  # noqa: S105 - of a node that lives as long as the test
+PASSWORD = "a long enough password"
 SHARED, OTHER = f"{ROOT}.1", f"{ROOT}.2"
 SERIES = f"studies/{SHARED}/series/{SHARED}.1"
 OPENED = (
@@ -146,7 +146,7 @@ def test_a_link_ends_with_the_account_that_gave_it(node: SecureNode) -> None:
     with _signed_in(node, "otto") as otto:
         page = otto.post(f"/studies/{SHARED}/share", data={"lasts": "1 week"}).text
         link = re.findall(r'value="(https://[^"]+/shared/[^"]+)"', page)[0]
-    node.operate("user", "remove", "otto")
+    node.operate("user", "remove", "otto", "--yes")
     with node.client() as client:
         assert client.get(link).status_code == 404
 

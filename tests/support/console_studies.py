@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 from pydicom.dataset import Dataset
@@ -25,7 +26,7 @@ ROOT = "1.2.826.0.1.3680043.10.1455.6"
 MakeRoutes = Callable[[Console, Archive], Sequence[BaseRoute]]
 
 
-def make_instance(study: int = 1, series: int = 1, number: int = 1, **values: object) -> bytes:
+def make_instance(study: int = 1, series: int = 1, number: int = 1, **values: Any) -> bytes:
     """Return a file of an instance with a small picture; `values` are attributes by keyword."""
     dataset = Dataset()
     dataset.SpecificCharacterSet = "ISO_IR 192"

@@ -100,7 +100,8 @@ def test_pages_of_other_sites_get_no_data_by_a_link(shares: Shares) -> None:
     token = shares.give(JANE, STUDY, lasts_s=60)
     with pytest.raises(Unauthenticated):
         shares.or_by_link(_refuse, is_for_data=True)(_headers(token, **{"sec-fetch-site": "cross-site"}))
-    assert shares.or_by_link(_refuse, is_for_data=False)(_headers(token, **{"sec-fetch-site": "cross-site"}))
+    admitted = shares.or_by_link(_refuse, is_for_data=False)(_headers(token, **{"sec-fetch-site": "cross-site"}))
+    assert admitted.shared_study == STUDY
 
 
 def test_links_are_limited(shares: Shares, monkeypatch: pytest.MonkeyPatch) -> None:

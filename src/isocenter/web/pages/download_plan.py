@@ -11,6 +11,7 @@ from isocenter.archive.archive import Archive
 from isocenter.archive.metadata import select_attributes
 from isocenter.archive.retrieve import read_instance
 from isocenter.archive.search import search
+from isocenter.dicom.dataset import Attribute
 from isocenter.dicom.dictionary import tag_of
 from isocenter.dicom.media_directory import (
     CONCEPT_NAME,
@@ -136,8 +137,9 @@ class _FileSet:
         series, folder = self._series(row)
         path = (*folder, f"IM{len(series.below) + 1:06d}")
         kind = record_type_of(row.sop_class_uid)
-        number = "" if row.instance_number is None else str(row.instance_number)
-        keys = text_keys({"InstanceNumber": number}) | self._further_keys(kind, row)
+        # A record must have a number where an instance need not: then it is counted (PS3.3 F.5.4).
+        number = len(series.below) + 1 if row.instance_number is None else row.instance_number
+        keys = text_keys({"InstanceNumber": str(number)}) | self._further_keys(kind, row)
         identifier = row.identifier
         file = FileReference(path, row.sop_class_uid, identifier.sop_instance_uid, row.transfer_syntax_uid)
         series.below.append(Record(kind, keys, file))
@@ -149,6 +151,7 @@ class _FileSet:
             study, folder = self._study(row)
             value = self._download.attributes(Level.SERIES, row)
             texts = {name: value(name) for name in ("Modality", "SeriesInstanceUID", "SeriesNumber")}
+            texts["SeriesNumber"] = texts["SeriesNumber"] or str(len(study.below) + 1)
             self._add(key, study.below, Record("SERIES", text_keys(texts)), (*folder, f"SE{len(study.below):06d}"))
         return self._records[key]
 
@@ -158,7 +161,9 @@ class _FileSet:
             value = self._download.attributes(Level.STUDY, row)
             patient, folder = self._patient(value)
             names = ("StudyDate", "StudyTime", "AccessionNumber", "StudyDescription", "StudyInstanceUID", "StudyID")
-            record = Record("STUDY", text_keys({name: value(name) for name in names}))
+            texts = {name: value(name) for name in names}
+            texts["StudyID"] = texts["StudyID"] or str(len(patient.below) + 1)
+            record = Record("STUDY", text_keys(texts))
             self._add(key, patient.below, record, (*folder, f"ST{len(patient.below):06d}"))
         return self._records[key]
 
@@ -173,7 +178,7 @@ class _FileSet:
         level.append(record)
         self._records[key] = (record, folder)
 
-    def _further_keys(self, kind: str, row: InstanceRow) -> dict[int, Any]:
+    def _further_keys(self, kind: str, row: InstanceRow) -> dict[int, Attribute]:
         """Return what the record of a document tells, read from its header; nothing for images."""
         keywords = keys_of_type(kind)
         if not keywords:
@@ -182,10 +187,12 @@ class _FileSet:
         wanted = frozenset(tags.values()) | ({CONCEPT_NAME} if has_title(kind) else set())
         found = select_attributes(self._download.archive, self._download.principal, [row.instance_key], wanted)
         attributes = found.get(row.instance_key, {})
-        keys: dict[int, Any] = dict(text_keys({name: _first(attributes, tag) for name, tag in tags.items()}))
+        keys: dict[int, Attribute] = dict(text_keys({name: _first(attributes, tag) for name, tag in tags.items()}))
         code = (attributes.get(f"{CONCEPT_NAME:08X}", {}).get("Value") or [{}])[0] if has_title(kind) else {}
         if isinstance(code, dict) and code:
             keys |= title_key(*(_first(code, tag) for tag in (0x00080100, 0x00080102, 0x00080104)))
+        elif has_title(kind):
+            keys[CONCEPT_NAME] = Attribute("SQ")
         return keys
 
 

@@ -60,9 +60,9 @@ def test_several_studies_and_single_series_can_be_chosen() -> None:
         for study, series in ((1, 1), (1, 2), (2, 1)):
             store(archive, make_instance(study, series))
         both = _unpacked(client.get(f"{STUDY}&study={ROOT}.2&media=zip").content)
-        series = _unpacked(client.get(f"{STUDY}&series={ROOT}.1.2&media=zip").content)
+        one = _unpacked(client.get(f"{STUDY}&series={ROOT}.1.2&media=zip").content)
     assert len(both) == 3
-    assert [name.split("/")[2] for name in series] == ["002 OT Topogram"]
+    assert [name.split("/")[2] for name in one] == ["002 OT Topogram"]
 
 
 def test_hostile_values_lead_out_of_no_folder() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
@@ -77,7 +78,7 @@ def test_a_value_that_is_not_there_is_not_found() -> None:
 
 
 def test_hostile_values_are_only_text_on_every_page() -> None:
-    values = dict.fromkeys(
+    values: dict[str, Any] = dict.fromkeys(
         ("PatientName", "PatientID", "StudyDescription", "SeriesDescription", "AccessionNumber"), HOSTILE
     )
     with asked(_routes) as (client, archive):
