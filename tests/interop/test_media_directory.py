@@ -34,7 +34,8 @@ def test_dciodvfy_finds_no_error_in_the_directory(directory: Path) -> None:
 
 
 def test_dcmtk_reads_the_directory(directory: Path) -> None:
-    ended = subprocess.run([require("dcmdump"), "+L", directory], capture_output=True, text=True, check=False, timeout=60)
+    command = [require("dcmdump"), "+L", directory]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == 0
     assert ended.stdout.count("[IMAGE]") == 4
     assert "DICOM\\PA000001\\ST000001\\SE000001\\IM000001" in ended.stdout

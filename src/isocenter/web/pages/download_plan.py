@@ -152,7 +152,7 @@ class _FileSet:
             value = self._download.attributes(Level.SERIES, row)
             texts = {name: value(name) for name in ("Modality", "SeriesInstanceUID", "SeriesNumber")}
             texts["SeriesNumber"] = texts["SeriesNumber"] or str(len(study.below) + 1)
-            self._add(key, study.below, Record("SERIES", text_keys(texts)), (*folder, f"SE{len(study.below):06d}"))
+            self._add(key, study.below, Record("SERIES", text_keys(texts)), (*folder, f"SE{len(study.below) + 1:06d}"))
         return self._records[key]
 
     def _study(self, row: InstanceRow) -> tuple[Record, tuple[str, ...]]:
@@ -164,14 +164,14 @@ class _FileSet:
             texts = {name: value(name) for name in names}
             texts["StudyID"] = texts["StudyID"] or str(len(patient.below) + 1)
             record = Record("STUDY", text_keys(texts))
-            self._add(key, patient.below, record, (*folder, f"ST{len(patient.below):06d}"))
+            self._add(key, patient.below, record, (*folder, f"ST{len(patient.below) + 1:06d}"))
         return self._records[key]
 
     def _patient(self, value: Callable[[str], str]) -> tuple[Record, tuple[str, ...]]:
         key = ("patient", value("PatientID"), value("PatientName"))
         if key not in self._records:
             record = Record("PATIENT", text_keys({"PatientName": key[2], "PatientID": key[1] or "UNKNOWN"}))
-            self._add(key, self.roots, record, ("DICOM", f"PA{len(self.roots):06d}"))
+            self._add(key, self.roots, record, ("DICOM", f"PA{len(self.roots) + 1:06d}"))
         return self._records[key]
 
     def _add(self, key: tuple[str, ...], level: list[Record], record: Record, folder: tuple[str, ...]) -> None:
