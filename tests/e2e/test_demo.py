@@ -19,13 +19,15 @@ import pytest
 from isocenter.app.dimse_peer import DimsePeer
 from isocenter.app.echoing import call_echo
 from isocenter.app.hospital.control import Cut, HospitalControl, Part, PartState
+from isocenter.app.hospital.first_images import give_all
+from isocenter.app.hospital.given import Given, read_given, remember
 from isocenter.app.hospital.options import HospitalOptions, PortName
 from isocenter.app.hospital.reach import PacsKind, Reach, read_reach
 from isocenter.app.hospital.running import running_hospital
 from isocenter.app.modality.scripts import addresses_in, run_script
 from isocenter.domain.application_entity import AeAddress, RemoteAe
 from isocenter.domain.errors import IsocenterError, PeerUnreachable, Unavailable
-from isocenter.modality.story import Script
+from isocenter.modality.story import Script, iter_instances, story_studies
 from tests.support.command_line import PROGRAM, CommandLine
 from tests.support.peers import require
 from tests.support.processes import Process, running
@@ -227,6 +229,20 @@ def test_the_front_page_takes_orders_from_itself_alone(demo: Demo) -> None:
         assert client.post("/lines/moon/cut", content="", headers=form).status_code == 404
 
 
+def test_first_images_come_in_once(demo: Demo, tmp_path: Path) -> None:
+    """Without the generated ones, which are many: the folder says that it has them."""
+    remember(demo.folder, Given("2026-01-01T08:00:00", has_generated=True))
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "one.dcm").write_bytes(next(iter_instances(story_studies()[0].reduced(COARSE))))
+    reach = demo.reach
+    pacs, cloud = (len(_studies(url, reach)) for url in (reach.pacs.web_url, reach.cloud_url))
+    for _ in range(2):
+        assert give_all(demo.folder, tmp_path / "samples", reduction=COARSE) == 0
+        assert len(_studies(reach.pacs.web_url, reach)) == pacs + 8
+        assert len(_studies(reach.cloud_url, reach)) == cloud + 1
+    assert read_given(demo.folder).is_all
+
+
 def test_an_order_for_what_there_is_not_says_what_there_is(demo: Demo) -> None:
     ended = demo.commands.run("demo", "--folder", demo.folder, "stop", "viewer")
     assert ended.code == 2
@@ -252,7 +268,7 @@ def test_a_demo_goes_on_where_a_killed_one_ended(commands: CommandLine, tmp_path
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         taken = stranger.getsockname()[1]
         with _demo(folder, commands, "--empty", *ANY_PORTS, "--port", f"cloud={taken}") as second:
-            assert f"Port {taken} is taken; cloud listens on " in second.process.log()
+            assert f"Port {taken} is taken; cloud listens on " in second.process.log_path.read_text()
             assert second.reach.person.password == password
             assert len(_studies(second.reach.pacs.web_url, second.reach)) == 3
             children = second.children()

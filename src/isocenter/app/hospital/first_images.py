@@ -41,15 +41,15 @@ TOLD_EVERY = 25
 SOP_INSTANCE_UID = 0x00080018
 
 
-def give_all(folder: Path, samples: Path | None) -> int:
-    """Send what is missing; return how many instances were refused."""
+def give_all(folder: Path, samples: Path | None, *, reduction: int = 1) -> int:
+    """Send what is missing; return how many instances were refused. `reduction` makes coarser pictures, for tests."""
     reach = read_reach(folder)
     given = read_given(folder)
     if not given.today:
         given = remember(folder, Given(datetime.now().replace(microsecond=0).isoformat()))
     refused = 0
     if not given.has_recent:
-        refused += _give_recent(folder)
+        refused += _give_recent(folder, reduction)
         if not refused:
             given = remember(folder, replace(given, has_recent=True))
     application = reach.application
@@ -70,9 +70,9 @@ def give_all(folder: Path, samples: Path | None) -> int:
     return refused
 
 
-def _give_recent(folder: Path) -> int:
+def _give_recent(folder: Path, reduction: int) -> int:
     _tell("The PACS takes in the recent studies of eight patients.")
-    report = run_script(Script.PRELOAD, addresses_in(folder))
+    report = run_script(Script.PRELOAD, addresses_in(folder), reduction=reduction)
     for problem in report.problems:
         _tell(problem)
     return report.expected - len(report.acknowledged)
