@@ -134,7 +134,8 @@ def _sources(
     for gateway in configuration.gateways:
         lines: tuple[str, ...] = (f"DICOMweb root /gateways/{gateway.name}", "gateway: asks for others")
         ways = (("", (gateway.upstream,)),)
-        yield _Source(gateway.name, gateway.description or gateway.name, lines, GOOD, "", ways, is_asking=True)
+        name = f"gateways.{gateway.name}"
+        yield _Source(name, gateway.description or name, lines, GOOD, "", ways, is_asking=True)
     known = {one.name for one in channels}
     for name in sorted({one.channel for one in tallies} - known):
         shown = "Sent by hand" if name == BY_HAND else name

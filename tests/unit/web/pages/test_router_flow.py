@@ -75,7 +75,7 @@ def test_translators_and_gateways_ask_their_upstream_by_a_line_without_counters(
     configuration = replace(CONFIGURATION, gateways=(Gateway("web", "pacs"),))
     translator = replace(_channel("translators.cloud"), kind="translator", destinations=("cloud",))
     flow = draw_flow(configuration, [translator], [_destination("pacs"), _destination("cloud")], [])
-    assert [box.name for box in flow.boxes if box.kind == "source"] == ["translators.cloud", "web"]
+    assert [box.name for box in flow.boxes if box.kind == "source"] == ["translators.cloud", "gateways.web"]
     assert [line.is_asking for line in flow.lines] == [True, True]
     assert [label.text for label in flow.labels] == ["asks", "asks"]
 
