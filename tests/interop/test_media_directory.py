@@ -27,14 +27,16 @@ def directory(tmp_path: Path) -> Path:
 
 
 def test_dciodvfy_finds_no_error_in_the_directory(directory: Path) -> None:
-    ended = subprocess.run([require("dciodvfy"), directory], capture_output=True, text=True, check=False, timeout=60)
+    ended = subprocess.run(
+        [require("dciodvfy"), str(directory)], capture_output=True, text=True, check=False, timeout=60
+    )
     told = ended.stderr + ended.stdout
     assert "BasicDirectory" in told
     assert "Error" not in told
 
 
 def test_dcmtk_reads_the_directory(directory: Path) -> None:
-    command = [require("dcmdump"), "+L", directory]
+    command = [require("dcmdump"), "+L", str(directory)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == 0
     assert ended.stdout.count("[IMAGE]") == 4

@@ -103,7 +103,7 @@ def test_a_file_set_opens_by_its_directory(tmp_path: Path) -> None:
     assert len(found) == 4
     assert str(next(iter(file_set)).PatientName) == "Größe^Åsa"
     assert all(dcmread(one.path).SOPInstanceUID == one.SOPInstanceUID for one in file_set)
-    file_set._tmpdir.cleanup()  # pydicom leaves that to the garbage collector, which warns
+    file_set._stage["t"].cleanup()  # pydicom leaves that to the garbage collector, which warns
 
 
 def test_a_report_has_a_record_of_its_own_kind(tmp_path: Path) -> None:
