@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import io
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,6 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from isocenter.app.hospital.control import Line
 from isocenter.app.hospital.options import HospitalOptions, PortName
 from isocenter.app.hospital.running import RunningHospital, running_hospital
-from isocenter.app.modality.scripts import addresses_in, run_script
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "tutorials" / "pictures"
 SIZE_MAX_BYTES = 64 * 1024
@@ -32,8 +31,6 @@ WINDOW = {"width": 1180, "height": 760}
 PLAYED_WITHIN_MS = 240_000
 FILLED_WITHIN_S = 180.0
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--hide-scrollbars")
-NEW_STUDIES = "3"
-"""The script that is played while the line is cut."""
 
 
 def main() -> int:
@@ -98,8 +95,7 @@ def _take_drill(hospital: RunningHospital, browser: Browser) -> None:
     """Take what one sees while the line is cut, and afterwards."""
     router = _signed_in(hospital, browser, hospital.reach.router.web_url)
     hospital.control.cut(Line.CLOUD)
-    with ThreadPoolExecutor(1) as pool:  # this thread has the event loop of Playwright
-        pool.submit(run_script, NEW_STUDIES, addresses_in(hospital.reach.folder)).result()
+    _scan(hospital)
     page = _page(browser)
     page.goto(f"{hospital.reach.supervisor.web_url}/")
     _keep(page, "line-cut")
@@ -110,6 +106,14 @@ def _take_drill(hospital: RunningHospital, browser: Browser) -> None:
     router.wait_for_timeout(6000)
     router.goto(f"{hospital.reach.router.web_url}/router")
     _keep(router, "backlog-gone")
+
+
+def _scan(hospital: RunningHospital) -> None:
+    """Let devices send what the drill lets them send."""
+    router = str(hospital.reach.router.qierouter)
+    for device in (("CR",), ("CT", "--slices", "20")):
+        command = [sys.executable, "-m", "isocenter.app.cli", "modality", "scan", "--to", router, "--pace", "fast"]
+        subprocess.run([*command, "--profile", *device], check=True, capture_output=True)
 
 
 def _page(browser: Browser) -> Page:

@@ -17,6 +17,7 @@ from isocenter.app.story.step import Findings
 from isocenter.modality.story import Script, StudyKind
 
 PNG = "image/png"
+FIFTH = 5
 
 
 def send_jules_study(stage: Stage, findings: Findings) -> None:
@@ -33,9 +34,10 @@ def send_jules_study(stage: Stage, findings: Findings) -> None:
 def send_through_router(stage: Stage, findings: Findings) -> None:
     """Send new studies of five patients to QIEROUTER."""
     before = stage.router.overview().counters.received
+    is_known = FIFTH in stage.books.played  # the same images again are acknowledged, and need no delivery
     sent = [play_script(stage, findings, script) for script in (Script.TO_ROUTER, Script.TO_ROUTER_EXTRA)]
     if all(sent):
-        stage.books.played.add(5)
+        stage.books.played.add(FIFTH)
     in_time = wait_until(lambda: stage.router.overview().counters.waiting == 0, within_s=DELIVERED_WITHIN_S)
     findings.expect(
         "Everything is delivered",
@@ -45,7 +47,7 @@ def send_through_router(stage: Stage, findings: Findings) -> None:
     )
     studies = [*stage.books.of_script(Script.TO_ROUTER), *stage.books.of_script(Script.TO_ROUTER_EXTRA)]
     instances = sum(study.plan.number_of_instances for study in studies)
-    expect_counters(stage, findings, received_more=len(Place) * instances, before=before)
+    expect_counters(stage, findings, received_more=0 if is_known else len(Place) * instances, before=before)
     for place in Place:
         expect_studies(stage, findings, place)
         expect_same_pixels(stage, findings, place, studies)
