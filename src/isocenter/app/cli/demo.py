@@ -133,15 +133,13 @@ def _parse_ports(texts: tuple[str, ...]) -> dict[PortName, int]:
 
 
 def _run(folder: Path, options: HospitalOptions) -> int:
-    import threading
-
     from isocenter.app.hospital.running import running_hospital
 
     click.echo("Starting PACS, router and cloud …")
     try:
         with running_hospital(folder, options, tell=_tell) as hospital:
             _print_reach(hospital.reach)
-            threading.Event().wait()
+            hospital.wait()
     except KeyboardInterrupt:
         click.echo(f"\nThe hospital has ended; everything stays in {printable(str(folder))} for the next start.")
     return 0

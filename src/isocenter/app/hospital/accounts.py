@@ -18,7 +18,7 @@ SECRET_LIFETIME_S = 10 * 365 * 24 * 3600.0
 
 
 def register(data_dir: Path, installed: Installation) -> None:
-    """Make person and application known in the data folder of a node, unless they are; the node may run."""
+    """Make person and application known in the data folder of a node, with the password that holds; it may run."""
     with SqliteIdentityStore(data_dir / IDENTITY_FILE) as store:
         registry = open_registry(store)
         _register_person(registry, installed)
@@ -28,8 +28,7 @@ def register(data_dir: Path, installed: Installation) -> None:
 def _register_person(registry: Registry, installed: Installation) -> None:
     try:
         user = registry.user(installed.person.name)
-        if installed.is_new_password:
-            registry.set_password(user, installed.person.password)
+        registry.set_password(user, installed.person.password)
     except NotFound:
         tenant = _tenant(registry, installed)
         user = registry.add_user(installed.person.name, installed.person.password, tenant=registry.tenant(tenant))

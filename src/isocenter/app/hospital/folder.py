@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -34,8 +35,12 @@ class Installation:
     tenant_id: str
     client_id: str
     client_secret: str
-    is_new_password: bool
-    """Whether the password was drawn just now, and so is to be set where the person is known already."""
+
+    @property
+    def digest(self) -> str:
+        """Return what tells one from another without telling a secret."""
+        kept = (self.person.name, self.person.password, self.tenant_id, self.client_id, self.client_secret)
+        return hashlib.sha256("\n".join(kept).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +86,11 @@ class HospitalFolder:
 
     def installation(self) -> Installation:
         """Return what was drawn at the first start; draws it where that has not been."""
-        is_new = not self.password_file.exists()
         password = _kept(self.password_file, secrets.token_urlsafe(PASSWORD_SIZE_BYTES))
         secret = _kept(self.secret_file, secrets.token_urlsafe(SECRET_SIZE_BYTES))
         tenant_id = _kept(self.path / "tenant-id", str(uuid4()))
         client_id = _kept(self.path / "client-id", str(uuid4()))
-        return Installation(Person(PERSON, password), tenant_id, client_id, secret, is_new)
+        return Installation(Person(PERSON, password), tenant_id, client_id, secret)
 
     def knows_accounts(self, part: Part, installed: Installation) -> bool:
         """Tell whether person and application were made known to a part already."""
@@ -94,11 +98,11 @@ class HospitalFolder:
             noted = (self.of(part) / _ACCOUNTS_FILE).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             return False
-        return noted == installed.client_id and not installed.is_new_password
+        return noted == installed.digest
 
     def note_accounts(self, part: Part, installed: Installation) -> None:
         """Keep that person and application were made known to a part."""
-        (self.of(part) / _ACCOUNTS_FILE).write_text(installed.client_id, encoding="utf-8")
+        (self.of(part) / _ACCOUNTS_FILE).write_text(installed.digest, encoding="utf-8")
 
     def remembered_ports(self) -> dict[str, int]:
         """Return where everything listened the last time."""

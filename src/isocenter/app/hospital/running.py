@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from isocenter.app.hospital.control import HospitalControl
 from isocenter.app.hospital.options import HospitalOptions
 from isocenter.app.hospital.reach import Reach
 from isocenter.app.hospital.supervisor import Tell, supervised
+from isocenter.domain.errors import Broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class RunningHospital:
 
     reach: Reach
     control: HospitalControl
+    wait: Callable[[], None]
+    """Waits until it ends, which it does by itself only where it is broken; then it raises what broke it."""
 
 
 @contextmanager
@@ -36,7 +39,7 @@ def running_hospital(
     supervisor = _SupervisorThread(folder, options or HospitalOptions(), tell or _ignore)
     try:
         reach = supervisor.begin()
-        yield RunningHospital(reach, HospitalControl(reach))
+        yield RunningHospital(reach, HospitalControl(reach), supervisor.wait)
     finally:
         supervisor.end()
 
@@ -48,11 +51,17 @@ class _SupervisorThread:
         self._folder, self._options, self._tell = folder, options, tell
         self._ready: Future[Reach] = Future()
         self._playing: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = Future()
+        self._broken: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="hospital")
 
     def begin(self) -> Reach:
         self._thread.start()
         return self._ready.result()
+
+    def wait(self) -> None:
+        self._thread.join()
+        if self._broken is not None:
+            raise Broken("The supervisor of the hospital ended by itself.") from self._broken
 
     def end(self) -> None:
         if not self._thread.is_alive():
@@ -68,9 +77,9 @@ class _SupervisorThread:
         except asyncio.CancelledError:
             pass
         except BaseException as error:  # the outermost frame of the thread: whoever waits must hear of it
-            if self._ready.done():
-                raise
-            self._ready.set_exception(error)
+            self._broken = error
+            if not self._ready.done():
+                self._ready.set_exception(error)
 
     async def _play(self) -> None:
         task = asyncio.current_task()
