@@ -20,8 +20,9 @@ from tests.support.peers import require
 from tests.support.prior_studies import PriorStudy
 from tests.support.processes import Node, free_port, serve
 from tests.support.stow import store
+from tests.support.translator import translating
 
-ABROAD = [PriorStudy(f"P{number}", f"2024010{number}", series=2, instances=3) for number in range(1, 7)]
+ABROAD = [PriorStudy(f"P{number}", f"2024010{number}", series=2, instances=3) for number in range(1, 8)]
 AT_DCMTK = [PriorStudy(f"D{number}", f"2023010{number}", instances=2) for number in range(1, 4)]
 
 
@@ -37,7 +38,8 @@ class Hospital:
     refusing: str
     dead: str
     silent: str
-    far_node: Node
+    azure: str
+    """A translator before the service, as the gateway of the story is."""
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,7 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
     with (
         serve(folder / "far", arguments=(*far_settings, *knows_us)) as far,
         dcmqrscp(folder / "dcmtk", destinations={"SOMEONE": free_port()}, callers=("NEAR",)) as dcmtk,
+        translating(folder / "router", f"{far.base_url}/v2", remotes=[f"NEAR@127.0.0.1:{own_port}"]) as translator,
         silent_listener() as silent_port,
     ):
         store(far.dicomweb_url, [content for study in ABROAD for _, content in study.files()])
@@ -64,13 +67,21 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
             "refusing": f"NOBODY@127.0.0.1:{far_port}",
             "dead": f"DEAD@127.0.0.1:{free_port()}",
             "silent": f"SILENT@127.0.0.1:{silent_port}",
+            "azure": translator.address,
         }
         arguments = (
-            *("--auth", "off", "--set", f"dicom.listen=NEAR@127.0.0.1:{own_port}", "--set", "dicom.acse_timeout_s=1s"),
+            *(
+                "--auth",
+                "off",
+                "--set",
+                f"dicom.listen=NEAR@127.0.0.1:{own_port}",
+                "--set",
+                "dicom.acse_timeout_s=500ms",
+            ),
             *("--set", f"dicom.remotes={';'.join(keys.values())}", "--set", f"routing.configuration={routing}"),
         )
         with serve(folder / "near", arguments=arguments) as node:
-            yield Hospital(node, cloud="web:cloud", far_node=far, **keys)
+            yield Hospital(node, cloud="web:cloud", **keys)
 
 
 @contextmanager
@@ -127,7 +138,7 @@ def _ended(hospital: Hospital, browse: httpx.Client, path: str) -> str:
     return browse.get(path).text
 
 
-@pytest.mark.parametrize("way", ["far", "cloud"])
+@pytest.mark.parametrize("way", ["far", "cloud", "azure"])
 def test_a_search_tells_what_is_here(hospital: Hospital, browse: httpx.Client, way: str) -> None:
     whole, part = ABROAD[0], ABROAD[1]
     store(hospital.node.dicomweb_url, [content for _, content in whole.files()])
@@ -140,7 +151,7 @@ def test_a_search_tells_what_is_here(hospital: Hospital, browse: httpx.Client, w
     }
 
 
-@pytest.mark.parametrize("way", ["far", "cloud"])
+@pytest.mark.parametrize("way", ["far", "cloud", "azure"])
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -148,7 +159,6 @@ def test_a_search_tells_what_is_here(hospital: Hospital, browse: httpx.Client, w
         ("patient", "Test, Prior"),
         ("patient", "TEST^P*"),
         ("modality", "ct"),
-        ("description", "chest"),
         ("since", "2024-01-03"),
     ],
 )
@@ -158,7 +168,24 @@ def test_every_key_finds_the_study(hospital: Hospital, browse: httpx.Client, way
     assert ABROAD[2].study_instance_uid not in _marks(_search(browse, peer=getattr(hospital, way), id="nobody"))
 
 
-@pytest.mark.parametrize(("way", "study", "by"), [("far", ABROAD[5], "C-MOVE"), ("cloud", ABROAD[3], "WADO-RS")])
+@pytest.mark.parametrize("way", ["far", "cloud"])
+def test_a_description_alone_finds_studies(hospital: Hospital, browse: httpx.Client, way: str) -> None:
+    """The cloud cannot match a part of a description: what it has is looked through here."""
+    page = _search(browse, peer=getattr(hospital, way), description="chest")
+    assert ABROAD[2].study_instance_uid in _marks(page)
+    assert _marks(_search(browse, peer=getattr(hospital, way), description="knee")) == {}
+
+
+def test_a_search_that_an_archive_finds_too_wide_is_told_in_words(hospital: Hospital, browse: httpx.Client) -> None:
+    page = _search(browse, peer=hospital.azure, description="chest")
+    assert "A900" in page
+    assert "What to do:" in page
+
+
+@pytest.mark.parametrize(
+    ("way", "study", "by"),
+    [("far", ABROAD[5], "C-MOVE"), ("cloud", ABROAD[3], "WADO-RS"), ("azure", ABROAD[6], "C-MOVE")],
+)
 def test_a_study_comes_whole_and_is_marked(
     hospital: Hospital, browse: httpx.Client, way: str, study: PriorStudy, by: str
 ) -> None:
