@@ -135,7 +135,8 @@ def _drop(page: Page, name: str, content: bytes) -> None:
 
 def test_counters_go_up_without_a_reload_and_add_up(hospital: Hospital, open_page: OpenPage) -> None:
     page = open_page(width=1440, height=900)
-    page.goto(hospital.url)
+    with page.expect_response("**/console/events"):
+        page.goto(hospital.url)
     before = hospital.wait_delivered()
     page.evaluate("window.isTheSamePage = true")
     hospital.send(1, 3)
@@ -209,7 +210,8 @@ def test_from_a_study_to_its_attempts_and_the_decision_behind_a_click(hospital: 
 
 def test_the_shelf_tells_why_and_its_button_acts(hospital: Hospital, open_page: OpenPage) -> None:
     page = open_page()
-    page.goto(f"{hospital.url}/shelf")
+    with page.expect_response("**/console/events"):
+        page.goto(f"{hospital.url}/shelf")
     _send(hospital.odd_port, make_instance(identify(4)), called="ODD")
     group = page.locator(".group[data-note='local:transform-refused']")
     expect(group).to_contain_text("Transform not possible")

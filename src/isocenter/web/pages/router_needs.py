@@ -84,10 +84,11 @@ class RouterNeeds:
     @contextmanager
     def audited(self, visit: Visit, operation: str, *, reason: str = "") -> Iterator[None]:
         """Record who does what, before and after."""
-        write, status = self._writer(visit, operation, reason), 200
+        write, status = self._writer(visit, operation, reason), 500
         write(AuditAction.EXECUTING, None)
         try:
             yield
+            status = 200
         except IsocenterError as error:
             status = statuses_of(error).http_status
             raise

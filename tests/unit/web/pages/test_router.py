@@ -208,6 +208,8 @@ def test_what_is_not_there_is_told(pages: Pages) -> None:
         *("/router/tests/lost", "/router/replay/lost", "/router/configuration/versions/9", "/router/under-way/1.2"),
     ):
         assert pages.status(path) == 404, path
+    assert pages.post("/router/destinations/lost/hold").status_code == 404
+    assert pages.trail[-1].status == 404
     for path in ("/router/channels/lost/stop", "/router/channels/router/explode", "/router/destinations/pacs/explode"):
         assert pages.post(path).status_code == 404, path
 
