@@ -18,7 +18,7 @@ SECRET_LIFETIME_S = 10 * 365 * 24 * 3600.0
 
 
 def register(data_dir: Path, installed: Installation) -> None:
-    """Make person and application known in the data folder of a node, with the password that holds; it may run."""
+    """Make person and application known in the data folder of a node, with what it has to show now; it may run."""
     with SqliteIdentityStore(data_dir / IDENTITY_FILE) as store:
         registry = open_registry(store)
         _register_person(registry, installed)
@@ -40,7 +40,9 @@ def _register_application(registry: Registry, installed: Installation) -> None:
     if application is None:
         tenant = registry.tenant(_tenant(registry, installed))
         application = registry.register_application(APPLICATION_NAME, tenant=tenant, client_id=installed.client_id)
-        registry.add_secret(application, lifetime_s=SECRET_LIFETIME_S, secret=installed.client_secret)
+    for old in registry.directory.secrets(application.client_id):
+        registry.directory.remove_secret(application.client_id, old.secret_id)
+    registry.add_secret(application, lifetime_s=SECRET_LIFETIME_S, secret=installed.client_secret)
     registry.assign_role(application.object_id, DATA_OWNER)
 
 
