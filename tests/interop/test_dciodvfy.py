@@ -105,7 +105,7 @@ def _first_of_each_kind() -> list[StoryStudy]:
 
 @pytest.mark.parametrize("plan", demo_plans(TODAY), ids=lambda plan: plan.accession_number)
 def test_dciodvfy_finds_nothing_to_say_about_a_study_of_the_demo(plan: StudyPlan, tmp_path: Path) -> None:
-    for part10 in iter_study(_shortened(plan), 1):
+    for part10 in iter_study(_shortened(reduced(plan, 4)), 1):
         assert _complaints(part10, tmp_path / "instance.dcm") == []
 
 

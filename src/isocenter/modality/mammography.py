@@ -12,7 +12,7 @@ from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation
 from isocenter.modality.breast import MG_MAXIMUM, BreastView, draw_breast
 from isocenter.modality.digital_xray import code, put_presentation
 from isocenter.modality.instances import SeriesPlace, StoredPixels, put_pixels, start_dataset
-from isocenter.modality.lettering import burn, letter_size, put_letters
+from isocenter.modality.lettering import burn, draw_lines, letter_size, put_letters
 from isocenter.modality.part10 import encode_instance
 from isocenter.modality.plans import MgSeriesPlan, MgView
 
@@ -62,9 +62,9 @@ def _put_marker(pixels: StoredPixels, laterality: str, position: str) -> None:
     """Put the lead letters beside the breast, on the side of the armpit."""
     rows, columns = pixels.shape
     size = max(letter_size(rows), rows // _MARKER_SHARE)
-    width = int(size * 0.68 * (len(position) + 1))
-    column = columns - width if laterality == "L" else size // 3
-    burn(pixels, [laterality + position], at=(int(rows * 0.03), column), size=size, value=MG_MAXIMUM)
+    text, margin = laterality + position, size // 3
+    column = columns - draw_lines([text], size=size).shape[1] - margin if laterality == "L" else margin
+    burn(pixels, [text], at=(int(rows * 0.03), column), size=size, value=MG_MAXIMUM)
 
 
 def _encoded(place: SeriesPlace, series: MgSeriesPlan, view: MgView, index: int, pixels: StoredPixels) -> bytes:
