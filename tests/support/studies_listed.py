@@ -33,8 +33,15 @@ def listed(values: Mapping[str, str], *, key: int = 1) -> SearchRow:
 class StudiesListed:
     """Rows of studies and series; matches other than the study of a series search are recorded, not applied."""
 
-    def __init__(self, studies: list[SearchRow], series: list[SearchRow] | None = None) -> None:
+    def __init__(
+        self,
+        studies: list[SearchRow],
+        series: list[SearchRow] | None = None,
+        *,
+        patients: list[SearchRow] | None = None,
+    ) -> None:
         self._studies = studies
+        self._patients = patients or []
         self._series = series or []
         self.queries: list[Query] = []
 
@@ -49,6 +56,8 @@ class StudiesListed:
     def _rows(self, principal: Principal, query: Query) -> list[SearchRow]:
         principal.require(DataAction.READ)
         self.queries.append(query)
+        if query.level is Level.PATIENT:
+            return self._patients
         if query.level is Level.STUDY:
             return self._studies
         return [row for row in self._series if row.attributes[_STUDY_INSTANCE_UID] == query.study_instance_uid]

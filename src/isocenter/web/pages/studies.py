@@ -5,7 +5,7 @@ Every state of the list is an address: it works without script, can be bookmarke
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Protocol
 
@@ -21,6 +21,8 @@ from isocenter.web.pages.study_filter import PAGE_SIZES, StudyFilter, parse_stud
 from isocenter.web.pages.study_row import SeriesRow, patient_row, series_rows, study_row
 from isocenter.web.viewer import VIEWER_PATH
 
+COUNTED_MAX = 1000
+"""Studies that a search is counted up to: nobody looks at more of them, and names them better instead."""
 SERIES_SHOWN_MAX = 200
 """Each shown series asks for a thumbnail; the viewer shows the rest."""
 PATIENTS_PATH = "/patients"
@@ -85,6 +87,8 @@ def study_routes(
             "origin": f"{request.url.scheme}://{request.url.netloc}",
             "rows": [study_row(row) for row in rows[: state.size]],
             "count": count,
+            "counted_max": COUNTED_MAX,
+            "is_more": count > COUNTED_MAX and not state.is_empty,
             "has_next": len(rows) > state.size,
             "opened": opened,
             "series": series_of(visit.principal, parse_uid(opened)) if opened else [],
@@ -122,11 +126,15 @@ def study_routes(
 
 
 def _search(directory: StudyDirectory, principal: Principal, state: StudyFilter) -> tuple[list[SearchRow], int]:
-    """Return a page and the count of all rows, which only asks once more where the page does not tell it."""
+    """Return the rows from a page on, and the count of all; beyond `COUNTED_MAX` that is only known to be more.
+
+    To count all that fit a broad search takes seconds in a large archive; all that there is, is counted already.
+    """
     query = state.query()
-    rows = directory.search(principal, query)
-    is_told = len(rows) <= state.size and (rows or state.page == 1)
-    return rows, (state.page - 1) * state.size + len(rows) if is_told else directory.count(principal, query)
+    if state.is_empty:
+        return directory.search(principal, query), directory.count(principal, query)
+    rows = directory.search(principal, replace(query, limit=max(query.limit, COUNTED_MAX + 1 - query.offset)))
+    return rows, query.offset + len(rows)
 
 
 def _offered_modalities(state: StudyFilter) -> tuple[str, ...]:

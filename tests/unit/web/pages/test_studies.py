@@ -7,8 +7,8 @@ from starlette.applications import Starlette
 
 from isocenter.domain.attributes import BY_KEYWORD
 from isocenter.domain.errors import Unauthenticated
-from isocenter.domain.principal import LOCAL_OWNER, Principal
-from isocenter.domain.query import SearchRow, WordPrefixes
+from isocenter.domain.principal import LOCAL_OWNER, READER_ACTIONS, Principal
+from isocenter.domain.query import OneOf, SearchRow, WordPrefixes
 from isocenter.web.console.console import Console
 from isocenter.web.console.section import STUDIES
 from isocenter.web.pages.studies import study_routes
@@ -166,3 +166,39 @@ def test_who_is_not_known_is_refused() -> None:
     console = Console(authenticate=refuse, login_path=None, sections=())
     client = AsgiClient(Starlette(routes=study_routes(console, StudiesListed([]))))
     assert client.get("/").status_code == 401
+
+
+def test_a_broad_search_is_not_counted_to_its_end() -> None:
+    directory = StudiesListed([_study(number) for number in range(1100)])
+    page = _client(directory).get("/?patient=nr").text
+    assert "More than 1,000 studies found" in page
+    assert "1–25</span>" in page
+    assert len(directory.queries) == 1
+    assert directory.queries[0].limit == 1001
+
+
+def test_all_studies_are_counted_by_what_is_counted_already() -> None:
+    directory = StudiesListed([_study(number) for number in range(1100)])
+    assert "1,100 studies" in _client(directory).get("/").text
+    assert directory.queries[0].limit == 26
+
+
+def test_patients_are_listed_without_a_count_and_lead_to_their_studies() -> None:
+    row = listed({"PatientName": "Wide^Wanda", "PatientID": 'A"1', "PatientSex": "F", "PatientBirthDate": "19700102"})
+    page = _client(StudiesListed([], patients=[row])).get("/patients").text
+    for shown in ("Wide, Wanda", "1970-01-02", 'href="/?of=A%221"'):
+        assert shown in page
+
+
+def test_the_studies_of_one_patient_are_those_with_that_very_id() -> None:
+    directory = StudiesListed([_study(1)])
+    page = _client(directory).get("/?of=P1").text
+    assert directory.queries[0].matches == (OneOf(BY_KEYWORD["PatientID"].tag, ("P1",)),)
+    assert 'name="of" value="P1"' in page
+
+
+def test_who_may_only_read_is_offered_no_upload_and_no_delete() -> None:
+    page = _client(StudiesListed([_study(1)]), principal=Principal("reader", READER_ACTIONS)).get("/").text
+    assert "Download" in page
+    assert "/upload" not in page
+    assert 'formaction="/delete"' not in page
