@@ -10,7 +10,6 @@ from pydicom.dataset import Dataset
 from pydicom.uid import (
     MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
     MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
-    MultiFrameTrueColorSecondaryCaptureImageStorage,
 )
 
 from isocenter.domain.errors import InvalidRequest
@@ -38,7 +37,7 @@ _KEPT = (
 
 
 def make_multiframe(part10: bytes, frames: int) -> DeviceInstance:
-    """Return the first frame of an instance, so many times, as a multi-frame secondary capture.
+    """Return the first frame of a grey instance, so many times, as a multi-frame secondary capture.
 
     Raises InvalidRequest where that would be longer than a value may be.
     """
@@ -72,14 +71,11 @@ def _put_multiframe(dataset: Dataset, source_uid: str, frames: int) -> None:
     dataset.ConversionType, dataset.PatientOrientation, dataset.Laterality = "WSD", "", ""
     dataset.NumberOfFrames = frames
     dataset.FrameTime, dataset.FrameIncrementPointer = FRAME_TIME_MS, _FRAME_TIME
-    if dataset.SamplesPerPixel == 1:
-        dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = "0", "1", "US"
-        dataset.PresentationLUTShape = "IDENTITY"
+    dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = "0", "1", "US"
+    dataset.PresentationLUTShape = "IDENTITY"
 
 
 def _class_of(dataset: Dataset) -> str:
-    if dataset.SamplesPerPixel > 1:
-        return MultiFrameTrueColorSecondaryCaptureImageStorage
     if dataset.BitsAllocated > 8:
         return MultiFrameGrayscaleWordSecondaryCaptureImageStorage
     return MultiFrameGrayscaleByteSecondaryCaptureImageStorage
