@@ -10,14 +10,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 import pytest
+from pydicom import dcmread
+from pydicom.filebase import DicomBytesIO
+from pydicom.uid import UID
 
 from tests.support.dcmtk import DcmtkServer, dcmqrscp
-from tests.support.peers import require
-from tests.support.prior_studies import PriorStudy
+from tests.support.dicom_files import EXPLICIT
+from tests.support.peers import require, require_module
+from tests.support.prior_studies import PriorStudy, uid_of
 from tests.support.processes import Node, free_port, serve
 from tests.support.stow import store
 from tests.support.translator import translating
@@ -38,6 +43,9 @@ class Hospital:
     refusing: str
     dead: str
     silent: str
+    endless: str
+    endless_port: int
+    own_port: int
     azure: str
     """A translator before the service, as the gateway of the story is."""
 
@@ -45,7 +53,7 @@ class Hospital:
 @pytest.fixture(scope="module")
 def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
     folder = tmp_path_factory.mktemp("query")
-    own_port, far_port = free_port(), free_port()
+    own_port, far_port, endless_port = free_port(), free_port(), free_port()
     far_settings = ("--auth", "off", "--set", f"dicom.listen=FAR@127.0.0.1:{far_port}")
     knows_us = ("--set", f"dicom.remotes=NEAR@127.0.0.1:{own_port}", "--set", "dicom.unknown_callers=refuse")
     with (
@@ -68,6 +76,7 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
             "dead": f"DEAD@127.0.0.1:{free_port()}",
             "silent": f"SILENT@127.0.0.1:{silent_port}",
             "azure": translator.address,
+            "endless": f"ENDLESS@127.0.0.1:{endless_port}",
         }
         arguments = (
             *(
@@ -81,7 +90,7 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
             *("--set", f"dicom.remotes={';'.join(keys.values())}", "--set", f"routing.configuration={routing}"),
         )
         with serve(folder / "near", arguments=arguments) as node:
-            yield Hospital(node, cloud="web:cloud", **keys)
+            yield Hospital(node, cloud="web:cloud", own_port=own_port, endless_port=endless_port, **keys)
 
 
 @contextmanager
@@ -224,8 +233,6 @@ def test_what_cannot_come_is_told_by_its_uid(hospital: Hospital, browse: httpx.C
 
 
 def _lose_one(hospital: Hospital, study: PriorStudy) -> str:
-    from pydicom import dcmread
-
     folder = hospital.node.data_dir.parent / "dcmtk"
     for path in folder.rglob("*"):
         if path.is_file() and study.patient_id.encode() in path.read_bytes() and not path.name.startswith("index"):
@@ -314,3 +321,57 @@ def test_a_form_of_another_site_retrieves_nothing(hospital: Hospital) -> None:
         f"{hospital.node.base_url}/query/retrieve", data=form, headers={"Origin": "http://evil.example"}
     )
     assert answer.status_code == httpx.codes.FORBIDDEN
+
+
+def test_a_retrieval_under_way_is_ended_by_c_cancel(hospital: Hospital, browse: httpx.Client) -> None:
+    """The archive would send a thousand instances; it ends when it is asked to, and what came stays."""
+    with _endless_archive(hospital) as archive:
+        form = {"peer": hospital.endless, "study": archive.study.study_instance_uid, "label": "long", "back": ""}
+        found = re.search(r"as number (\d+)", browse.post("/query/retrieve", data=form).text)
+        assert found is not None
+        path = f"/query/retrievals/{found[1]}"
+        hospital.node.process.wait_until(
+            lambda: re.search(r"[1-9]\d* of 1,000 come", browse.get(path).text) is not None
+        )
+        browse.post("/query/cancel", data={"number": found[1]})
+        page = _ended(hospital, browse, path)
+    assert 'data-state="cancelled"' in page
+    assert "Cancelled." in page
+    assert archive.was_cancelled
+
+
+@dataclass
+class EndlessArchive:
+    """An archive of pynetdicom's with one long series."""
+
+    study: PriorStudy
+    was_cancelled: bool = False
+
+
+@contextmanager
+def _endless_archive(hospital: Hospital) -> Iterator[EndlessArchive]:
+    pynetdicom, events = require_module("pynetdicom"), require_module("pynetdicom.events")
+    archive = EndlessArchive(PriorStudy("E1", "20240301"))
+    _, content = next(iter(archive.study.files()))
+    dataset = dcmread(DicomBytesIO(content))
+
+    def move(event: Any) -> Iterator[Any]:
+        yield "127.0.0.1", hospital.own_port
+        yield 1000
+        for number in range(1000):
+            if event.is_cancelled:
+                archive.was_cancelled = True
+                yield 0xFE00, None
+                return
+            dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = UID(uid_of("endless", number))
+            yield 0xFF00, dataset
+
+    entity = pynetdicom.AE(ae_title="ENDLESS")
+    entity.add_supported_context("1.2.840.10008.5.1.4.1.2.2.2")
+    entity.add_requested_context(str(dataset.SOPClassUID), EXPLICIT)
+    address = ("127.0.0.1", hospital.endless_port)
+    server = entity.start_server(address, block=False, evt_handlers=[(events.EVT_C_MOVE, move)])
+    try:
+        yield archive
+    finally:
+        server.shutdown()
