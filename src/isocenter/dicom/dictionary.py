@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
+from typing import Any
 
 PRIVATE_CREATOR_VR = "LO"
 GROUP_LENGTH_VR = "UL"
@@ -20,17 +23,28 @@ _LOOKUP_CACHE_SIZE = 4096
 
 
 @lru_cache(maxsize=1)
-def _standard() -> dict[int, tuple[str, str, str, str, str]]:
-    from pydicom._dicom_dict import DicomDictionary
+def _tables() -> Any:
+    """Load the module of the tables without the package around it, whose codecs take longer than all of the tables."""
+    package = find_spec("pydicom")
+    assert package is not None
+    assert package.submodule_search_locations is not None
+    found = PathFinder.find_spec("_dicom_dict", package.submodule_search_locations)
+    assert found is not None
+    assert found.loader is not None
+    module = module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
 
-    return DicomDictionary
+
+@lru_cache(maxsize=1)
+def _standard() -> dict[int, tuple[str, str, str, str, str]]:
+    tables: dict[int, tuple[str, str, str, str, str]] = _tables().DicomDictionary
+    return tables
 
 
 @lru_cache(maxsize=1)
 def _repeating() -> tuple[tuple[int, int, str, str], ...]:
     """Return mask, pattern, VR and keyword of the repeating groups."""
-    from pydicom._dicom_dict import RepeatersDictionary
-
     return tuple(
         (
             int("".join("0" if digit == "x" else "F" for digit in pattern), 16),
@@ -38,7 +52,7 @@ def _repeating() -> tuple[tuple[int, int, str, str], ...]:
             entry[0],
             entry[4],
         )
-        for pattern, entry in RepeatersDictionary.items()
+        for pattern, entry in _tables().RepeatersDictionary.items()
     )
 
 
