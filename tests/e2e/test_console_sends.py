@@ -49,7 +49,7 @@ def test_a_study_goes_to_an_application_entity_and_its_job_tells_so(tmp_path: Pa
             assert "Wide, Wanda" in _wait_for(node, "All 3 are there")
             assert len(peer.files()) == 3
             _send(node, "ae:NOBODY")
-            assert "refused" in _wait_for(node, "0 of 3 are there")
+            assert "nobody listens on that port" in _wait_for(node, "0 of 3 are there")
             assert httpx.post(f"{node.base_url}/send", data={"study": STUDY, "to": "ae:WHO"}).status_code == 404
 
 

@@ -13,7 +13,6 @@ async function show(address) {
   const shown = document.getElementById("found");
   const htmx = /** @type {any} */ (window).htmx;
   if (!shown || !htmx) return void location.assign(address);
-  document.body.dataset.asked = String(Number(document.body.dataset.asked ?? 0) + 1);
   await htmx.ajax("GET", address.pathname + address.search, { source: shown, target: shown, select: "#found", swap: "outerMorph" });
   document.querySelectorAll(".picture img").forEach(dropBroken);
 }
@@ -61,17 +60,22 @@ if (form) {
 
 let arrived = 0;
 let shownAt = 0;
+let isStale = false;
 function refresh() {
   arrived = 0;
+  isStale = true;
   const isBusy = document.querySelector("#found input:checked") || document.querySelectorAll(".series-row:not([hidden])").length > 1;
   const page = new URL(location.href).searchParams.get("page") ?? "1";
   if (isBusy || page !== "1" || document.hidden) return;
+  isStale = false;
   shownAt = Date.now();
   show(new URL(location.href));
 }
 document.getElementById("live")?.addEventListener("studies", () => {
   arrived ||= setTimeout(refresh, Math.max(0, shownAt + ARRIVALS_PAUSE_MS - Date.now()));
 });
+
+document.addEventListener("visibilitychange", () => { if (isStale && !document.hidden) refresh(); });
 
 /** Open or close the series of a study in place, and keep the address in step. @param {HTMLAnchorElement} link */
 async function toggle(link) {
