@@ -5,7 +5,10 @@ A check has them made beforehand, in a process of its own, while the hospital st
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
+import signal
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -20,6 +23,7 @@ from isocenter.modality.story import StoryStudy, iter_instances
 MADE_WITHIN_S = 120.0
 """All of them take ten seconds of one processor; others may want it too."""
 _SOP_INSTANCE_UID = 0x00080018
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(slots=True)
@@ -59,7 +63,7 @@ class StoryImages:
     @contextmanager
     def making(self, studies: Sequence[StoryStudy]) -> Iterator[None]:
         """Make the instances of studies in another process, in their order, while the block goes on."""
-        pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_leave_interrupts_to_parent)
         try:
             for study in studies:
                 wanted = study.reduced(self.reduction) if self.reduction > 1 else study
@@ -73,6 +77,13 @@ class StoryImages:
 def in_order_of_use(studies: Sequence[StoryStudy]) -> list[StoryStudy]:
     """Return studies as the scripts send them."""
     return sorted(studies, key=lambda study: study.script.value)
+
+
+def _leave_interrupts_to_parent() -> None:
+    """Go on at Ctrl-C, which whoever waits for the pictures answers; and end with it, however it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _make(study: StoryStudy) -> list[bytes]:
