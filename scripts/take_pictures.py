@@ -28,13 +28,16 @@ SIZE_MAX_BYTES = 64 * 1024
 COLOURS = (256, 128, 64, 32)
 """Tried one after the other, until a picture is small enough."""
 WINDOW = {"width": 1180, "height": 760}
+MAP_HEIGHT = 650
+"""As far as the map of the network goes."""
 PLAYED_WITHIN_MS = 240_000
 FILLED_WITHIN_S = 180.0
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--hide-scrollbars")
 
 
 def main() -> int:
-    """Take all pictures."""
+    """Take all pictures, or those of one page: `story` or `drill`."""
+    wanted = sys.argv[1:] or ["story", "drill"]
     FOLDER.mkdir(exist_ok=True)
     ports = dict.fromkeys(PortName, 0)
     with (
@@ -43,8 +46,10 @@ def main() -> int:
         _browser() as browser,
     ):
         _wait_until_filled(hospital)
-        _take_story(hospital, browser)
-        _take_drill(hospital, browser)
+        if "story" in wanted:
+            _take_story(hospital, browser)
+        if "drill" in wanted:
+            _take_drill(hospital, browser)
     return 0
 
 
@@ -68,9 +73,8 @@ def _wait_until_filled(hospital: RunningHospital) -> None:
 
 def _take_story(hospital: RunningHospital, browser: Browser) -> None:
     front = hospital.reach.supervisor.web_url
+    _take_network(hospital, browser, "network")
     page = _page(browser)
-    page.goto(f"{front}/")
-    _keep(page, "network")
     page.goto(f"{front}/tour")
     _keep(page, "tour")
     _play(page, 1)
@@ -78,7 +82,6 @@ def _take_story(hospital: RunningHospital, browser: Browser) -> None:
     for number in range(2, 8):
         _play(page, number)
     _keep(page.locator("#step-3"), "step-3")
-    _keep(page.locator("#step-7"), "step-7")
     for number in (8, 9):
         _play(page, number)
         _keep(page.locator(f"#step-{number}"), f"step-{number}")
@@ -96,9 +99,7 @@ def _take_drill(hospital: RunningHospital, browser: Browser) -> None:
     router = _signed_in(hospital, browser, hospital.reach.router.web_url)
     hospital.control.cut(Line.CLOUD)
     _scan(hospital)
-    page = _page(browser)
-    page.goto(f"{hospital.reach.supervisor.web_url}/")
-    _keep(page, "line-cut")
+    _take_network(hospital, browser, "line-cut")
     router.goto(f"{hospital.reach.router.web_url}/router")
     router.wait_for_timeout(3000)  # the destination is found sick at its second failure
     _keep(router, "backlog")
@@ -106,6 +107,14 @@ def _take_drill(hospital: RunningHospital, browser: Browser) -> None:
     router.wait_for_timeout(6000)
     router.goto(f"{hospital.reach.router.web_url}/router")
     _keep(router, "backlog-gone")
+
+
+def _take_network(hospital: RunningHospital, browser: Browser, name: str) -> None:
+    page = _page(browser)
+    page.set_viewport_size({"width": WINDOW["width"], "height": MAP_HEIGHT})
+    page.goto(f"{hospital.reach.supervisor.web_url}/")
+    _keep(page, name)
+    page.close()
 
 
 def _scan(hospital: RunningHospital) -> None:
