@@ -178,7 +178,9 @@ REPAIRS = (
 )
 """A report may leave these out (PS3.3 C.17.3.2, type 1C); without the repair one such report blanks the whole page."""
 VIEWS_HEAD = b"function compileConstructor(dtype, dimension) {"
-VIEWS = VIEWS_HEAD + b"""
+VIEWS = (
+    VIEWS_HEAD
+    + b"""
   var places = CACHED_CONSTRUCTORS[dtype], isGeneric = dtype === "generic";
   function at(view, steps) {
     var place = view.offset;
@@ -249,6 +251,7 @@ VIEWS = VIEWS_HEAD + b"""
   View.prototype.dimension = dimension;
   return (data, shape, stride, offset) => new View(data, shape, stride, offset);
 """
+)
 """Views of arrays (the library ndarray) without functions made from text, which the page's policy forbids: without
 this no segmentation can be opened. What follows of the old function is behind a return, and the minifier drops it."""
 SERVICE_WORKER_STUB = b"// There is no service worker: the page asks for this file, and nothing is to be done.\n"
