@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +52,8 @@ class _SupervisorThread:
         self._ready: Future[Reach] = Future()
         self._playing: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = Future()
         self._broken: BaseException | None = None
+        self._over = threading.Event()
+        """Waited for in the place of the thread: a join that Ctrl-C interrupts takes the thread for ended."""
         self._thread = threading.Thread(target=self._run, name="hospital")
 
     def begin(self) -> Reach:
@@ -59,16 +61,18 @@ class _SupervisorThread:
         return self._ready.result()
 
     def wait(self) -> None:
-        self._thread.join()
+        self._over.wait()
         if self._broken is not None:
             raise Broken("The supervisor of the hospital ended by itself.") from self._broken
 
     def end(self) -> None:
-        if not self._thread.is_alive():
+        if self._thread.ident is None:
             return
-        loop, task = self._playing.result()
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(task.cancel)
+        if not self._over.is_set():
+            loop, task = self._playing.result()
+            with suppress(RuntimeError):  # it ends this moment by itself
+                loop.call_soon_threadsafe(task.cancel)
+        self._over.wait()
         self._thread.join()
 
     def _run(self) -> None:
@@ -80,6 +84,8 @@ class _SupervisorThread:
             self._broken = error
             if not self._ready.done():
                 self._ready.set_exception(error)
+        finally:
+            self._over.set()
 
     async def _play(self) -> None:
         task = asyncio.current_task()
