@@ -284,10 +284,10 @@ def _single(pairs: Sequence[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
 
 
 class _Trail:
-    """The records of a request that changes something, in the audit log."""
+    """The records in the audit log of a request that changes something, or shows values of attributes."""
 
     def __init__(self, audit: Audit | None, request: Request, route: RouterRoute) -> None:
-        self._audit = audit if route.action is not _READ else None
+        self._audit = audit if route.action is not _READ or "values" in request.query_params else None
         self._request = request
         self._operation = "router " + route.path.replace("{", "").replace("}", "").strip("/")
         self._correlation_id = str(uuid4())

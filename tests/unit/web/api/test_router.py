@@ -174,6 +174,16 @@ def test_what_cannot_be_meant_is_refused_in_words(client: AsgiClient, path: str,
     assert answer["error"]
 
 
+def test_a_look_at_values_of_attributes_is_in_the_audit_log(
+    client: AsgiClient, archive: Archive, trail: list[AuditRecord]
+) -> None:
+    path = f"{ROUTER_PATH}/deliveries/{_deliver(archive)}/explanation"
+    _ask(client, "GET", path)
+    assert trail == []
+    _ask(client, "GET", f"{path}?values=true")
+    assert [one.operation for one in trail] == ["router deliveries/delivery:int/explanation"] * 2
+
+
 def test_deliveries_are_paged_and_told_with_their_counters(client: AsgiClient, archive: Archive) -> None:
     keys = [_deliver(archive, number) for number in range(1, 4)]
     _, first = _ask(client, "GET", f"{ROUTER_PATH}/deliveries?limit=2&destination=pacs")
