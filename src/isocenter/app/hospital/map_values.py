@@ -35,6 +35,7 @@ def map_values(reach: Reach, status: HospitalStatus) -> dict[str, object]:
         "person": {"name": reach.person.name, "password": reach.person.password},
         "folder": str(reach.folder),
         "demo": demo_command(reach.folder),
+        "script": f"isocenter modality script 3 \\\n  --hospital {quote(str(reach.folder))}",
         "filling": status.filling,
         "addresses": {
             "pacs": str(reach.pacs.address),
