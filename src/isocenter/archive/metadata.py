@@ -20,7 +20,7 @@ from isocenter.dicom.json import (
 from isocenter.domain.attributes import NUMBER_OF_SERIES_RELATED_INSTANCES, NUMBER_OF_STUDY_RELATED_INSTANCES
 from isocenter.domain.errors import IsocenterError, NotFound
 from isocenter.domain.identifiers import Level, Scope
-from isocenter.domain.principal import Principal
+from isocenter.domain.principal import DataAction, Principal
 from isocenter.domain.query import Query
 from isocenter.ports.index import InstanceRow
 
@@ -69,8 +69,7 @@ def _iter_texts(
     """Yield key and text of each instance, or why there is none."""
     variant = "uri" if with_bulk_data_uri else "plain"
     listed = list(rows)
-    for study, partition in {(row.identifier.study_instance_uid, row.identifier.partition_name) for row in listed}:
-        principal.require_reading(study, partition)
+    _require_all(principal, listed)
     invalid: Mapping[int, tuple[str, ...]] = {}
     is_invalid_known = with_bulk_data_uri
     encoder = InstanceJsonEncoder()
@@ -88,6 +87,15 @@ def _iter_texts(
                 continue
             archive.metadata_cache.put(row.instance_key, variant, text)
         yield row.instance_key, text
+
+
+def _require_all(principal: Principal, rows: Iterable[InstanceRow]) -> None:
+    """Raise Forbidden unless all of these may be read; whoever may read nothing is refused where there are none."""
+    if principal.shared_study is None:
+        principal.require(DataAction.READ)
+        return
+    for study, partition in {(row.identifier.study_instance_uid, row.identifier.partition_name) for row in rows}:
+        principal.require_reading(study, partition)
 
 
 def _bulk_policy(row: InstanceRow) -> BulkPolicy:
@@ -112,10 +120,11 @@ def select_attributes(
 
     An instance that is gone is left out. With `only_valid`, so is what version 2 of Azure's service found invalid.
     """
+    rows = archive.index.instances_of_keys(instance_keys)
+    _require_all(principal, rows.values())
     invalid = archive.index.invalid_paths(instance_keys) if only_valid else {}
     found: dict[int, dict[str, Attribute]] = {}
-    for key, row in archive.index.instances_of_keys(instance_keys).items():
-        principal.require_reading(row.identifier.study_instance_uid, row.identifier.partition_name)
+    for key, row in rows.items():
         selected = select_json(read_header(archive, row), tags)
         found[key] = without_paths(selected, invalid[key]) if key in invalid else selected
     return found

@@ -10,12 +10,13 @@ from isocenter.domain.errors import TooLarge, UnsupportedMediaType
 
 BODY_SIZE_MAX_BYTES = 64 * 1024
 """A form of ours has some hundred bytes; a token request with an assertion some thousand."""
-FIELDS_MAX = 300
-"""A form that acts on all rows of a long page of a list names two hundred."""
+FIELDS_MAX = 100
 FORM_TYPE = "application/x-www-form-urlencoded"
 
 
-async def read_pairs(request: Request, *, size_max_bytes: int = BODY_SIZE_MAX_BYTES) -> list[tuple[str, str]]:
+async def read_pairs(
+    request: Request, *, size_max_bytes: int = BODY_SIZE_MAX_BYTES, fields_max: int = FIELDS_MAX
+) -> list[tuple[str, str]]:
     """Return the fields of a form; raises UnsupportedMediaType, TooLarge."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != FORM_TYPE:
@@ -26,9 +27,9 @@ async def read_pairs(request: Request, *, size_max_bytes: int = BODY_SIZE_MAX_BY
         if len(body) > size_max_bytes:
             raise TooLarge(f"The request exceeded the allowed limit of {size_max_bytes} bytes.")
     try:
-        return parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=FIELDS_MAX)
+        return parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=fields_max)
     except ValueError as error:
-        raise TooLarge(f"The form has more than {FIELDS_MAX} fields.") from error
+        raise TooLarge(f"The form has more than {fields_max} fields.") from error
 
 
 def local_path(wanted: str, *, otherwise: str) -> str:

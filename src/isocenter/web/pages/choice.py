@@ -6,18 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from starlette.requests import Request
+
 from isocenter.archive.archive import Archive
 from isocenter.archive.retrieve import find_instances
 from isocenter.domain.errors import InvalidRequest, NotFound
 from isocenter.domain.identifiers import Level, Scope, parse_uid
 from isocenter.domain.principal import Principal
 from isocenter.ports.index import InstanceRow
+from isocenter.web.console.console import Form
 from isocenter.web.console.size import format_bytes
+from isocenter.web.form_body import read_pairs
 from isocenter.web.pages.study import find_series, find_study
 from isocenter.web.pages.study_row import StudyRow
 
 STUDIES_MAX = 200
 """As many as a page of the list has rows."""
+OTHER_FIELDS_MAX = 20
+"""Of a form that acts on a choice, besides the studies."""
 _NOTHING = "Choose a study first."
 _WORDS = {Level.STUDY: "study", Level.SERIES: "series", Level.INSTANCE: "instance"}
 
@@ -60,6 +66,11 @@ def parse_choice(studies: Sequence[str], series: str, instance: str) -> list[Sco
     if len(uids) > 1 or (instance and not series):
         raise InvalidRequest("A series is chosen with the study that it is in, an instance with both.")
     return [Scope(uids[0], parse_uid(series), parse_uid(instance) if instance else None)]
+
+
+async def read_choice(request: Request) -> Form:
+    """Return the fields of a form that names as many studies as can be chosen."""
+    return Form(tuple(await read_pairs(request, fields_max=STUDIES_MAX + OTHER_FIELDS_MAX)))
 
 
 def choice_address(scopes: Sequence[Scope]) -> str:

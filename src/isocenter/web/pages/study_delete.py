@@ -18,7 +18,7 @@ from isocenter.domain.statuses import statuses_of
 from isocenter.web.console.console import Console, Done, Form, Visit
 from isocenter.web.console.moment import format_duration
 from isocenter.web.console.section import STUDIES
-from isocenter.web.pages.choice import look_at, parse_choice
+from isocenter.web.pages.choice import look_at, parse_choice, read_choice
 from isocenter.web.pages.download import asked_choice, choice_values
 
 DELETE_PATH = "/delete"
@@ -46,7 +46,7 @@ def delete_routes(
 
     return [
         console.get(DELETE_PATH, ask, name="delete", action=DataAction.DELETE),
-        console.post(DELETE_PATH, act, name="delete-chosen", action=DataAction.DELETE),
+        console.post(DELETE_PATH, act, name="delete-chosen", action=DataAction.DELETE, read=read_choice),
     ]
 
 

@@ -19,7 +19,7 @@ from isocenter.ports.index import InstanceRow
 from isocenter.web.console.console import Console, Done, Form, Visit
 from isocenter.web.console.moment import format_moment
 from isocenter.web.console.section import STUDIES
-from isocenter.web.pages.choice import instances_of, look_at, parse_choice
+from isocenter.web.pages.choice import instances_of, look_at, parse_choice, read_choice
 from isocenter.web.pages.download import asked_choice, choice_values
 
 SEND_PATH = "/send"
@@ -145,6 +145,6 @@ def send_routes(
 
     return [
         console.get(SEND_PATH, ask, name="send", action=DataAction.EXPORT),
-        console.post(SEND_PATH, act, name="send-chosen", action=DataAction.EXPORT),
+        console.post(SEND_PATH, act, name="send-chosen", action=DataAction.EXPORT, read=read_choice),
         console.post(f"{SEND_PATH}/stop", stop, name="send-stop", action=DataAction.EXPORT),
     ]

@@ -1,4 +1,4 @@
-"""Whoever came by a link to one study reaches that study by every route that reads studies, and nothing by any other."""
+"""Whoever came by a link to one study reaches that study by every route that reads studies, nothing by any other."""
 
 from __future__ import annotations
 
