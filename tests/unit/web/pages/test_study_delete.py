@@ -83,3 +83,12 @@ def test_a_delete_leaves_its_trail() -> None:
         ("delete", None, {"study": f"{ROOT}.1"}),
         ("delete", 204, {"study": f"{ROOT}.1"}),
     ]
+
+
+def test_as_many_studies_go_at_once_as_a_page_of_the_list_can_choose() -> None:
+    with asked(_routes) as (client, archive):
+        store(archive, make_instance(200))
+        studies = [("study", f"{ROOT}.{number}") for number in range(1, 201)]
+        assert send_form(client, "/delete", studies).status_code == 303
+        assert send_form(client, "/delete", [*studies, ("study", f"{ROOT}.201")]).status_code == 400
+        assert archive.index.totals().instances == 0
