@@ -32,8 +32,7 @@ def open_bulk_data(archive: Archive, row: InstanceRow, path: str) -> list[BulkVa
         return _pixel_data(archive, row)
     opened = open_file(read_header(archive, row))
     offset, length = find_bulk_value(opened.buffer, opened, path)
-    content = bytes(opened.buffer[offset : offset + length])
-    return [BulkValue(length, lambda: iter((content,)))]
+    return [BulkValue(length, lambda: iter((bytes(opened.buffer[offset : offset + length]),)))]
 
 
 def _pixel_data(archive: Archive, row: InstanceRow) -> list[BulkValue]:

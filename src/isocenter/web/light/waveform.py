@@ -22,6 +22,8 @@ POINTS_MAX = 900
 """Of one curve; about as many as a screen has columns."""
 LANE_HEIGHT, WIDTH = 60, 1_500
 """In units of the drawing."""
+CONTENT_SIZE_MAX_BYTES = SAMPLES_MAX * 4
+"""Read at once: as many samples of the widest type; what is longer than what it says of itself is not drawn."""
 _TYPES = {("SS", 16): "<i2", ("US", 16): "<u2", ("SB", 8): "i1", ("UB", 8): "u1", ("SL", 32): "<i4"}
 WAVEFORM_DATA_PATH = "54000100/0/54001010"
 
@@ -74,6 +76,8 @@ def _content(archive: Archive, row: InstanceRow) -> bytes:
     try:
         (value,) = open_bulk_data(archive, row, WAVEFORM_DATA_PATH)
     except (NotFound, InvalidRequest):
+        return b""
+    if value.length is None or value.length > CONTENT_SIZE_MAX_BYTES:
         return b""
     return b"".join(value.read())
 

@@ -12,7 +12,7 @@ from isocenter.archive.retrieve import find_instance
 from isocenter.domain.identifiers import Scope
 from isocenter.domain.principal import LOCAL_OWNER
 from isocenter.web.light.reading import read_dataset
-from isocenter.web.light.waveform import LANE_HEIGHT, POINTS_MAX, WIDTH, Drawing, draw_waveform
+from isocenter.web.light.waveform import CONTENT_SIZE_MAX_BYTES, LANE_HEIGHT, POINTS_MAX, WIDTH, Drawing, draw_waveform
 from tests.support.dicom_files import EXPLICIT, write_file
 from tests.support.memory_archive import memory_archive, store
 
@@ -67,6 +67,7 @@ def test_each_channel_is_a_curve_in_its_lane(archive: Archive) -> None:
         {"SamplingFrequency": 0},
         {"WaveformSampleInterpretation": "MB"},
         {"WaveformData": b"\0\0"},
+        {"WaveformData": bytes(CONTENT_SIZE_MAX_BYTES + 2)},
     ],
 )
 def test_what_does_not_add_up_is_not_drawn(archive: Archive, changes: dict[str, Any]) -> None:
