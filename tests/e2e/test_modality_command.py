@@ -160,6 +160,7 @@ def test_a_seed_that_was_used_before_ends_with_what_did_not_hold(hospital: Hospi
         ("402", ("--duplicates", "2"), 5, 3, ["IN PROGRESS", "COMPLETED"]),
         ("403", ("--late-series", "30"), 6, 6, ["IN PROGRESS", "COMPLETED"]),
         ("404", ("--abort-after", "1"), 1, 1, ["IN PROGRESS", "DISCONTINUED"]),
+        ("408", ("--abort-after", "0"), 0, 0, ["IN PROGRESS", "DISCONTINUED"]),
         ("405", ("--implicit-vr", "--private-tags", "--burned-in-text"), 3, 3, ["IN PROGRESS", "COMPLETED"]),
         ("406", ("--contexts", "300"), 3, 3, ["IN PROGRESS", "COMPLETED"]),
         ("407", ("--huge-multiframe", "2000"), 1, 1, ["IN PROGRESS", "COMPLETED"]),
@@ -201,6 +202,7 @@ def test_an_archive_that_cannot_be_reached_is_exit_code_3_and_the_step_is_discon
     assert "Connection refused" in report["stopped"]
     assert report["performed_step"]["states"] == ["IN PROGRESS", "DISCONTINUED"]
     assert report["commitment"] is None
+    assert _checks(report) == {"images": False, "performed step": False, "commitment": False}
 
 
 @pytest.mark.parametrize("profile", ["CT", "CR"])

@@ -101,8 +101,10 @@ class ScanReport:
 
     def _commitment(self) -> Check:
         if self.commitment is None:
-            is_wanted = bool(self.asks_for_commitment_of)
-            return Check("commitment", not is_wanted, "Nobody was asked.")
+            if not self.asks_for_commitment_of:
+                return Check("commitment", True, "Nobody was asked.")
+            told = f"{self.asks_for_commitment_of} could be asked for nothing: no image was acknowledged."
+            return Check("commitment", self._is_to_be_aborted and not self.acquisition.misbehaviour.abort_after, told)
         found = self.commitment
         held = len(found.committed) == len(self.acknowledged_references) and not found.failed and not found.unanswered
         told = (

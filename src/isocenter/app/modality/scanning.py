@@ -176,10 +176,11 @@ class Scan:
         peer = self.peers.commitment
         if peer is None or self.acquisition.misbehaviour.asks_no_commitment:
             return
+        report.asks_for_commitment_of = str(peer)
         references = report.acknowledged_references
         if not references:
             return
-        report.commitment, report.asks_for_commitment_of = CommitReport(), str(peer)
+        report.commitment = CommitReport()
         try:
             commit(
                 peer,
