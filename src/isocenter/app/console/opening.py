@@ -45,19 +45,19 @@ class ConsoleNeeds:
 def console_routes(needs: ConsoleNeeds) -> list[BaseRoute]:
     """Return all routes of the console, to be mounted at the root of the node."""
 
-    def authenticate(headers: Mapping[str, str]) -> Principal:
+    def authenticate_listener(headers: Mapping[str, str]) -> Principal:
         return needs.identity.admit_page(headers).within(DEFAULT_PARTITION)
 
     console = Console(
-        authenticate=authenticate,
+        authenticate=needs.identity.admit_page,
         login_path=needs.identity.login_path,
         sections=_sections(needs),
         node_name=needs.settings.console.name,
     )
     return [
         *static_routes(),
-        *([] if needs.parts.live is None else live_routes(needs.parts.live, authenticate=authenticate)),
-        *studies_section(console, needs),
+        *([] if needs.parts.live is None else live_routes(needs.parts.live, authenticate=authenticate_listener)),
+        *studies_section(console.within(DEFAULT_PARTITION), needs),
         *router_section(console, needs.archive, needs.settings, needs.parts),
         *_service(console, needs),
         *([] if needs.parts.query is None else query_section(console, needs.parts.query, audit=needs.parts.audit)),

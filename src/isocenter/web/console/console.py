@@ -9,6 +9,7 @@ Whoever is not known is led to the sign-in and back; errors of the one tree beco
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
@@ -18,12 +19,13 @@ from urllib.parse import urlencode
 
 import structlog
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from isocenter.dicomweb.server.public_path import public_prefix
-from isocenter.domain.errors import Forbidden, IsocenterError, Unauthenticated
+from isocenter.domain.errors import Broken, Forbidden, IsocenterError, Unauthenticated
+from isocenter.domain.identifiers import DEFAULT_PARTITION
 from isocenter.domain.principal import DataAction, Principal
 from isocenter.domain.statuses import statuses_of
 from isocenter.identity.gate import is_same_origin
@@ -73,6 +75,8 @@ class Visit:
 
     request: Request
     principal: Principal
+    everywhere: Principal
+    """The same person with what is granted for the whole node, not for the partition that the page shows."""
     prefix: str
     """What a proxy puts before all paths of this node."""
 
@@ -117,11 +121,18 @@ class Console:
         apart.
         """
         self.templates = Templates()
+        self._partition_name = ""
         self._authenticate = authenticate
         self._login_path = login_path
         self._sections = sections
         self._node_name = node_name
         self._notices = Notices()
+
+    def within(self, partition_name: str) -> Console:
+        """Return the same console for pages that show one partition: grants in it count there, and nowhere else."""
+        narrowed = copy.copy(self)
+        narrowed._partition_name = partition_name
+        return narrowed
 
     def page(
         self, visit: Visit, template: str, values: Mapping[str, object], *, section: str, status_code: int = 200
@@ -140,6 +151,8 @@ class Console:
                 return self._unknown(request, error)
             except IsocenterError as error:
                 return self._failed(request, error)
+            except Exception:  # the outermost loop of the edge: the next request is served
+                return self._broken(request)
 
         return Route(path, answer, methods=["GET"], name=name)
 
@@ -160,6 +173,10 @@ class Console:
                 return self._unknown(request, error)
             except IsocenterError as error:
                 return self._failed(request, error)
+            except ClientDisconnect:
+                return Response(status_code=400)
+            except Exception:  # the outermost loop of the edge: the next request is served
+                return self._broken(request)
             return self.go_on(visit, done) if isinstance(done, Done) else done
 
         return Route(path, answer, methods=["POST"], name=name)
@@ -173,16 +190,19 @@ class Console:
         return RedirectResponse(target, 303, headers={"Cache-Control": "no-store"})
 
     def _admit(self, request: Request, action: DataAction) -> Visit:
-        principal = self._authenticate(request.headers)
+        everywhere = self._authenticate(request.headers)
+        if everywhere.shared_study is not None:
+            raise Unauthenticated("A link to one study shows that study; for everything else people sign in.")
+        principal = everywhere.within(self._partition_name) if self._partition_name else everywhere
         principal.require(action)
-        return Visit(request, principal, public_prefix(request))
+        return Visit(request, principal, everywhere, public_prefix(request))
 
     def _frame(self, visit: Visit, section: str) -> dict[str, object]:
         return {
             "prefix": visit.prefix,
             "user": visit.principal.name if self._login_path is not None else "",
             "node_name": self._node_name,
-            "sections": offered_to(visit.principal, self._sections),
+            "sections": offered_to(visit.everywhere, self._sections, partition_name=DEFAULT_PARTITION),
             "section": section,
             "notice": self._notices.find(visit.parameter(TOLD)),
             "may": {str(action): action in visit.principal.data_actions for action in DataAction},
@@ -197,6 +217,10 @@ class Console:
         if request.method == "GET":
             return to_sign_in(request, self._login_path)
         return RedirectResponse(public_prefix(request) + self._login_path, 303, headers={"Cache-Control": "no-store"})
+
+    def _broken(self, request: Request) -> Response:
+        _log.exception("console.broken", path=request.url.path)
+        return self._failed(request, Broken())
 
     def _failed(self, request: Request, error: IsocenterError) -> Response:
         status = statuses_of(error).http_status

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping
-from contextlib import suppress
 
 import structlog
 from starlette.concurrency import run_in_threadpool
@@ -63,8 +62,7 @@ class LiveTopics:
             _put(queue, None)
         if self._looking is not None:
             self._looking.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._looking
+            await asyncio.wait([self._looking])
 
     async def iter_events(self) -> AsyncIterator[bytes]:
         """Yield the stream of one page, until it goes or the node ends."""
@@ -109,6 +107,8 @@ class LiveTopics:
                 marks[topic] = mark()
             except IsocenterError as error:
                 _log.warning("console.topic_failed", topic=topic, reason=error.message)
+            except Exception:  # the outermost loop of a task: the other topics go on
+                _log.exception("console.topic_broken", topic=topic)
         return marks
 
 

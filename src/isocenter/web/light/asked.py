@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -19,7 +20,7 @@ from isocenter.dicomweb.server.metadata import gzip
 from isocenter.dicomweb.server.public_path import public_prefix
 from isocenter.dicomweb.server.service import Service
 from isocenter.dicomweb.server.trail import Trail, open_trail
-from isocenter.domain.errors import IsocenterError, Unauthenticated
+from isocenter.domain.errors import Forbidden, IsocenterError, Unauthenticated
 from isocenter.domain.principal import Principal
 from isocenter.domain.statuses import statuses_of
 from isocenter.web.console_page import CONSOLE_POLICY, Templates
@@ -74,9 +75,15 @@ class Light:
                     return self._error_page(request, error)
                 return to_sign_in(request, self.login_path)
             except IsocenterError as error:
+                if isinstance(error, Forbidden) and await run_in_threadpool(self._came_by_link, request):
+                    return to_sign_in(request, self.login_path or "")
                 return self._error_page(request, error)
 
         return Route(path, endpoint)
+
+    def _came_by_link(self, request: Request) -> bool:
+        """Tell whether somebody with a link to one study asks for something else: whoever has an account signs in."""
+        return self.login_path is not None and self.admit_page(request.headers).shared_study is not None
 
     def part_route(
         self, path: str, give: Callable[[Asked], Response], *, operation: str, decodes: bool = False

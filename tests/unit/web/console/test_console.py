@@ -1,12 +1,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
 
 from isocenter.domain.errors import NotFound, Unauthenticated
-from isocenter.domain.principal import LOCAL_OWNER, READER_ACTIONS, DataAction, Principal
+from isocenter.domain.principal import (
+    LOCAL_OWNER,
+    OWNER_ACTIONS,
+    READER_ACTIONS,
+    DataAction,
+    PartitionGrant,
+    Principal,
+    SharedStudy,
+)
 from isocenter.web.console.console import Console, Done, Form, Visit
 from isocenter.web.console.notices import NOTICES_MAX, Notice, Notices
 from isocenter.web.console.section import STUDIES, SYSTEM, Section, offered_to
@@ -100,8 +109,43 @@ def test_a_redirect_keeps_the_prefix_of_a_proxy() -> None:
 
 def test_sections_are_offered_to_those_who_may_see_them() -> None:
     for_owners = Section("x", "X", "/x", "stack", DataAction.EXPORT)
-    assert offered_to(Principal("reader", READER_ACTIONS), (STUDIES, for_owners, SYSTEM)) == [STUDIES, SYSTEM]
-    assert offered_to(LOCAL_OWNER, (STUDIES, for_owners)) == [STUDIES, for_owners]
+    offered = partial(offered_to, partition_name="north")
+    assert offered(Principal("reader", READER_ACTIONS), (STUDIES, for_owners, SYSTEM)) == [STUDIES, SYSTEM]
+    assert offered(LOCAL_OWNER, (STUDIES, for_owners)) == [STUDIES, for_owners]
+    of_north = Principal("of north", frozenset(), partition_grants=(PartitionGrant("north", OWNER_ACTIONS),))
+    assert offered(of_north, (STUDIES, for_owners, SYSTEM)) == [STUDIES]
+
+
+def test_a_grant_in_the_partition_that_is_shown_opens_its_pages_and_no_other() -> None:
+    person = Principal("of north", frozenset(), partition_grants=(PartitionGrant("north", OWNER_ACTIONS),))
+    console = Console(authenticate=lambda headers: person, login_path=None, sections=())
+
+    def show(visit: Visit) -> Response:
+        return PlainTextResponse("shown")
+
+    client = AsgiClient(
+        Starlette(
+            routes=[console.get("/node", show, name="node"), console.within("north").get("/", show, name="north")]
+        )
+    )
+    assert client.get("/").text == "shown"
+    assert client.get("/node").status_code == 403
+
+
+def test_who_came_by_a_link_to_one_study_signs_in_for_everything_else() -> None:
+    stranger = Principal("link", frozenset(), shared_study=SharedStudy("1.2.3", "north"))
+    assert _client(stranger, login_path="/login").get("/").headers["location"] == "/login?next=%2F"
+
+
+def test_a_fault_of_ours_is_a_page_and_the_next_request_is_served() -> None:
+    console = Console(authenticate=lambda headers: LOCAL_OWNER, login_path=None, sections=(STUDIES,))
+
+    def fail(visit: Visit) -> Response:
+        raise ZeroDivisionError
+
+    client = AsgiClient(Starlette(routes=[console.get("/", fail, name="fail")]))
+    assert client.get("/").status_code == 500
+    assert "This did not work" in client.get("/").text
 
 
 def test_notices_are_forgotten_from_the_oldest_on() -> None:

@@ -53,6 +53,15 @@ def test_a_topic_that_fails_does_not_end_the_others() -> None:
     asyncio.run(play())
 
 
+def test_a_topic_that_breaks_does_not_end_the_others_either() -> None:
+    async def play() -> None:
+        live = LiveTopics({"broken": lambda: 1 // 0, "moving": Numbers().next})
+        assert b"moving" in await _first_event(live.iter_events())
+        await live.stop()
+
+    asyncio.run(play())
+
+
 def test_streams_end_when_the_node_stops() -> None:
     async def play() -> None:
         live = LiveTopics({"still": lambda: 1})
