@@ -31,7 +31,7 @@ from isocenter.domain.principal import Principal
 from isocenter.domain.query import Query
 from isocenter.ports.index import InstanceRow
 from isocenter.web.pages.choice import instances_of
-from isocenter.web.pages.study_row import person_name, readable_date, readable_text
+from isocenter.web.pages.study_row import INTEGER_LENGTH_MAX, person_name, readable_date, readable_text
 from isocenter.web.pages.zip_names import UniqueNames, safe_name
 from isocenter.web.pages.zip_stream import ZipEntry
 
@@ -106,7 +106,8 @@ def _study_folder(value: Callable[[str], str], names: UniqueNames) -> str:
 
 def _series_name(value: Callable[[str], str]) -> str:
     number = value("SeriesNumber").lstrip("+")
-    begin = f"{int(number):03d}" if number.isascii() and number.isdigit() else number
+    is_number = number.isascii() and number.isdigit() and len(number) <= INTEGER_LENGTH_MAX
+    begin = f"{int(number):03d}" if is_number else number
     texts = (begin, value("Modality"), readable_text(value("SeriesDescription")))
     return safe_name(" ".join(text for text in texts if text), otherwise="Series")
 

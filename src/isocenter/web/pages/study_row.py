@@ -23,6 +23,8 @@ YEARS_TOLD_IN_MONTHS = 2
 """Younger patients' ages are told in months."""
 SERIES_NUMBER_UNKNOWN = 1 << 31
 """Sorts series without a number last; IS ends at 2**31 - 1 (PS3.5 table 6.2-1)."""
+INTEGER_LENGTH_MAX = 12
+"""Of an IS (PS3.5 table 6.2-1). What is longer is no number, and what Python may refuse to turn into one."""
 WITHOUT_PICTURES = frozenset({"AU", "DOC", "ECG", "HD", "KO", "PLAN", "PR", "RTPLAN", "RTRECORD", "RTSTRUCT", "SR"})
 """Modalities whose instances are no images (PS3.3 C.7.3.1.1.1)."""
 
@@ -237,7 +239,8 @@ def _series_row(values: Mapping[int, str]) -> SeriesRow:
 
 def _series_order(row: SearchRow) -> tuple[int, str]:
     number = _text(row.attributes, "SeriesNumber").strip()
-    known = number.lstrip("+-").isdigit() and number.isascii()
+    digits = number[1:] if number.startswith(("+", "-")) else number
+    known = digits.isdigit() and number.isascii() and len(number) <= INTEGER_LENGTH_MAX
     return (int(number) if known else SERIES_NUMBER_UNKNOWN, _text(row.attributes, "SeriesInstanceUID"))
 
 

@@ -79,6 +79,16 @@ def test_hostile_values_lead_out_of_no_folder() -> None:
     assert len(name.split("/")) == 4
 
 
+def test_a_number_of_a_series_of_five_thousand_digits_is_only_a_name() -> None:
+    element = b"\x20\x00\x11\x00IS"
+    content = make_instance().replace(element + b"\x02\x001 ", element + (5000).to_bytes(2, "little") + b"9" * 5000)
+    with asked(_routes) as (client, archive):
+        store(archive, content)
+        answer = client.get(STUDY + "&media=zip")
+    (name,) = _unpacked(answer.content)
+    assert name.split("/")[2].startswith("999")
+
+
 def test_names_are_safe_on_every_system_and_given_once() -> None:
     assert safe_name("nul.txt", otherwise="x") == "nul.txt_"
     assert safe_name("\u202etxt.exe", otherwise="x") == "txt.exe"

@@ -78,6 +78,15 @@ def test_series_are_in_order_of_their_numbers_with_unknown_ones_last() -> None:
     assert [row.series_instance_uid for row in series_rows(rows)] == ["1.5", "1.3", "1.1", "1.2", "1.4"]
 
 
+@pytest.mark.parametrize("number", ["--5", "+-5", "-", "+", "9" * 5000, "-" + "9" * 5000, "²"])
+def test_a_number_of_a_series_that_is_none_sorts_last(number: str) -> None:
+    rows = [
+        listed({"StudyInstanceUID": "1", "SeriesInstanceUID": uid, "SeriesNumber": one})
+        for uid, one in (("1.1", number), ("1.2", "+7"), ("1.3", "-2147483648"))
+    ]
+    assert [row.series_instance_uid for row in series_rows(rows)] == ["1.3", "1.2", "1.1"]
+
+
 def test_a_series_leads_to_its_thumbnail_and_opens_first_in_the_viewer() -> None:
     (row,) = series_rows([listed({"StudyInstanceUID": "1.2", "SeriesInstanceUID": "1.2.3"})])
     assert row.thumbnail_path == "/studies/1.2/series/1.2.3/thumbnail?viewport=128,128"
