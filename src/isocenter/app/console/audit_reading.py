@@ -17,7 +17,7 @@ BLOCK_SIZE_BYTES = 64 * 1024
 LOOKED_THROUGH_MAX_BYTES = 16 * 1024**2
 """For one page: some tenths of a second, and some thirty thousand records."""
 LINE_LENGTH_MAX_BYTES = 1024**2
-"""A record has some kilobytes; what is longer is none of ours, and is passed over."""
+"""A record has some kilobytes; what is longer is none of ours: it alone is passed over."""
 VALUE_LENGTH_MAX = 500
 """Of what one record shows of a value."""
 _NAME = re.compile(r"audit-([0-9]{8})\.jsonl", re.ASCII)
@@ -87,7 +87,7 @@ def lines_backwards(path: Path, end: int | None) -> Iterator[tuple[int, bytes]]:
                 yield offset, line
             rest = first + b"\n" if content else b""
             if len(rest) > LINE_LENGTH_MAX_BYTES:
-                return
+                rest, has_end = b"", False  # its beginning is passed over too, back to the line before
         if rest:
             yield 0, rest.removesuffix(b"\n")
 

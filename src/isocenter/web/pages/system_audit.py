@@ -44,7 +44,8 @@ class AuditFilter:
         """Return why it cannot be looked for, in a sentence for the reader; empty if it can."""
         if any(text and _day(text) is None for text in (self.since, self.until)):
             return "A date is written as year-month-day, for example 2026-03-31."
-        if self.since and self.until and self.since > self.until:
+        since, until = _day(self.since), _day(self.until)
+        if since and until and since > until:
             return "The first date is later than the last one."
         return ""
 
@@ -96,10 +97,12 @@ class AuditTrail(Protocol):
 
 def parse_audit_filter(parameters: Mapping[str, str]) -> AuditFilter:
     """Return the state that an address holds; what is none is left out."""
-    texts = {name: _clean(parameters.get(name, "")) for name in ("operation", "person", "about", "since", "until")}
+    texts = {name: _clean(parameters.get(name, "")) for name in ("operation", "person", "about")}
+    days = {name: _normalized(_clean(parameters.get(name, ""))) for name in ("since", "until")}
     result, before = parameters.get("result", ""), parameters.get("before", "")
     return AuditFilter(
         **texts,
+        **days,
         result=result if result in ("failed", "begun") else "",
         before=before if _POSITION.fullmatch(before) else "",
     )
@@ -123,6 +126,12 @@ def audit_routes(console: Console, trail: AuditTrail | None) -> list[BaseRoute]:
 
 def _clean(text: str) -> str:
     return "".join(letter for letter in text if letter.isprintable()).strip()[:TEXT_LENGTH_MAX]
+
+
+def _normalized(text: str) -> str:
+    """Return a day as the files are named, whichever form of ISO 8601 it has (a week's day); else the text itself."""
+    day = _day(text)
+    return text if day is None else day.isoformat()
 
 
 def _day(text: str) -> date | None:

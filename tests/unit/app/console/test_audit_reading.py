@@ -9,10 +9,10 @@ import pytest
 
 from isocenter.app.audit_log import document_of
 from isocenter.app.console import audit_reading
-from isocenter.app.console.audit_reading import BLOCK_SIZE_BYTES, AuditFiles, lines_backwards
+from isocenter.app.console.audit_reading import BLOCK_SIZE_BYTES, LINE_LENGTH_MAX_BYTES, AuditFiles, lines_backwards
 from isocenter.domain.audit import AuditAction, AuditRecord
 from isocenter.domain.principal import Principal
-from isocenter.web.pages.system_audit import AuditFilter, AuditRow
+from isocenter.web.pages.system_audit import AuditFilter, AuditRow, parse_audit_filter
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -141,7 +141,24 @@ def test_lines_come_whole_over_the_borders_of_blocks(tmp_path: Path, length: int
 def test_a_line_without_an_end_does_not_fill_the_memory(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"first\n" + b"x" * (3 * 1024**2) + b"\nlast\n")
-    assert [line for _, line in lines_backwards(path, None)] == [b"last"]
+    assert [line for _, line in lines_backwards(path, None)] == [b"last", b"first"]
+
+
+@pytest.mark.parametrize("length", [LINE_LENGTH_MAX_BYTES - 1, LINE_LENGTH_MAX_BYTES + 1, 3 * LINE_LENGTH_MAX_BYTES])
+def test_a_line_that_is_too_long_hides_no_other_record(tmp_path: Path, length: int) -> None:
+    path = _write(tmp_path, [_record(1), _record(2)])
+    with path.open("ab") as file:
+        file.write(b"x" * length + b"\n")
+    _write(tmp_path, [_record(3)])
+    assert _all(tmp_path, AuditFilter(), rows=1) == ["c3", "c2", "c1"]
+
+
+def test_a_day_of_a_week_chooses_the_file_of_its_date(tmp_path: Path) -> None:
+    for day in range(4):
+        _write(tmp_path, [_record(day)], day=day)
+    wanted = parse_audit_filter({"since": "2026-W47-6", "until": "20261122"})
+    assert (wanted.since, wanted.until, wanted.problem) == ("2026-11-21", "2026-11-22", "")
+    assert _all(tmp_path, wanted) == ["c2", "c1"]
 
 
 def test_a_search_in_vain_ends_within_a_bound_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
