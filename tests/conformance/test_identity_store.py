@@ -139,6 +139,20 @@ def test_roles_are_given_once_and_taken_away(store: Store) -> None:
     assert list(store.assignments("o-1")) == [everywhere]
 
 
+def test_with_the_last_role_of_one_go_the_links_that_they_gave(store: Store) -> None:
+    for number, (owner, kind) in enumerate(
+        (("o-1", GrantKind.SHARE), ("o-1", GrantKind.SESSION), ("o-2", GrantKind.SHARE))
+    ):
+        store.add_grant(Grant(kind, bytes([number]), owner, "", 9.0, 1.0, "{}"))
+    for partition in ("", "north"):
+        store.assign_role(RoleAssignment("o-1", "r", partition, 1.0))
+    store.remove_assignment("o-1", "r", "")
+    assert [one.object_id for one in store.grants_of_kind(GrantKind.SHARE)] == ["o-1", "o-2"]
+    store.remove_assignment("o-1", "r", "north")
+    assert [one.object_id for one in store.grants_of_kind(GrantKind.SHARE)] == ["o-2"]
+    assert [one.object_id for one in store.grants_of_kind(GrantKind.SESSION)] == ["o-1"]
+
+
 def test_a_grant_is_taken_once_even_by_many_at_the_same_time(store: Store) -> None:
     store.add_grant(GRANT)
     with ThreadPoolExecutor(8) as callers:

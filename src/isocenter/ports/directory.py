@@ -69,4 +69,4 @@ class Directory(Protocol):
         """Give a role."""
 
     def remove_assignment(self, object_id: str, role_id: str, partition_name: str) -> bool:
-        """Take a role away."""
+        """Take a role away, and with the last one the links to studies that were given."""

@@ -172,10 +172,17 @@ class MemoryIdentityStore:
             return True
 
     def remove_assignment(self, object_id: str, role_id: str, partition_name: str) -> bool:
-        """Take a role away."""
+        """Take a role away, and with the last one the links that were given."""
         with self._lock:
             self._revision += 1
-            return self._assignments.pop((object_id, role_id, partition_name), None) is not None
+            is_done = self._assignments.pop((object_id, role_id, partition_name), None) is not None
+            if is_done and not any(one.object_id == object_id for one in self._assignments.values()):
+                links = [
+                    one for one in self._grants.values() if (one.object_id, one.kind) == (object_id, GrantKind.SHARE)
+                ]
+                for one in links:
+                    del self._grants[one.kind, one.digest]
+            return is_done
 
     def signing_keys(self) -> Sequence[SigningKey]:
         """Return all keys, the oldest first."""

@@ -173,8 +173,16 @@ class SqliteIdentityStore:
         return self._change("insert_assignment", (one.object_id, one.role_id, one.partition_name, one.created_at))
 
     def remove_assignment(self, object_id: str, role_id: str, partition_name: str) -> bool:
-        """Take a role away."""
-        return self._change("delete_assignment", (object_id, role_id, partition_name))
+        """Take a role away, and with the last one the links that were given."""
+
+        def remove(connection: apsw.Connection) -> bool:
+            fetch(connection, self._queries["delete_assignment"], (object_id, role_id, partition_name))
+            is_done = connection.changes() > 0
+            if is_done:
+                fetch(connection, self._queries["forget_shares_without_role"], (object_id,))
+            return is_done
+
+        return self._transact(remove)
 
     def signing_keys(self) -> Sequence[SigningKey]:
         """Return all keys, the oldest first."""

@@ -136,6 +136,11 @@ DELETE FROM issued_grant WHERE expires_at <= ?;
 -- Forget what stands for one.
 DELETE FROM issued_grant WHERE object_id = ?;
 
+-- name: forget_shares_without_role
+-- Forget the links given by one who has no role any more.
+DELETE FROM issued_grant WHERE kind = 'share' AND object_id = ?1
+AND NOT EXISTS (SELECT 1 FROM role_assignment WHERE object_id = ?1);
+
 -- name: forget_grants_of_client
 -- Forget what was given to one.
 DELETE FROM issued_grant WHERE client_id = ?;

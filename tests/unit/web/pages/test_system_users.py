@@ -6,9 +6,10 @@ from urllib.parse import urlencode
 from starlette.applications import Starlette
 
 from isocenter.domain.audit import AuditRecord
-from isocenter.domain.principal import LOCAL_OWNER, OWNER_ACTIONS, READER_ACTIONS, Principal
+from isocenter.domain.principal import LOCAL_OWNER, OWNER_ACTIONS, READER_ACTIONS, Principal, SharedStudy
 from isocenter.domain.role import DATA_OWNER, DATA_READER
 from isocenter.identity.registry import Registry
+from isocenter.identity.sharing import Shares
 from isocenter.web.console.console import Console
 from isocenter.web.console.section import SYSTEM
 from isocenter.web.pages.system_users import user_routes
@@ -89,6 +90,18 @@ def test_a_role_is_changed_and_taken_away() -> None:
     assert _roles(world, "bob") == [DATA_OWNER.role_id]
     assert _post(client, path, role="")[0] == 303
     assert _roles(world, "bob") == []
+
+
+def test_links_end_with_the_last_role_of_whoever_gave_them_and_live_through_a_change_of_role() -> None:
+    world = _world(ann="owner", bob="reader")
+    client, path = _client(world.registry), f"/system/users/{_id(world, 'bob')}/role"
+    shares = Shares(world.store, world.now)
+    giver = Principal("bob", READER_ACTIONS, _id(world, "bob"))
+    token = shares.give(giver, SharedStudy("1.2.3", ""), lasts_s=3600.0)
+    _post(client, path, role=DATA_OWNER.name)
+    assert shares.find(token) is not None
+    _post(client, path, role="")
+    assert shares.find(token) is None
 
 
 def test_a_person_is_removed_after_being_asked() -> None:
