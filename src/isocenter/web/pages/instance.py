@@ -34,6 +34,8 @@ PATH = "/studies/{study_instance_uid}/series/{series_instance_uid}/instances/{so
 WANTED_LENGTH_MAX = 64
 DEPTH_MAX = 64
 """Steps of the path to a value: deeper than any data set is read."""
+ITEM_DIGITS_MAX = 9
+"""Of the number of an item in such a path: more than any sequence has."""
 _PLAIN = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -97,7 +99,8 @@ def find_value(dataset: Dataset, path: str) -> str:
     found: object = dataset
     for tag, number in _pairs(steps[:-1]):
         values = _values(found, tag)
-        found = values[int(number) - 1] if number.isdecimal() and 0 < int(number) <= len(values) else None
+        is_number = number.isdecimal() and len(number) <= ITEM_DIGITS_MAX
+        found = values[int(number) - 1] if is_number and 0 < int(number) <= len(values) else None
     return "\n".join("" if value is None else value_text(value) for value in _values(found, steps[-1]))
 
 

@@ -73,7 +73,16 @@ def test_a_long_value_is_cut_and_leads_to_the_whole() -> None:
 def test_a_value_that_is_not_there_is_not_found() -> None:
     with asked(_routes) as (client, archive):
         store(archive, make_instance())
-        for path in ("00204000", "00082218/1/00080100", "00100010/x/00100010", "", "a/b", "/".join(["00100010"] * 99)):
+        endless = f"00100010/{'9' * 5000}/00100010"
+        for path in (
+            "00204000",
+            "00082218/1/00080100",
+            "00100010/x/00100010",
+            "",
+            "a/b",
+            "/".join(["00100010"] * 99),
+            endless,
+        ):
             assert client.get(f"{INSTANCE}/value?path={path}").status_code == 404
 
 
