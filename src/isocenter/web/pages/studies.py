@@ -134,7 +134,9 @@ def _search(directory: StudyDirectory, principal: Principal, state: StudyFilter)
     if state.is_empty:
         return directory.search(principal, query), directory.count(principal, query)
     rows = directory.search(principal, replace(query, limit=max(query.limit, COUNTED_MAX + 1 - query.offset)))
-    return rows, query.offset + len(rows)
+    if rows or not query.offset:
+        return rows, query.offset + len(rows)
+    return [], len(directory.search(principal, replace(query, offset=0, limit=COUNTED_MAX + 1)))
 
 
 def _offered_modalities(state: StudyFilter) -> tuple[str, ...]:

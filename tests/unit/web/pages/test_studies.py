@@ -92,6 +92,14 @@ def test_pages_lead_to_each_other_and_keep_the_filter() -> None:
     assert "51–60 of 60" in last
 
 
+def test_a_page_beyond_the_last_one_still_tells_how_many_were_found() -> None:
+    few = _client(StudiesListed([_study(number) for number in range(3)])).get("/?patient=nr&page=50").text
+    assert "There is nothing on this page" in few
+    assert "3 studies found" in few
+    many = _client(StudiesListed([_study(number) for number in range(1200)])).get("/?patient=nr&page=50").text
+    assert "More than 1,000 studies found" in many
+
+
 def test_an_opened_study_shows_its_series_without_script() -> None:
     series = [
         listed(
