@@ -21,6 +21,7 @@ from isocenter.dimse.shell.record import AssociationRecord, AssociationRegister,
 from isocenter.domain.errors import IsocenterError, NotFound
 from isocenter.domain.principal import Principal
 from isocenter.domain.statuses import statuses_of
+from isocenter.web.number_in_path import number_part
 
 ASSOCIATIONS_PATH = "/api/associations"
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -59,7 +60,7 @@ def association_routes(register: AssociationRegister, *, authenticate: Authentic
 
     return [
         Route(ASSOCIATIONS_PATH, every, name="associations"),
-        Route(ASSOCIATIONS_PATH + "/{association_id:int}", one, name="association"),
+        Route(f"{ASSOCIATIONS_PATH}/{number_part('association_id')}", one, name="association"),
     ]
 
 

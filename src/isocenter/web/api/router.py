@@ -38,6 +38,7 @@ from isocenter.web.api.associations import HEADERS
 from isocenter.web.api.router_asked import Asked, Text
 from isocenter.web.api.router_desk import RouterDesk
 from isocenter.web.api.router_json import render_problem
+from isocenter.web.number_in_path import number_part
 
 _log = structlog.get_logger()
 
@@ -100,11 +101,15 @@ ROUTER_ROUTES: tuple[RouterRoute, ...] = (
         "select, `limit` and `after` page.",
     ),
     RouterRoute(
-        "GET", "/deliveries/{delivery:int}", _READ, deliveries.read_delivery, "One delivery with its attempts."
+        "GET",
+        f"/deliveries/{number_part('delivery')}",
+        _READ,
+        deliveries.read_delivery,
+        "One delivery with its attempts.",
     ),
     RouterRoute(
         "GET",
-        "/deliveries/{delivery:int}/explanation",
+        f"/deliveries/{number_part('delivery')}/explanation",
         _READ,
         deliveries.explain_delivery,
         "What each rule compared when it was planned; `values=true` shows the compared values too.",
@@ -147,7 +152,7 @@ ROUTER_ROUTES: tuple[RouterRoute, ...] = (
     ),
     RouterRoute(
         "POST",
-        "/configuration/versions/{version:int}/rollback",
+        f"/configuration/versions/{number_part('version')}/rollback",
         _CHANGE,
         None,
         "Have an earlier version hold again, as a new one.",

@@ -12,7 +12,9 @@ from isocenter.routing.deliveries.ledger_desk import Action
 from isocenter.web.api.router_asked import Asked
 from isocenter.web.api.router_desk import RouterDesk
 from isocenter.web.api.router_json import (
+    KEY_MAX,
     parse_selection,
+    parse_study_cursor,
     render_attempt,
     render_counters,
     render_delivery,
@@ -26,7 +28,7 @@ LIMIT_DEFAULT = 100
 def list_deliveries(desk: RouterDesk, asked: Asked) -> object:
     """Return a page of deliveries."""
     limit = asked.number("limit", LIMIT_DEFAULT, highest=PAGE_MAX)
-    after = asked.number("after", 0, highest=2**62) or None
+    after = asked.number("after", 0, highest=KEY_MAX) or None
     rows = desk.ledger.ledger.page(_selection_of_query(asked), after=after, limit=limit)
     following = rows[-1].delivery_key if len(rows) == limit else None
     return {"deliveries": [render_delivery(row) for row in rows], "after": following}
@@ -64,7 +66,9 @@ def step_deliveries(desk: RouterDesk, asked: Asked) -> object:
 def list_studies(desk: RouterDesk, asked: Asked) -> object:
     """Return deliveries by study and destination."""
     limit = asked.number("limit", LIMIT_DEFAULT, highest=PAGE_MAX)
-    tallies = desk.ledger.ledger.studies(_selection_of_query(asked), after=_study_cursor(asked), limit=limit)
+    text = asked.one("after")
+    after = None if text is None else parse_study_cursor(text)
+    tallies = desk.ledger.ledger.studies(_selection_of_query(asked), after=after, limit=limit)
     rows = [render_study(one) for one in tallies]
     return {"studies": rows, "after": rows[-1]["after"] if len(rows) == limit else None}
 
@@ -79,19 +83,6 @@ def read_study(desk: RouterDesk, asked: Asked) -> object:
             if one.destination != NOWHERE or len(counted) == 1
         ]
     }
-
-
-def _study_cursor(asked: Asked) -> tuple[float, int] | None:
-    text = asked.one("after")
-    if text is None:
-        return None
-    moment, comma, key = text.partition(",")
-    try:
-        if not comma or len(text) > 64:
-            raise ValueError
-        return float(moment), int(key)
-    except ValueError as error:
-        raise InvalidRequest("after is what the page before gave.") from error
 
 
 _QUERY_TEXTS = ("destination", "channel", "note", "study", "series", "instance")

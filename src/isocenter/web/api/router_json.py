@@ -18,6 +18,9 @@ TEXT_LENGTH_MAX = 256
 """Of a name or code; names have 64 characters."""
 _TEXTS = ("destination", "channel", "note")
 _UIDS = ("study", "series", "instance")
+KEY_MAX = 2**62
+"""Of what a database counts; it takes no more than 64 bits."""
+CURSOR_LENGTH_MAX = 64
 SELECTION_KEYS = (*_TEXTS, *_UIDS, "states", "deliveries")
 
 
@@ -69,6 +72,20 @@ def _keys(raw: object) -> tuple[int, ...]:
     if not all(isinstance(one, int) and not isinstance(one, bool) and 0 < one < 2**63 for one in raw):
         raise InvalidRequest("A delivery is named by its number.")
     return tuple(raw)
+
+
+def parse_study_cursor(text: str) -> tuple[float, int]:
+    """Return where a page of studies goes on, as the page before gave it. Raises InvalidRequest."""
+    moment, comma, number = text.partition(",")
+    try:
+        if not comma or len(text) > CURSOR_LENGTH_MAX:
+            raise ValueError
+        at, key = float(moment), int(number)
+        if not 0 <= key <= KEY_MAX:
+            raise ValueError
+    except ValueError as error:
+        raise InvalidRequest("The page to go on from, after, is what the page before gave.") from error
+    return at, key
 
 
 # ---- to JSON

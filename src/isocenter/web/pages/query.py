@@ -22,6 +22,7 @@ from isocenter.web.console.audited import audited
 from isocenter.web.console.console import Console, Done, Form, Visit
 from isocenter.web.console.moment import format_duration, format_moment
 from isocenter.web.console.section import QUERY
+from isocenter.web.number_in_path import number_part
 from isocenter.web.pages.query_exchange import Exchange, Found, Order, PeerFailed, PeerRow
 from isocenter.web.pages.query_filter import PAGE_COUNT, QueryFilter, parse_query_filter
 from isocenter.web.pages.query_rows import (
@@ -49,7 +50,7 @@ def query_routes(
     return [
         console.get("/query", pages.show, name="query"),
         console.get("/query/retrievals", pages.show_all, name="retrievals"),
-        console.get("/query/retrievals/{number:int}", pages.show_one, name="retrieval"),
+        console.get(f"/query/retrievals/{number_part('number')}", pages.show_one, name="retrieval"),
         console.post("/query/echo", pages.echo, name="query-echo", action=DataAction.READ),
         console.post("/query/retrieve", retrieve, name="retrieve", action=DataAction.WRITE),
         console.post("/query/cancel", pages.cancel, name="retrieve-cancel", action=DataAction.WRITE),

@@ -25,6 +25,7 @@ from isocenter.web.api.router_asked import REASON_LENGTH_MAX
 from isocenter.web.console.console import Done, Form, Visit
 from isocenter.web.console.moment import format_moment
 from isocenter.web.form_body import read_pairs
+from isocenter.web.number_in_path import number_part
 from isocenter.web.pages.router_configuration_text import parsed
 from isocenter.web.pages.router_frame import CONFIGURATION, RouterFrame
 
@@ -134,7 +135,7 @@ def configuration_pages(frame: RouterFrame) -> list[BaseRoute]:
         return frame.page(visit, "router_difference.html", values, tab=TAB)
 
     export = DataAction.EXPORT
-    base = f"{CONFIGURATION}/versions/{{version:int}}"
+    base = f"{CONFIGURATION}/versions/{number_part('version')}"
     return [
         console.get(CONFIGURATION, show, name="router-configuration"),
         console.post(

@@ -13,13 +13,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from isocenter.domain.delivery import DeliveryState
-from isocenter.domain.errors import InvalidRequest, IsocenterError, NotFound
+from isocenter.domain.errors import InvalidRequest, IsocenterError
 from isocenter.domain.principal import DataAction
 from isocenter.ports.ledger import PAGE_MAX, Selection
 from isocenter.routing.deliveries.ledger_desk import SENT_AGAIN_UNASKED, STATES, Action
 from isocenter.web.api.router_asked import REASON_LENGTH_MAX
 from isocenter.web.api.router_desk import RouterDesk
 from isocenter.web.console.console import Done, Form, Visit
+from isocenter.web.number_in_path import number_part
 from isocenter.web.pages.router_delivery_filter import DeliveryFilter, parse_delivery_filter
 from isocenter.web.pages.router_delivery_row import attempt_row, delivery_row, find_studies
 from isocenter.web.pages.router_frame import DELIVERIES, RouterFrame
@@ -29,7 +30,6 @@ TAB = "deliveries"
 PAGE_SIZE = 50
 COUNTED_MAX = 5_000
 """Half a second's work; beyond that a page only tells that there are more."""
-KEY_MAX = 2**62
 NAME_SOME = "Say which deliveries: by channel, destination, study, note, or their numbers."
 ACTION_WORDS: Mapping[Action, tuple[str, str]] = {
     Action.HOLD: ("Hold", "put aside"),
@@ -123,16 +123,19 @@ def delivery_pages(frame: RouterFrame) -> list[BaseRoute]:
         more = "" if is_complete else " There are more; do the same again for the rest."
         return Done(f"{DELIVERIES}?{replace(state, state='').query()}", text + more, is_failure)
 
-    export = DataAction.EXPORT
+    export, one = DataAction.EXPORT, f"{DELIVERIES}/{number_part('delivery')}"
     return [
         console.get(DELIVERIES, deliveries, name="router-deliveries"),
         console.get(f"{DELIVERIES}/step", ask, name="router-deliveries-step", action=export),
         console.post(f"{DELIVERIES}/step", step_many, name="router-deliveries-stepped", action=export),
-        console.get(f"{DELIVERIES}/{{delivery:int}}", delivery, name="router-delivery"),
+        console.get(one, delivery, name="router-delivery"),
         console.post(
-            f"{DELIVERIES}/{{delivery:int}}/values", show_values, name="router-delivery-values", action=DataAction.READ
+            f"{one}/values",
+            show_values,
+            name="router-delivery-values",
+            action=DataAction.READ,
         ),
-        console.post(f"{DELIVERIES}/{{delivery:int}}/step", step_one, name="router-delivery-step", action=export),
+        console.post(f"{one}/step", step_one, name="router-delivery-step", action=export),
     ]
 
 
@@ -216,10 +219,7 @@ def _action(text: str) -> Action:
 
 
 def _key(visit: Visit) -> int:
-    key = int(visit.part("delivery"))
-    if not 0 < key <= KEY_MAX:
-        raise NotFound("There is no delivery of that number.")
-    return key
+    return int(visit.part("delivery"))
 
 
 def _number(text: str) -> int | None:

@@ -6,10 +6,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from isocenter.domain.delivery import NOWHERE
-from isocenter.domain.errors import InvalidRequest, NotFound
+from isocenter.domain.errors import NotFound
 from isocenter.domain.identifiers import Level, parse_uid
 from isocenter.domain.query import Query
 from isocenter.ports.ledger import StudyTally
+from isocenter.web.api.router_json import parse_study_cursor
 from isocenter.web.console.console import Visit
 from isocenter.web.console.moment import format_moment
 from isocenter.web.pages.router_delivery_filter import parse_delivery_filter
@@ -21,7 +22,6 @@ TAB = "studies"
 PAGE_SIZE = 50
 SERIES_NAMED_MAX = 1000
 """Series of one study whose description is looked up; studies have up to some hundreds."""
-CURSOR_LENGTH_MAX = 64
 
 
 def study_pages(frame: RouterFrame) -> list[BaseRoute]:
@@ -32,7 +32,9 @@ def study_pages(frame: RouterFrame) -> list[BaseRoute]:
     def studies(visit: Visit) -> Response:
         state = parse_delivery_filter(visit.request.query_params)
         after = visit.parameter("after")
-        found = desk.ledger.ledger.studies(state.selection(), after=_cursor(after), limit=PAGE_SIZE + 1)
+        found = desk.ledger.ledger.studies(
+            state.selection(), after=parse_study_cursor(after) if after else None, limit=PAGE_SIZE + 1
+        )
         shown = found[:PAGE_SIZE]
         known = find_studies(needs.studies, visit.principal, [one.study_instance_uid for one in shown])
         values = {
@@ -78,15 +80,3 @@ def study_pages(frame: RouterFrame) -> list[BaseRoute]:
 
 def _after(tally: StudyTally) -> str:
     return f"{tally.last_received_at!r},{tally.tally_key}"
-
-
-def _cursor(text: str) -> tuple[float, int] | None:
-    if not text:
-        return None
-    moment, comma, key = text.partition(",")
-    try:
-        if not comma or len(text) > CURSOR_LENGTH_MAX:
-            raise ValueError
-        return float(moment), int(key)
-    except ValueError as error:
-        raise InvalidRequest("The page to go on from is what the page before gave.") from error

@@ -12,6 +12,7 @@ from isocenter.dimse.shell.record import AssociationRecord, AssociationRegister,
 from isocenter.domain.errors import NotFound
 from isocenter.web.api.associations import render_association
 from isocenter.web.console.console import Console, Visit
+from isocenter.web.number_in_path import number_part
 from isocenter.web.pages.system_frame import ASSOCIATIONS, system_page
 
 ROWS = 50
@@ -51,7 +52,7 @@ def association_page_routes(console: Console, register: AssociationRegister) -> 
 
     return [
         console.get(ASSOCIATIONS, every, name="system-associations"),
-        console.get(ASSOCIATIONS + "/{association_id:int}", one, name="system-association"),
+        console.get(f"{ASSOCIATIONS}/{number_part('association_id')}", one, name="system-association"),
     ]
 
 

@@ -133,6 +133,10 @@ def test_unknown_association_is_not_found(client: AsgiClient) -> None:
     assert (answer.status_code, "error" in answer.json()) == (404, True)
 
 
+def test_a_number_of_any_length_is_not_found(client: AsgiClient) -> None:
+    assert client.get(f"/api/associations/{'9' * 4_301}").status_code == 404
+
+
 @pytest.mark.parametrize("path", ["/api/associations", "/api/associations/1"])
 def test_who_may_not_see_the_console_sees_no_associations(register: AssociationRegister, path: str) -> None:
     client = AsgiClient(Starlette(routes=association_routes(register, authenticate=_nobody)))

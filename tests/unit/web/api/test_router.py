@@ -174,6 +174,15 @@ def test_what_cannot_be_meant_is_refused_in_words(client: AsgiClient, path: str,
     assert answer["error"]
 
 
+def test_what_no_database_counts_to_is_refused(client: AsgiClient) -> None:
+    number = "9" * 4_301
+    for path in (f"/deliveries/{number}", f"/deliveries/{number}/explanation", f"/configuration/versions/{number}"):
+        answer = client.request("GET", ROUTER_PATH + path, headers={"Authorization": "owner"})
+        assert answer.status_code == 404, path
+    for after in ("1.0,99999999999999999999", "1.0,-99999999999999999999", "1.0", "x,1", f"1.0,{number}"):
+        assert _ask(client, "GET", f"{ROUTER_PATH}/studies?after={after}")[0] == 400, after
+
+
 def test_a_look_at_values_of_attributes_is_in_the_audit_log(
     client: AsgiClient, archive: Archive, trail: list[AuditRecord]
 ) -> None:

@@ -184,6 +184,10 @@ def test_a_failure_is_told_in_words() -> None:
         assert part in page
 
 
+def test_a_number_of_any_length_is_not_found() -> None:
+    assert _client(Archives()).get(f"/query/retrievals/{'9' * 4_301}").status_code == 404
+
+
 def test_an_archive_that_is_not_known_is_not_found() -> None:
     assert _client(Archives()).get("/query?peer=http://inner:80").status_code == 404
 

@@ -214,8 +214,19 @@ def test_what_is_not_there_is_told(pages: Pages) -> None:
         assert pages.post(path).status_code == 404, path
 
 
+@pytest.mark.parametrize("number", ["0", "9" * 18, "9" * 19, "9" * 4_301])
+def test_what_no_database_counts_to_is_not_there(pages: Pages, number: str) -> None:
+    assert pages.status(f"/router/deliveries/{number}") == 404
+    assert pages.status(f"/router/configuration/versions/{number}") in (400, 404)
+
+
 def test_what_cannot_be_meant_is_refused(pages: Pages) -> None:
-    for path in ("/router/deliveries?study=x", "/router/studies?after=x", "/router/deliveries/step?action=explode"):
+    for path in (
+        "/router/deliveries?study=x",
+        "/router/studies?after=x",
+        "/router/studies?after=1.0,99999999999999999999",
+        "/router/deliveries/step?action=explode",
+    ):
         assert pages.status(path) == 400, path
     assert pages.status("/router/deliveries/step?action=cancel&state=queued") == 400
 
