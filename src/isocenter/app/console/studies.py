@@ -37,7 +37,7 @@ def studies_section(console: Console, needs: ConsoleNeeds) -> list[BaseRoute]:
     return [
         *study_routes(console, ArchiveDirectory(archive), offers=StudyOffers(can_send)),
         *study_page_routes(console, pages),
-        *instance_page_routes(console, pages),
+        *instance_page_routes(console, pages, audit=audit),
         *upload_routes(console, archive, audit=audit),
         *download_routes(console, archive, audit=audit),
         *delete_routes(console, archive, audit=audit),

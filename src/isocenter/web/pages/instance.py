@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import urlencode
 
 import orjson
@@ -12,8 +12,11 @@ from starlette.routing import BaseRoute
 from isocenter.archive.archive import Archive
 from isocenter.archive.metadata import iter_metadata
 from isocenter.archive.retrieve import find_instance, read_instance
-from isocenter.domain.errors import NotFound
+from isocenter.dicomweb.server.trail import open_trail
+from isocenter.domain.audit import AuditRecord
+from isocenter.domain.errors import IsocenterError, NotFound
 from isocenter.domain.principal import Principal
+from isocenter.domain.statuses import statuses_of
 from isocenter.ports.index import InstanceRow
 from isocenter.web.console.console import Console, Visit
 from isocenter.web.console.section import STUDIES
@@ -43,8 +46,10 @@ _PLAIN = {
 }
 
 
-def instance_page_routes(console: Console, pages: StudyPages) -> list[BaseRoute]:
-    """Return the routes of an instance."""
+def instance_page_routes(
+    console: Console, pages: StudyPages, *, audit: Callable[[AuditRecord], None] | None
+) -> list[BaseRoute]:
+    """Return the routes of an instance; `audit` records who saw its attributes and who took its file."""
     archive = pages.archive
 
     def show_instance(visit: Visit) -> Response:
@@ -84,11 +89,36 @@ def instance_page_routes(console: Console, pages: StudyPages) -> list[BaseRoute]
         }
         return StreamingResponse(read_instance(archive, row), media_type="application/dicom", headers=headers)
 
+    def traced(show: Callable[[Visit], Response], operation: str) -> Callable[[Visit], Response]:
+        return show if audit is None else _traced(show, audit, operation=operation)
+
     return [
-        console.get(PATH, show_instance, name="instance"),
-        console.get(f"{PATH}/value", show_value, name="instance-value"),
-        console.get(f"{PATH}/file", give_file, name="instance-file"),
+        console.get(PATH, traced(show_instance, "retrieve-metadata"), name="instance"),
+        console.get(f"{PATH}/value", traced(show_value, "retrieve-metadata"), name="instance-value"),
+        console.get(f"{PATH}/file", traced(give_file, "retrieve"), name="instance-file"),
     ]
+
+
+def _traced(
+    show: Callable[[Visit], Response], write: Callable[[AuditRecord], None], *, operation: str
+) -> Callable[[Visit], Response]:
+    """Return a page that leaves two records, before and after, as the same request to the API does."""
+
+    def traced(visit: Visit) -> Response:
+        scope = asked_scope(visit)
+        uids = (scope.study_instance_uid, scope.series_instance_uid, scope.sop_instance_uid)
+        resource = {name: uid for name, uid in zip(("study", "series", "instance"), uids, strict=True) if uid}
+        trail = open_trail(write, visit.request, operation=operation, resource=resource, properties={})
+        trail.begin(visit.principal)
+        try:
+            response = show(visit)
+        except IsocenterError as error:
+            trail.end(statuses_of(error).http_status)
+            raise
+        trail.end(response.status_code)
+        return response
+
+    return traced
 
 
 def find_value(dataset: Dataset, path: str) -> str:

@@ -3,11 +3,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 from starlette.routing import BaseRoute
 
 from isocenter.archive.archive import Archive
+from isocenter.domain.audit import AuditRecord
 from isocenter.web.console.console import Console
 from isocenter.web.pages.instance import instance_page_routes
 from isocenter.web.pages.study import StudyPages, study_page_routes
@@ -22,7 +24,7 @@ INSTANCE = f"{SERIES}/instances/{ROOT}.1.1.1"
 
 def _routes(console: Console, archive: Archive) -> Sequence[BaseRoute]:
     pages = StudyPages(archive)
-    return [*study_page_routes(console, pages), *instance_page_routes(console, pages)]
+    return [*study_page_routes(console, pages), *instance_page_routes(console, pages, audit=None)]
 
 
 def test_a_study_leads_to_its_series_and_both_viewers() -> None:
@@ -113,6 +115,30 @@ def test_the_file_comes_bit_for_bit() -> None:
         answer = client.get(f"{INSTANCE}/file")
     assert answer.content == content
     assert answer.headers["content-disposition"] == f'attachment; filename="{ROOT}.1.1.1.dcm"'
+
+
+@pytest.mark.parametrize(
+    ("path", "operation", "status"),
+    [
+        (INSTANCE, "retrieve-metadata", 200),
+        (f"{INSTANCE}/value?path=00100010", "retrieve-metadata", 200),
+        (f"{INSTANCE}/value?path=00204000", "retrieve-metadata", 404),
+        (f"{INSTANCE}/file", "retrieve", 200),
+        (f"{SERIES}/instances/{ROOT}.9/file", "retrieve", 404),
+    ],
+)
+def test_who_sees_the_attributes_or_takes_the_file_leaves_a_trail(path: str, operation: str, status: int) -> None:
+    records: list[AuditRecord] = []
+
+    def routes(console: Console, archive: Archive) -> Sequence[BaseRoute]:
+        return instance_page_routes(console, StudyPages(archive), audit=records.append)
+
+    with asked(routes) as (client, archive):
+        store(archive, make_instance())
+        assert client.get(path).status_code == status
+    assert [(record.operation, record.status) for record in records] == [(operation, None), (operation, status)]
+    assert all(record.caller is not None for record in records)
+    assert records[0].resource["instance"] == path.split("/instances/")[1].split("/", maxsplit=1)[0]
 
 
 def test_attributes_can_be_searched() -> None:
