@@ -40,6 +40,8 @@ class ScenarioProcess:
         self._folder = folder
         self._log_path = folder / f"{plan.name}.log"
         self._popen: subprocess.Popen[bytes] | None = None
+        self._is_cleared = False
+        """Whether nothing of the process, or of what it started, is there any more."""
 
     @property
     def is_running(self) -> bool:
@@ -83,6 +85,7 @@ class ScenarioProcess:
         """Start it, and wait until it is ready."""
         if self.is_running:
             raise Unavailable(f"{self.plan.name} runs already.")
+        self._is_cleared = False
         starting = asyncio.ensure_future(asyncio.to_thread(self._start))
         try:
             self._popen = await asyncio.shield(starting)
@@ -105,19 +108,20 @@ class ScenarioProcess:
             await self._wait()
 
     def kill(self) -> None:
-        """End it at once, with what it started."""
-        if self._popen is not None:
+        """End it at once, with what it started; once, since its number may be another's afterwards."""
+        if self._popen is not None and not self._is_cleared:
             with suppress(ProcessLookupError):
                 os.killpg(self._popen.pid, signal.SIGKILL)
             self._popen.wait(STOP_TIMEOUT_S)
+            self._is_cleared = True
 
     def _start(self) -> subprocess.Popen[bytes]:
         program, *arguments = self.plan.command
         command = [*([sys.executable, "-m", "isocenter.app.cli"] if program == PROGRAM else [program]), *arguments]
         if self.plan.volume:
             command = command_on_volume(command, self.plan.volume, self.plan.volume_size_bytes)
-        with self._log_path.open("ab") as log:
-            try:
+        try:
+            with self._log_path.open("ab") as log:
                 return subprocess.Popen(
                     command,
                     cwd=self._folder,
@@ -128,8 +132,8 @@ class ScenarioProcess:
                     start_new_session=True,
                     preexec_fn=_end_with_parent(),  # noqa: PLW1509 - one system call, so that none outlives the scenario
                 )
-            except OSError as error:
-                raise InvalidSetting(f"{program} cannot be started: {error.strerror}.") from error
+        except OSError as error:
+            raise InvalidSetting(f"{program} cannot be started: {error.strerror}.") from error
 
     async def _wait_ready(self) -> None:
         if not self.plan.ready:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import time
 from collections import deque
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from isocenter.app.faults.process import ScenarioProcess
 from isocenter.app.hospital.control import Part, PartState, PartStatus
-from isocenter.domain.errors import IsocenterError
+from isocenter.domain.errors import IsocenterError, Unavailable
 from isocenter.modality.faults.scenario import ProcessPlan
 
 WATCH_INTERVAL_S = 0.2
@@ -95,9 +96,12 @@ class SupervisedPart:
             await self._clear_away()
             await self._process.start()
         except IsocenterError as error:
-            await self._clear_away()
             self._state, self._message = PartState.FAILED, error.message
+            await self._clear_away()
             raise
+        except subprocess.TimeoutExpired as error:
+            self._state, self._message = PartState.FAILED, "What is left of it does not end."
+            raise Unavailable(self._message) from error
         self._state, self._message = PartState.RUNNING, ""
 
     def _note_crash(self) -> None:
