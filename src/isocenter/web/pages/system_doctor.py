@@ -34,6 +34,8 @@ class Examination:
     """None before the first has ended."""
     took_s: float
     is_running: bool
+    problem: str = ""
+    """Why the last examination found nothing, in a sentence; empty where it came to its end."""
 
 
 class Doctor(Protocol):
