@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import orjson
@@ -92,6 +93,30 @@ def test_an_application_is_registered_gets_a_token_and_is_removed(node: Node, ow
     owner.page(path, 404)
 
 
+def test_who_administers_applications_stands_in_the_audit_log_without_the_secrets(node: Node, owner: Person) -> None:
+    page = owner.send("/service/applications", 200, name="traced", role="", days="30").text
+    secret = _only(r"<pre><code>([\w-]{20,})</code>", page)
+    client_id = _only(r"<th scope=\"row\">Client</th><td><code>([0-9a-f-]{36})</code>", page)
+    path = f"/service/applications/{client_id}"
+    further = _only(r"<pre><code>([\w-]{20,})</code>", owner.send(f"{path}/secrets", 200, days="30").text)
+    owner.send(f"{path}/roles", role="DICOM Data Reader")
+    owner.send(f"{path}/roles", 400, role="king")
+    owner.send(f"{path}/remove", sure="yes")
+    records = _audited(node, lambda one: client_id in one["uri"])
+    assert [(one["operationName"].rpartition("/")[2], one.get("resultSignature")) for one in records] == [
+        ("add-application-secret", 200),
+        ("assign-application-role", 303),
+        ("assign-application-role", 400),
+        ("remove-application", 303),
+    ]
+    assert all(one["identity"]["name"] == "olga" for one in records)
+    (registered,) = _audited(node, lambda one: one["resource"].get("name") == "traced")
+    assert registered["operationName"].endswith("register-application")
+    whole = _audit_log(node)
+    assert secret not in whole
+    assert further not in whole
+
+
 def test_a_query_tag_is_added_disabled_and_removed(node: Node, owner: Person) -> None:
     told = owner.send("/service/query-tags", path="BodyPartExamined", level="Series").headers["location"]
     assert "00180015 is added" in owner.page(told)
@@ -102,13 +127,17 @@ def test_a_query_tag_is_added_disabled_and_removed(node: Node, owner: Person) ->
     assert "Remove 00180015" in owner.send("/service/query-tags/00180015/remove", 200).text
     owner.send("/service/query-tags/00180015/remove", sure="yes")
     node.process.wait_until(lambda: "There are none" in owner.page("/service/query-tags"))
+    names = [one["operationName"].rpartition("/")[2] for one in _audited(node, lambda one: "/query-tags" in one["uri"])]
+    changed = [name for name in names if name != "add-extended-query-tag"]
+    assert changed == ["update-extended-query-tag", *["remove-extended-query-tag"] * 2]
+    assert "add-extended-query-tag" in names
 
 
 def test_a_tag_that_cannot_be_is_refused_in_words(owner: Person) -> None:
     assert "cannot be parsed" in owner.send("/service/query-tags", 400, path="NoSuchThing", level="Series").text
 
 
-def test_a_workitem_is_listed_shown_and_cancelled(owner: Person) -> None:
+def test_a_workitem_is_listed_shown_and_cancelled(node: Node, owner: Person) -> None:
     uid = "2.25.77"
     document = creation(
         t00080018=attribute("UI", uid), t00741204=attribute("LO", HOSTILE), t00100020=attribute("LO", "W1")
@@ -127,6 +156,8 @@ def test_a_workitem_is_listed_shown_and_cancelled(owner: Person) -> None:
     assert "ProcedureStepLabel" in owner.page(path)
     owner.send(f"{path}/cancel", reason="moved")
     assert "canceled" in owner.page(path)
+    (record,) = _audited(node, lambda one: one["uri"].endswith("/cancel"))
+    assert (record["resource"]["sop_instance_uid"], "moved" in str(record)) == (uid, False)
 
 
 def test_the_feed_lists_what_was_stored_with_its_study(node: Node, owner: Person) -> None:
@@ -162,6 +193,16 @@ def test_a_form_of_another_site_registers_nothing(owner: Person) -> None:
 def test_who_lost_the_session_signs_in_and_comes_back(node: Node) -> None:
     answer = httpx.get(f"{node.base_url}/service/operations", trust_env=False)
     assert answer.headers["location"] == "/login?next=%2Fservice%2Foperations"
+
+
+def _audit_log(node: Node) -> str:
+    return "".join(path.read_text() for path in sorted((node.data_dir / "audit").glob("*.jsonl")))
+
+
+def _audited(node: Node, is_wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+    """Return what has ended of what was done on pages."""
+    records = [orjson.loads(line) for line in _audit_log(node).splitlines()]
+    return [one for one in records if one["action"] == "Executed" and "/service/" in one["uri"] and is_wanted(one)]
 
 
 def _only(pattern: str, page: str) -> str:

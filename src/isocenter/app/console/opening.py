@@ -84,7 +84,11 @@ def _service(console: Console, needs: ConsoleNeeds) -> list[BaseRoute]:
         return []
     has_partitions = needs.settings.azure.partitions == "on"
     registry = needs.identity.registry
-    return service_section(console, needs.archive, needs.parts.long_work, registry, has_partitions=has_partitions)
+    return service_section(
+        *(console, needs.archive, needs.parts.long_work, registry),
+        has_partitions=has_partitions,
+        audit=needs.parts.audit,
+    )
 
 
 def _sections(needs: ConsoleNeeds) -> tuple[Section, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 from starlette.routing import BaseRoute
@@ -12,6 +12,7 @@ from isocenter.archive import partition, workitem
 from isocenter.archive.archive import Archive
 from isocenter.archive.change_feed import read_changes
 from isocenter.archive.workitem_cancellation import REASON_FOR_CANCELLATION, cancel_workitem
+from isocenter.domain.audit import AuditRecord
 from isocenter.domain.operation import Operation
 from isocenter.domain.partition import Partition
 from isocenter.domain.principal import DataAction, Principal
@@ -32,16 +33,22 @@ OPERATIONS_MARKED = 20
 
 
 def service_section(
-    console: Console, archive: Archive, long_work: LongWork, registry: Registry | None, *, has_partitions: bool
+    console: Console,
+    archive: Archive,
+    long_work: LongWork,
+    registry: Registry | None,
+    *,
+    has_partitions: bool,
+    audit: Callable[[AuditRecord], None] | None,
 ) -> list[BaseRoute]:
-    """Return the routes of the section."""
+    """Return the routes of the section; what is done there is recorded by `audit`, unless that is None."""
     desk = _Desk(archive, long_work, has_partitions)
     return [
         *feed_routes(console, desk),
-        *query_tag_routes(console, desk),
-        *workitem_routes(console, desk),
-        *operation_routes(console, desk),
-        *application_routes(console, registry),
+        *query_tag_routes(console, desk, audit=audit),
+        *workitem_routes(console, desk, audit=audit),
+        *operation_routes(console, desk, audit=audit),
+        *application_routes(console, registry, audit=audit),
     ]
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from isocenter.domain.audit import AuditRecord
 from isocenter.domain.directory import Application
 from isocenter.domain.errors import InvalidRequest, NotFound
 from isocenter.domain.partition import parse_partition_name
 from isocenter.domain.principal import DataAction
 from isocenter.domain.role import ROLES, find_role, parse_role
 from isocenter.identity.registry import Registry
-from isocenter.web.console.console import Console, Done, Form, Visit
+from isocenter.web.console.audited import audited
+from isocenter.web.console.console import Act, Console, Done, Form, Visit
 from isocenter.web.pages.service import APPLICATIONS, service_page
 
 DAY_S = 86_400.0
@@ -21,21 +24,30 @@ SECRET_DAYS_MAX = 730
 """Two years, as Azure's own portal allows; a secret that nobody changes gets known."""
 _ADMINISTER = DataAction.MANAGE_EXTENDED_QUERY_TAGS
 """The first look; owners alone come further."""
+_TOLD = ("name", "role", "role_id", "partition", "secret_id", "days", "sure")
+"""Fields that stand in the audit log; none holds a secret, and `sure` tells a removal from the question before it."""
 
 
-def application_routes(console: Console, registry: Registry | None) -> list[BaseRoute]:
+def application_routes(
+    console: Console, registry: Registry | None, *, audit: Callable[[AuditRecord], None] | None
+) -> list[BaseRoute]:
     """Return the routes of the list, of one application, and of what can be done."""
     pages = _Pages(console, registry)
     path = APPLICATIONS + "/{client_id}"
+
+    def post(path: str, act: Act, name: str, operation: str) -> BaseRoute:
+        traced = audited(act, audit=audit, operation=operation, fields=_TOLD)
+        return console.post(path, traced, name=name, action=_ADMINISTER)
+
     return [
         console.get(APPLICATIONS, pages.listed, name="service-applications"),
-        console.post(APPLICATIONS, pages.register, name="service-application-register", action=_ADMINISTER),
+        post(APPLICATIONS, pages.register, "service-application-register", "register-application"),
         console.get(path, pages.one, name="service-application"),
-        console.post(path + "/secrets", pages.add_secret, name="service-secret-add", action=_ADMINISTER),
-        console.post(path + "/secrets/remove", pages.remove_secret, name="service-secret-remove", action=_ADMINISTER),
-        console.post(path + "/roles", pages.assign, name="service-role-assign", action=_ADMINISTER),
-        console.post(path + "/roles/remove", pages.revoke, name="service-role-remove", action=_ADMINISTER),
-        console.post(path + "/remove", pages.remove, name="service-application-remove", action=_ADMINISTER),
+        post(path + "/secrets", pages.add_secret, "service-secret-add", "add-application-secret"),
+        post(path + "/secrets/remove", pages.remove_secret, "service-secret-remove", "remove-application-secret"),
+        post(path + "/roles", pages.assign, "service-role-assign", "assign-application-role"),
+        post(path + "/roles/remove", pages.revoke, "service-role-remove", "remove-application-role"),
+        post(path + "/remove", pages.remove, "service-application-remove", "remove-application"),
     ]
 
 

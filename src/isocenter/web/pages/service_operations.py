@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import orjson
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from isocenter.dicomweb.codec.operation_json import parse_operation_id
+from isocenter.domain.audit import AuditRecord
 from isocenter.domain.principal import DataAction
+from isocenter.web.console.audited import audited
 from isocenter.web.console.console import Console, Done, Form, Visit
 from isocenter.web.pages.service import OPERATIONS, service_page
 from isocenter.web.pages.service_desk import ServiceDesk
@@ -18,7 +22,9 @@ OPERATIONS_SHOWN_MAX = 200
 """The latest; older ones are asked for by their identifier."""
 
 
-def operation_routes(console: Console, desk: ServiceDesk) -> list[BaseRoute]:
+def operation_routes(
+    console: Console, desk: ServiceDesk, *, audit: Callable[[AuditRecord], None] | None
+) -> list[BaseRoute]:
     """Return the routes of the list, of one operation, and of its pause."""
 
     def listed(visit: Visit) -> Response:
@@ -44,8 +50,9 @@ def operation_routes(console: Console, desk: ServiceDesk) -> list[BaseRoute]:
         told = "It pauses after the step that is under way." if is_paused else "It goes on."
         return Done(f"{OPERATIONS}/{operation_id}", told)
 
+    traced = audited(pause, audit=audit, operation="pause-operation", fields=("paused",))
     return [
         console.get(OPERATIONS, listed, name="service-operations"),
         console.get(OPERATIONS + "/{operation}", one, name="service-operation"),
-        console.post(OPERATIONS + "/{operation}/pause", pause, name="service-operation-pause", action=_MANAGE),
+        console.post(OPERATIONS + "/{operation}/pause", traced, name="service-operation-pause", action=_MANAGE),
     ]

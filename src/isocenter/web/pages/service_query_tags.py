@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import orjson
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from isocenter.dicom.dictionary import keyword_of
 from isocenter.dicomweb.codec.query_tag_json import LEVELS, parse_entries, parse_tag_path
+from isocenter.domain.audit import AuditRecord
 from isocenter.domain.errors import NotFound
 from isocenter.domain.operation import Operation
 from isocenter.domain.principal import DataAction
 from isocenter.domain.query_tag import KINDS_BY_VR, QueryStatus
-from isocenter.web.console.console import Console, Done, Form, Visit
+from isocenter.web.console.audited import audited
+from isocenter.web.console.console import Act, Console, Done, Form, Visit
 from isocenter.web.pages.service import QUERY_TAGS, ROWS, number_of, service_page
 from isocenter.web.pages.service_desk import ServiceDesk
 
 _MANAGE = DataAction.MANAGE_EXTENDED_QUERY_TAGS
 
 
-def query_tag_routes(console: Console, desk: ServiceDesk) -> list[BaseRoute]:
+def query_tag_routes(
+    console: Console, desk: ServiceDesk, *, audit: Callable[[AuditRecord], None] | None
+) -> list[BaseRoute]:
     """Return the routes of the tags: the list, one with its errors, and what can be done."""
 
     def operation_of(visit: Visit, operation_id: str) -> Operation | None:
@@ -77,10 +83,15 @@ def query_tag_routes(console: Console, desk: ServiceDesk) -> list[BaseRoute]:
         desk.remove_query_tag(visit.principal, tag)
         return Done(QUERY_TAGS, f"{tag:08X} is removed; what was indexed by it goes in the background.")
 
+    def post(path: str, act: Act, name: str, operation: str) -> BaseRoute:
+        fields = ("path", "level", "vr", "creator", "query_status", "sure")  # the last tells from the question before
+        traced = audited(act, audit=audit, operation=f"{operation}-extended-query-tag", fields=fields)
+        return console.post(path, traced, name=name, action=_MANAGE)
+
     return [
         console.get(QUERY_TAGS, listed, name="service-query-tags"),
-        console.post(QUERY_TAGS, add, name="service-query-tag-add", action=_MANAGE),
+        post(QUERY_TAGS, add, "service-query-tag-add", "add"),
         console.get(QUERY_TAGS + "/{tag}", one, name="service-query-tag"),
-        console.post(QUERY_TAGS + "/{tag}/status", change, name="service-query-tag-status", action=_MANAGE),
-        console.post(QUERY_TAGS + "/{tag}/remove", remove, name="service-query-tag-remove", action=_MANAGE),
+        post(QUERY_TAGS + "/{tag}/status", change, "service-query-tag-status", "update"),
+        post(QUERY_TAGS + "/{tag}/remove", remove, "service-query-tag-remove", "remove"),
     ]

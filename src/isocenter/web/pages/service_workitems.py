@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -12,10 +12,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from isocenter.dicom.dictionary import keyword_of
+from isocenter.domain.audit import AuditRecord
 from isocenter.domain.principal import DataAction
 from isocenter.domain.query import OneOf
 from isocenter.domain.workitem import Workitem, WorkitemState
 from isocenter.domain.workitem_search import SEARCHABLE, SearchableAttribute, WorkitemMatch, WorkitemQuery
+from isocenter.web.console.audited import audited
 from isocenter.web.console.console import Console, Done, Form, Visit
 from isocenter.web.pages.service import ROWS, WORKITEMS, number_of, service_page
 from isocenter.web.pages.service_desk import ServiceDesk
@@ -39,7 +41,9 @@ class AttributeLine:
     text: str
 
 
-def workitem_routes(console: Console, desk: ServiceDesk) -> list[BaseRoute]:
+def workitem_routes(
+    console: Console, desk: ServiceDesk, *, audit: Callable[[AuditRecord], None] | None
+) -> list[BaseRoute]:
     """Return the routes of the list, of one workitem, and of asking for its end."""
 
     def listed(visit: Visit) -> Response:
@@ -75,10 +79,11 @@ def workitem_routes(console: Console, desk: ServiceDesk) -> list[BaseRoute]:
         return Done(f"{WORKITEMS}/{partition_name}/{uid}", "The cancellation is asked for.")
 
     path = WORKITEMS + "/{partition}/{sop_instance_uid}"
+    traced = audited(cancel, audit=audit, operation="cancel-workitem")
     return [
         console.get(WORKITEMS, listed, name="service-workitems"),
         console.get(path, one, name="service-workitem"),
-        console.post(path + "/cancel", cancel, name="service-workitem-cancel", action=DataAction.WRITE),
+        console.post(path + "/cancel", traced, name="service-workitem-cancel", action=DataAction.WRITE),
     ]
 
 
