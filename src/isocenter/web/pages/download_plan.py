@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from isocenter.archive.archive import Archive
@@ -113,15 +114,14 @@ def _series_name(value: Callable[[str], str]) -> str:
 
 
 def file_set_entries(download: Download, *, sop_instance_uid: str) -> Iterator[ZipEntry]:
-    """Yield a DICOMDIR and the instances under the names that it gives them."""
+    """Return a DICOMDIR and the instances under the names that it gives them; raises TooLarge before the first."""
     rows = download.rows(FILE_SET_INSTANCES_MAX)
     plan = _FileSet(download)
     for row in rows:
         plan.add(row)
     directory = write_directory(plan.roots, file_set_id=FILE_SET_ID, sop_instance_uid=sop_instance_uid)
-    yield ZipEntry("DICOMDIR", len(directory), (directory,))
-    for row, path in zip(rows, plan.paths, strict=True):
-        yield download.entry("/".join(path), row)
+    files = (download.entry("/".join(path), row) for row, path in zip(rows, plan.paths, strict=True))
+    return chain((ZipEntry("DICOMDIR", len(directory), (directory,)),), files)
 
 
 class _FileSet:

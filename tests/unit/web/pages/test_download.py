@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 from isocenter.archive.archive import Archive
 from isocenter.domain.audit import AuditRecord
 from isocenter.web.console.console import Console
+from isocenter.web.pages import download_plan
 from isocenter.web.pages.download import download_routes
 from isocenter.web.pages.zip_names import UniqueNames, safe_name
 from isocenter.web.pages.zip_stream import ZipEntry, iter_zip
@@ -149,6 +150,19 @@ def test_a_choice_that_makes_no_sense_is_refused(address: str) -> None:
     with asked(_routes) as (client, archive):
         store(archive, make_instance())
         assert client.get(address).status_code == 400
+
+
+def test_too_many_instances_for_a_file_set_are_refused_by_a_page_and_not_within_the_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(download_plan, "FILE_SET_INSTANCES_MAX", 1)
+    with asked(_routes) as (client, archive):
+        store(archive, make_instance())
+        assert client.get(f"{STUDY}&media=dicomdir").status_code == 200
+        store(archive, make_instance(number=2))
+        answer = client.get(f"{STUDY}&media=dicomdir")
+    assert answer.status_code == 413
+    assert "choose fewer studies" in answer.text
 
 
 def test_what_is_not_there_is_not_found() -> None:
