@@ -102,7 +102,7 @@ def test_who_administers_applications_stands_in_the_audit_log_without_the_secret
     owner.send(f"{path}/roles", role="DICOM Data Reader")
     owner.send(f"{path}/roles", 400, role="king")
     owner.send(f"{path}/remove", sure="yes")
-    records = _audited(node, lambda one: client_id in one["uri"])
+    records = _audited(node, 4, lambda one: client_id in one["uri"])
     assert [(one["operationName"].rpartition("/")[2], one.get("resultSignature")) for one in records] == [
         ("add-application-secret", 200),
         ("assign-application-role", 303),
@@ -110,7 +110,7 @@ def test_who_administers_applications_stands_in_the_audit_log_without_the_secret
         ("remove-application", 303),
     ]
     assert all(one["identity"]["name"] == "olga" for one in records)
-    (registered,) = _audited(node, lambda one: one["resource"].get("name") == "traced")
+    (registered,) = _audited(node, 1, lambda one: one["resource"].get("name") == "traced")
     assert registered["operationName"].endswith("register-application")
     whole = _audit_log(node)
     assert secret not in whole
@@ -127,10 +127,13 @@ def test_a_query_tag_is_added_disabled_and_removed(node: Node, owner: Person) ->
     assert "Remove 00180015" in owner.send("/service/query-tags/00180015/remove", 200).text
     owner.send("/service/query-tags/00180015/remove", sure="yes")
     node.process.wait_until(lambda: "There are none" in owner.page("/service/query-tags"))
-    names = [one["operationName"].rpartition("/")[2] for one in _audited(node, lambda one: "/query-tags" in one["uri"])]
-    changed = [name for name in names if name != "add-extended-query-tag"]
-    assert changed == ["update-extended-query-tag", *["remove-extended-query-tag"] * 2]
-    assert "add-extended-query-tag" in names
+    (added,) = _audited(
+        node, 1, lambda one: one["resource"].get("path") == "BodyPartExamined" and one["resultSignature"] == 303
+    )
+    assert added["operationName"].endswith("/add-extended-query-tag")
+    changed = _audited(node, 3, lambda one: "/query-tags/00180015" in one["uri"])
+    names = [one["operationName"].rpartition("/")[2] for one in changed]
+    assert names == ["update-extended-query-tag", *["remove-extended-query-tag"] * 2]
 
 
 def test_a_tag_that_cannot_be_is_refused_in_words(owner: Person) -> None:
@@ -156,7 +159,7 @@ def test_a_workitem_is_listed_shown_and_cancelled(node: Node, owner: Person) -> 
     assert "ProcedureStepLabel" in owner.page(path)
     owner.send(f"{path}/cancel", reason="moved")
     assert "canceled" in owner.page(path)
-    (record,) = _audited(node, lambda one: one["uri"].endswith("/cancel"))
+    (record,) = _audited(node, 1, lambda one: one["uri"].endswith("/cancel"))
     assert (record["resource"]["sop_instance_uid"], "moved" in str(record)) == (uid, False)
 
 
@@ -199,10 +202,15 @@ def _audit_log(node: Node) -> str:
     return "".join(path.read_text() for path in sorted((node.data_dir / "audit").glob("*.jsonl")))
 
 
-def _audited(node: Node, is_wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
-    """Return what has ended of what was done on pages."""
-    records = [orjson.loads(line) for line in _audit_log(node).splitlines()]
-    return [one for one in records if one["action"] == "Executed" and "/service/" in one["uri"] and is_wanted(one)]
+def _audited(node: Node, count: int, is_wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+    """Return what has ended of what was done on pages, when so much of it is written."""
+
+    def records() -> list[dict[str, Any]]:
+        whole = [orjson.loads(line) for line in _audit_log(node).splitlines(keepends=True) if line.endswith("\n")]
+        return [one for one in whole if one["action"] == "Executed" and "/service/" in one["uri"] and is_wanted(one)]
+
+    node.process.wait_until(lambda: len(records()) == count)
+    return records()
 
 
 def _only(pattern: str, page: str) -> str:
