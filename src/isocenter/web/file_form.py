@@ -13,11 +13,14 @@ from starlette.requests import Request
 
 from isocenter.dicomweb.codec.media_type import parse_media_type
 from isocenter.dicomweb.codec.multipart import MultipartDecoder, MultipartLimits, PartBegin, PartData, PartEnd
+from isocenter.dicomweb.server.request_body import iter_body
 from isocenter.domain.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 
 FORM_TYPE = "multipart/form-data"
 PARTS_MAX = 100
 """Fields and files of one form of ours."""
+BODY_IDLE_MAX_S = 60.0
+"""How long a form may stand still on its way: as for other ways to send files."""
 FIELD_SIZE_MAX_BYTES = 64 * 1024
 """Of all fields together; a form has some hundred bytes of them."""
 _NAME = re.compile(r'(?:^|;)\s*name="((?:[^"\\]|\\.)*)"')
@@ -43,6 +46,7 @@ class _Reading:
     """What has been read of a form."""
 
     size_max_bytes: int
+    files_max: int
     pairs: list[tuple[str, str]] = field(default_factory=list)
     files: list[SentFile] = field(default_factory=list)
     name: str = ""
@@ -50,6 +54,7 @@ class _Reading:
     content: bytearray = field(default_factory=bytearray)
     opened: IO[bytes] | None = None
     fields_size_bytes: int = 0
+    files_size_bytes: int = 0
     size_bytes: int = 0
 
     def begin(self, headers: PartBegin) -> None:
@@ -62,13 +67,16 @@ class _Reading:
         self.content = bytearray()
         self.size_bytes = 0
         if self.file_name:
+            if len(self.files) >= self.files_max:
+                raise TooLarge(f"A form has at most {self.files_max} file{'' if self.files_max == 1 else 's'} here.")
             self.opened = tempfile.NamedTemporaryFile(prefix="isocenter-form-")  # noqa: SIM115 - outlives this block
 
     def take(self, data: memoryview) -> None:
         self.size_bytes += len(data)
         if self.opened is not None:
-            if self.size_bytes > self.size_max_bytes:
-                raise TooLarge(f"A file may have at most {self.size_max_bytes // 1024**2} MB here.")
+            self.files_size_bytes += len(data)
+            if self.files_size_bytes > self.size_max_bytes:
+                raise TooLarge(f"What is sent may have at most {self.size_max_bytes // 1024**2} MB here.")
             self.opened.write(data)
             return
         self.fields_size_bytes += len(data)
@@ -94,20 +102,20 @@ class _Reading:
 
 
 async def read_file_form(
-    request: Request, *, size_max_bytes: int
+    request: Request, *, size_max_bytes: int, files_max: int = 1, idle_max_s: float = BODY_IDLE_MAX_S
 ) -> tuple[tuple[tuple[str, str], ...], tuple[SentFile, ...]]:
-    """Return the fields and files of a form; whoever called closes the files.
+    """Return the fields and files of a form; whoever called closes the files. The size is that of all files together.
 
-    Raises UnsupportedMediaType, InvalidRequest, TooLarge.
+    Raises UnsupportedMediaType, InvalidRequest, TooLarge, TooSlow.
     """
     media_type = parse_media_type(request.headers.get("content-type", ""))
     if media_type is None or media_type.essence != FORM_TYPE:
         raise UnsupportedMediaType(f"The body must be of the type {FORM_TYPE}.")
     decoder = MultipartDecoder(media_type.parameters.get("boundary", ""), MultipartLimits(parts=PARTS_MAX))
-    reading = _Reading(size_max_bytes)
+    reading = _Reading(size_max_bytes, files_max)
     with ExitStack() as stack:
         stack.callback(reading.close)
-        async for chunk in request.stream():
+        async for chunk in iter_body(request, idle_max_s=idle_max_s):
             await run_in_threadpool(_feed, decoder, reading, chunk)
         decoder.close()
         stack.pop_all()

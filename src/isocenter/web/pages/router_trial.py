@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
+from contextlib import ExitStack
 
-from starlette.requests import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from isocenter.domain.errors import InvalidRequest
+from isocenter.domain.errors import InvalidRequest, Overloaded
 from isocenter.domain.principal import DataAction
 from isocenter.domain.statuses import statuses_of
 from isocenter.routing.configuration.problem import InvalidConfiguration
@@ -22,6 +23,8 @@ from isocenter.web.pages.router_words import size_words
 TAB = "try"
 FILE_SIZE_MAX_BYTES = 512 * 1024**2
 """Larger than nearly every instance; it lies on the disk for as long as it is looked at."""
+TRIALS_MAX = 2
+"""At a time, from the first byte of a file on: this bounds what lies on the disk, and each takes a core for a moment."""
 FIELDS = ("channel", "calling", "called", "address", "text")
 
 
@@ -32,7 +35,25 @@ def trial_pages(frame: RouterFrame) -> list[BaseRoute]:
     def ask(visit: Visit) -> Response:
         return page(visit, dict.fromkeys(FIELDS, ""))
 
-    def try_file(visit: Visit, form: Form) -> Response:
+    running = 0
+
+    async def try_file(visit: Visit, _form: Form) -> Response:
+        nonlocal running
+        if running >= TRIALS_MAX:
+            raise Overloaded("Other files are being tried; try again in a moment.")
+        running += 1
+        try:
+            form = Form(*await read_file_form(visit.request, size_max_bytes=FILE_SIZE_MAX_BYTES))
+            with ExitStack() as stack:
+                for sent in form.files:
+                    stack.callback(sent.file.close)
+                return await run_in_threadpool(try_form, visit, form)
+        except ClientDisconnect as error:
+            raise InvalidRequest("The file broke off on its way.") from error
+        finally:
+            running -= 1
+
+    def try_form(visit: Visit, form: Form) -> Response:
         fields = {name: form.one(name) for name in FIELDS}
         sent = next((one for one in form.files if one.size_bytes), None)
         try:
@@ -57,12 +78,12 @@ def trial_pages(frame: RouterFrame) -> list[BaseRoute]:
         values = {"fields": fields, "tried": tried, "file": file, "problem": problem, "channels": channels}
         return frame.page(visit, "router_try.html", values, tab=TAB, status_code=status_code)
 
-    read = partial(_read, size_max_bytes=FILE_SIZE_MAX_BYTES)
     return [
         console.get(TRY, ask, name="router-try"),
-        console.post(TRY, try_file, name="router-tried", action=DataAction.READ, read=read),
+        console.post(TRY, try_file, name="router-tried", action=DataAction.READ, read=_read_later),
     ]
 
 
-async def _read(request: Request, *, size_max_bytes: int) -> Form:
-    return Form(*await read_file_form(request, size_max_bytes=size_max_bytes))
+async def _read_later(request: Request) -> Form:
+    """Leave the body to the action, which reads it when it is its turn."""
+    return Form(())

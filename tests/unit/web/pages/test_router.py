@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +37,7 @@ from isocenter.web.console.section import ROUTER
 from isocenter.web.pages.router import router_routes
 from isocenter.web.pages.router_jobs import Jobs
 from isocenter.web.pages.router_needs import RouterNeeds, TriedFile
+from isocenter.web.pages.router_trial import TRIALS_MAX
 from tests.support.asgi_client import AsgiClient
 from tests.support.instances import identify
 from tests.support.memory_archive import memory_archive, store
@@ -108,7 +110,8 @@ class Pages:
             audit=self.trail.append,
         )
         console = Console(authenticate=lambda headers: self.principal, login_path=None, sections=(ROUTER,))
-        self._client = AsgiClient(Starlette(routes=router_routes(console, needs)))
+        self.application = Starlette(routes=router_routes(console, needs))
+        self._client = AsgiClient(self.application)
 
     def get(self, path: str) -> str:
         """Return a page that must be there."""
@@ -362,6 +365,35 @@ def test_a_file_is_tried_without_script(pages: Pages) -> None:
     assert "10 bytes from CT1" in answer.text
     assert "<script>alert" not in answer.text
     assert pages.post_file("/router/try", b"").status_code == 400
+
+
+def test_so_many_files_are_tried_at_a_time_from_their_first_byte_on(pages: Pages) -> None:
+    head = b'--XX\r\nContent-Disposition: form-data; name="file"; filename="a.dcm"\r\n\r\n'
+
+    async def try_files() -> list[int]:
+        begun, may_end = asyncio.Semaphore(0), asyncio.Event()
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield head
+            begun.release()
+            await may_end.wait()
+            yield b"0123456789\r\n--XX--\r\n"
+
+        transport = httpx.ASGITransport(pages.application)
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+            headers = {"Content-Type": "multipart/form-data; boundary=XX"}
+
+            async def post(content: AsyncIterator[bytes]) -> int:
+                return (await client.post("/router/try", headers=headers, content=content)).status_code
+
+            first = [asyncio.create_task(post(slowly())) for _ in range(TRIALS_MAX)]
+            for _ in first:
+                await begun.acquire()
+            refused = await post(slowly())
+            may_end.set()
+            return [refused, *[await one for one in first], await post(slowly())]
+
+    assert asyncio.run(try_files()) == [503, *[200] * TRIALS_MAX, 200]
 
 
 def test_a_connection_test_shows_its_steps(pages: Pages) -> None:
