@@ -19,13 +19,12 @@ from isocenter.domain.errors import InvalidDataset, IsocenterError, TooLarge, Un
 from isocenter.domain.outcome import StoreOutcome
 from isocenter.domain.principal import Principal
 from isocenter.web.pages.upload_report import NOT_DICOM, UploadReport, is_passed_over, reason_of
+from isocenter.web.pages.zip_directory import HARMFUL, check_directory
 
 SOURCE = "upload"
 ZIP_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
-ENTRIES_MAX = 100_000
-"""More images than any study has."""
-DIRECTORY_SIZE_MAX_BYTES = 64 * 1024**2
-"""Of the list of entries, which is read whole: 600 bytes for each."""
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Of the others zipfile unpacks a whole piece at once, whatever it grows to."""
 GROWTH_MAX = 250
 """Blank pictures shrink well, but not a whole study; deflate ends at 1,032."""
 GROWTH_LOOKED_AT_FROM_BYTES = 64 * 1024**2
@@ -37,9 +36,7 @@ IN_FLIGHT_MAX_BYTES = 32 * 1024**2
 ON_DISK_COUNTS_AS_BYTES = 8 * 1024**2
 """What an instance that waits on disk counts for: it holds an open file."""
 DICOM_PREFIX_AT = 128
-_END_OF_DIRECTORY, _LOCATOR_64, _END_64 = b"PK\x05\x06", b"PK\x06\x07", b"PK\x06\x06"
-_END_LENGTH, _COMMENT_MAX, _LOCATOR_LENGTH = 22, 0xFFFF, 20
-_TOO_LARGE = "The ZIP file would grow beyond what is taken; it may be built to do harm."
+_LOCKED = "It is encrypted, or packed in another way than by deflate; unpack it first."
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, struct.error)
 
 
@@ -82,10 +79,7 @@ class ZipIntake:
                 self._settle()
 
     def _store_entries(self, file: zipfile.ZipFile, packed_bytes: int) -> None:
-        entries = file.infolist()
-        if len(entries) > ENTRIES_MAX:
-            raise TooLarge(f"The ZIP file has more than {ENTRIES_MAX:,} entries; send folders instead.")
-        for entry in entries:
+        for entry in file.infolist():
             if entry.is_dir() or is_passed_over(entry.filename):
                 self.report.passed_over += 1
                 continue
@@ -97,12 +91,13 @@ class ZipIntake:
             except IsocenterError as error:
                 self.report.note_failure(name, reason_of(error))
             except RuntimeError:  # what zipfile raises for a password; NotImplementedError is one of them
-                reason = "It is encrypted, or packed in a way that cannot be read; unpack it first."
-                self.report.note_failure(name, reason)
+                self.report.note_failure(name, _LOCKED)
             except _UNREADABLE:
                 self.report.note_failure(name, "It is damaged within the ZIP file.")
 
     def _store_entry(self, file: zipfile.ZipFile, entry: zipfile.ZipInfo, *, name: str, packed_bytes: int) -> None:
+        if entry.compress_type not in METHODS:
+            raise InvalidDataset(_LOCKED)
         with file.open(entry) as opened:
             chunk = opened.read(CHUNK_BYTES)
             self._count(len(chunk), packed_bytes)
@@ -141,29 +136,13 @@ class ZipIntake:
         self._unpacked_bytes += size_bytes
         has_grown = self._unpacked_bytes > max(GROWTH_LOOKED_AT_FROM_BYTES, packed_bytes * GROWTH_MAX)
         if has_grown or self._unpacked_bytes > UNPACKED_MAX_BYTES:
-            raise TooLarge(_TOO_LARGE)
+            raise TooLarge(HARMFUL)
 
 
 def _opened(content: memoryview) -> io.BufferedReader:
-    """Return a file of bytes after a look at the length of its directory; raises TooLarge."""
-    if directory_length(content) > DIRECTORY_SIZE_MAX_BYTES:
-        raise TooLarge(_TOO_LARGE)
+    """Return a file of bytes after a look at its directory; raises TooLarge."""
+    check_directory(content)
     return io.BufferedReader(_View(content))
-
-
-def directory_length(content: memoryview) -> int:
-    """Return how long a ZIP file says that its list of entries is; 0 where it has none (APPNOTE 4.3.16)."""
-    tail = bytes(content[-(_END_LENGTH + _COMMENT_MAX) :])
-    at = tail.rfind(_END_OF_DIRECTORY)
-    if at < 0 or at + _END_LENGTH > len(tail):
-        return 0
-    length = int.from_bytes(tail[at + 12 : at + 16], "little")
-    locator = tail[max(0, at - _LOCATOR_LENGTH) : at]
-    if locator[:4] != _LOCATOR_64:
-        return length
-    start = int.from_bytes(locator[8:16], "little")
-    record = bytes(content[start : start + 56])
-    return int.from_bytes(record[40:48], "little") if record[:4] == _END_64 else DIRECTORY_SIZE_MAX_BYTES + 1
 
 
 class _View(io.RawIOBase):

@@ -4,6 +4,7 @@ import io
 import zipfile
 from collections.abc import Sequence
 
+import pytest
 from starlette.routing import BaseRoute
 
 from isocenter.archive.archive import Archive
@@ -13,7 +14,6 @@ from isocenter.domain.principal import READER_ACTIONS, Principal
 from isocenter.web.console.console import Console
 from isocenter.web.pages.upload import upload_routes
 from isocenter.web.pages.upload_intake import file_name
-from isocenter.web.pages.zip_intake import directory_length
 from tests.support.console_studies import ROOT, asked, make_instance, send_files
 
 JSON = "application/json"
@@ -108,12 +108,25 @@ def test_a_zip_file_that_grows_beyond_measure_is_given_up() -> None:
     assert "do harm" in told["failures"][0]["reason"]
 
 
-def test_a_zip_file_that_announces_an_endless_list_is_refused_unread() -> None:
-    end = b"PK\x05\x06" + bytes(8) + (0x7FFF_FFFF).to_bytes(4, "little") + bytes(6)
-    assert directory_length(memoryview(end)) == 0x7FFF_FFFF
+@pytest.mark.parametrize("offset", [bytes(4), b"PK\x05\x06"])
+def test_a_zip_file_that_announces_an_endless_list_is_refused_unread(offset: bytes) -> None:
+    end = b"PK\x05\x06" + bytes(8) + (0x7FFF_FFFF).to_bytes(4, "little") + offset + bytes(2)
     with asked(_routes) as (client, _):
         told = send_files(client, [("x.zip", b"PK\x03\x04" + bytes(200) + end)], accept=JSON).json()
     assert "do harm" in told["failures"][0]["reason"]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_is_packed_in_a_way_that_unpacks_without_bound_is_refused_unread(method: int) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
+        file.writestr("a.dcm", make_instance() + bytes(1_000_000), method)
+        file.writestr("b.dcm", make_instance(number=2), zipfile.ZIP_DEFLATED)
+    with asked(_routes) as (client, _):
+        told = send_files(client, [("x.zip", content.getvalue())], accept=JSON).json()
+    assert (told["stored"], told["failed"]) == (1, 1)
+    assert told["failures"][0]["name"] == "x.zip: a.dcm"
+    assert "another way than by deflate" in told["failures"][0]["reason"]
 
 
 def test_a_damaged_or_encrypted_zip_file_is_told_as_such() -> None:
