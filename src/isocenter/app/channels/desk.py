@@ -102,11 +102,14 @@ class RouterRecords:
         row = self.ledger.delivery(delivery_key)
         return explain_delivery(self.archive, row, self.store.configuration_of, with_values=with_values)
 
-    def replay(self, days: float, text: str | None) -> Mapping[str, object]:
+    def replay(
+        self, days: float, text: str | None, *, is_given_up: Callable[[], bool] = lambda: False
+    ) -> Mapping[str, object]:
         """Return where what came lately would go."""
         store = self.store
         configuration = self.current.configuration if text is None else store.read(text).configuration
-        return replay(self.archive, configuration, since=self.archive.clock.now().timestamp() - days * DAY_S)
+        since = self.archive.clock.now().timestamp() - days * DAY_S
+        return replay(self.archive, configuration, since=since, is_given_up=is_given_up)
 
     # ---- the configuration
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from isocenter.app.channels.explaining import decide_again
 from isocenter.archive.archive import Archive
 from isocenter.domain.delivery import NOWHERE
-from isocenter.domain.errors import CorruptInstance, InvalidDataset
+from isocenter.domain.errors import CorruptInstance, InvalidDataset, Unavailable
 from isocenter.ports.ledger import PAGE_MAX, LedgerRow, Selection
 from isocenter.routing.configuration.channel import Channel, Configuration
 
@@ -17,6 +17,8 @@ DELIVERIES_MAX = 200_000
 """Deliveries that are looked at, the latest first: some minutes of reading headers."""
 EXAMPLES_MAX = 5
 """Instances that are named for each change."""
+GoOn = Callable[[], None]
+"""Raises where the work is to be given up."""
 
 
 @dataclass(slots=True)
@@ -29,9 +31,26 @@ class _Past:
     ways: set[str] = field(default_factory=set)
 
 
-def replay(archive: Archive, configuration: Configuration, *, since: float) -> Mapping[str, object]:
-    """Return how many instances each channel would have sent elsewhere, and which for example."""
-    channels = [_replay_channel(archive, configuration.channel(name), name, since) for name in _channels(archive)]
+def replay(
+    archive: Archive,
+    configuration: Configuration,
+    *,
+    since: float,
+    is_given_up: Callable[[], bool] = lambda: False,
+) -> Mapping[str, object]:
+    """Return how many instances each channel would have sent elsewhere, and which for example.
+
+    Raises Unavailable once it is given up, which is looked at for each row.
+    """
+
+    def go_on() -> None:
+        if is_given_up():
+            raise Unavailable("The look at past traffic was given up, since the node is about to stop.")
+
+    channels = [
+        _replay_channel(archive, configuration.channel(name), name, _pasts(archive, name, since, go_on), go_on)
+        for name in _channels(archive)
+    ]
     return {"channels": [one for one in channels if one["instances"]]}
 
 
@@ -39,12 +58,14 @@ def _channels(archive: Archive) -> list[str]:
     return sorted({tally.channel for tally in archive.index.ledger.tallies() if tally.channel})
 
 
-def _replay_channel(archive: Archive, channel: Channel | None, name: str, since: float) -> dict[str, object]:
+def _replay_channel(
+    archive: Archive, channel: Channel | None, name: str, pasts: list[_Past], go_on: GoOn
+) -> dict[str, object]:
     changes: Counter[str] = Counter()
     examples: dict[str, list[str]] = {}
     same = gone = 0
-    pasts = _pasts(archive, name, since)
     for past in pasts:
+        go_on()
         now = _ways_now(archive, channel, past)
         if now is None:
             gone += 1
@@ -69,9 +90,10 @@ def _replay_channel(archive: Archive, channel: Channel | None, name: str, since:
     }
 
 
-def _pasts(archive: Archive, channel: str, since: float) -> list[_Past]:
+def _pasts(archive: Archive, channel: str, since: float, go_on: GoOn) -> list[_Past]:
     found: dict[int, _Past] = {}
     for row in _rows(archive, channel):
+        go_on()
         if row.delivery.received_at < since:
             continue
         past = found.setdefault(

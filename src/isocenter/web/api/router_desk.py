@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -138,8 +138,13 @@ class RouterDesk(Protocol):
         """Return what each rule compared when a delivery was planned, by the version that planned it; NotFound."""
         ...
 
-    def replay(self, days: float, text: str | None) -> Mapping[str, object]:
-        """Return where what came lately would go by another configuration, or by the one that holds."""
+    def replay(
+        self, days: float, text: str | None, *, is_given_up: Callable[[], bool] = lambda: False
+    ) -> Mapping[str, object]:
+        """Return where what came lately would go by another configuration, or by the one that holds.
+
+        Raises Unavailable once it is given up.
+        """
         ...
 
     def versions(self) -> list[VersionSummary]:

@@ -16,7 +16,7 @@ from isocenter.domain.errors import IsocenterError, NotFound, Unavailable
 _log = structlog.get_logger()
 
 RUNNING_MAX = 2
-"""Each may take a core for a minute."""
+"""Of one kind: each may take a core for a minute, and a test must not wait for looks at past traffic."""
 KEPT_MAX = 50
 """Of those that have ended; people look at the last few."""
 NAME_SIZE_BYTES = 9
@@ -67,7 +67,8 @@ class Jobs:
         self._now = now
         self._lock = threading.Lock()
         self._jobs: OrderedDict[str, _Job] = OrderedDict()
-        self._executor = ThreadPoolExecutor(RUNNING_MAX, "router-job")
+        self._executors: dict[str, ThreadPoolExecutor] = {}
+        self._is_ending = threading.Event()
         self._changes = 0
 
     @property
@@ -75,18 +76,27 @@ class Jobs:
         """Return a number that grows with whatever happens."""
         return self._changes
 
+    def is_ending(self) -> bool:
+        """Tell whether the node is about to stop: work that takes long looks at it, and gives up."""
+        return self._is_ending.is_set()
+
     def start(self, kind: str, title: str, work: Work, *, by: str) -> str:
-        """Begin a job and return its name; raises Unavailable where too many run."""
+        """Begin a job and return its name; raises Unavailable where too many of its kind run."""
         name = secrets.token_urlsafe(NAME_SIZE_BYTES)
         job = _Job(JobView(name, kind, title, by, self._now()))
         with self._lock:
-            if sum(not one.is_done for one in self._jobs.values()) >= RUNNING_MAX:
-                raise Unavailable("Two tests or looks at past traffic run already; wait until one has ended.")
+            if self.is_ending():
+                raise Unavailable("The node is about to stop.")
+            running = [one for one in self._jobs.values() if one.first.kind == kind and not one.is_done]
+            if len(running) >= RUNNING_MAX:
+                raise Unavailable(f"{RUNNING_MAX} of these run already; wait until one has ended.")
+            if kind not in self._executors:
+                self._executors[kind] = ThreadPoolExecutor(RUNNING_MAX, f"router-{kind}")
             self._jobs[name] = job
             while len(self._jobs) > KEPT_MAX:
                 self._jobs.popitem(last=False)
             self._changes += 1
-        self._executor.submit(self._run, job, work)
+            self._executors[kind].submit(self._run, job, work)
         return name
 
     def find(self, name: str) -> JobView:
@@ -104,8 +114,12 @@ class Jobs:
         return found[::-1][:limit]
 
     def close(self) -> None:
-        """Wait for what runs; nothing new begins."""
-        self._executor.shutdown(cancel_futures=True)
+        """Have what runs give up, and wait for it; nothing new begins."""
+        with self._lock:
+            self._is_ending.set()
+            executors = list(self._executors.values())
+        for executor in executors:
+            executor.shutdown()
 
     def _run(self, job: _Job, work: Work) -> None:
         try:

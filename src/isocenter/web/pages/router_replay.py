@@ -18,6 +18,7 @@ from isocenter.web.form_body import read_pairs
 from isocenter.web.pages.router_configuration import FORM_SIZE_MAX_BYTES
 from isocenter.web.pages.router_configuration_text import parsed
 from isocenter.web.pages.router_frame import REPLAY, RouterFrame
+from isocenter.web.pages.router_jobs import Note
 
 TAB = "replay"
 KIND = "replay"
@@ -43,9 +44,11 @@ def replay_pages(frame: RouterFrame) -> list[BaseRoute]:
         title = f"The last {days:g} day{'' if days == 1 else 's'} by " + (
             "the configuration that holds" if is_current else "the edited configuration"
         )
-        name = needs.jobs.start(
-            KIND, title, lambda note: desk.replay(days, None if is_current else text), by=visit.principal.name
-        )
+
+        def work(note: Note) -> object:
+            return desk.replay(days, None if is_current else text, is_given_up=needs.jobs.is_ending)
+
+        name = needs.jobs.start(KIND, title, work, by=visit.principal.name)
         return Done(f"{REPLAY}/{name}")
 
     def show(visit: Visit) -> Response:

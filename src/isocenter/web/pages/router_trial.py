@@ -24,7 +24,7 @@ TAB = "try"
 FILE_SIZE_MAX_BYTES = 512 * 1024**2
 """Larger than nearly every instance; it lies on the disk for as long as it is looked at."""
 TRIALS_MAX = 2
-"""At a time, from the first byte of a file on: this bounds what lies on the disk, and each takes a core for a moment."""
+"""At a time, from the first byte of a file on: this bounds what lies on the disk, and each takes a core a while."""
 FIELDS = ("channel", "calling", "called", "address", "text")
 
 

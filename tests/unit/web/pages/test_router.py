@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from isocenter.archive.archive import Archive
 from isocenter.archive.search import search
 from isocenter.domain.audit import AuditRecord
 from isocenter.domain.delivery import NOWHERE, DeliveryPlan
+from isocenter.domain.errors import Unavailable
 from isocenter.domain.principal import DataAction, Principal
 from isocenter.domain.query import Query, SearchRow
 from isocenter.ports.ledger import Selection
@@ -55,6 +57,8 @@ to = ["pacs"]
 kind = "folder"
 path = "/nowhere"
 """
+PAUSE = threading.Event()
+"""Never set: to look again in a moment."""
 READER = Principal("reader", frozenset({DataAction.READ}))
 OWNER = Principal("owner", frozenset(DataAction))
 
@@ -137,6 +141,13 @@ class Pages:
         return self._client.request(
             "POST", path, headers={"Content-Type": "multipart/form-data; boundary=XX"}, content=body
         )
+
+    def get_ended(self, location: str) -> str:
+        """Return the page of a job that has ended."""
+        name = location.rpartition("/")[2]
+        while not self.jobs.find(name).is_done:
+            PAUSE.wait(0.01)
+        return self.get(location)
 
     def watch(self, study_instance_uid: str) -> None:
         """Have a study under way, with runs that fetch for it."""
@@ -398,9 +409,7 @@ def test_so_many_files_are_tried_at_a_time_from_their_first_byte_on(pages: Pages
 
 def test_a_connection_test_shows_its_steps(pages: Pages) -> None:
     answer = pages.post("/router/destinations/pacs/test", calling="OTHER")
-    location = answer.headers["location"]
-    pages.jobs.close()
-    page = pages.get(location)
+    page = pages.get_ended(answer.headers["location"])
     assert "Called as OTHER." in page
     assert "passed" in page
     assert pages.post("/router/destinations/pacs/test", calling="MUCH TOO LONG A TITLE").status_code == 400
@@ -410,7 +419,14 @@ def test_past_traffic_is_replayed_by_an_edited_text(pages: Pages) -> None:
     pages.deliver()
     text = CHANNELS.replace('"CT"', '"MR"')
     location = pages.post("/router/replay", text=text, days="7").headers["location"]
-    pages.jobs.close()
-    assert "no more to pacs" in pages.get(location)
+    assert "no more to pacs" in pages.get_ended(location)
     assert pages.post("/router/replay", text="not = [toml", days="7").status_code == 400
     assert pages.post("/router/replay", days="many").status_code == 400
+
+
+def test_a_look_at_past_traffic_is_given_up_when_the_node_ends(pages: Pages) -> None:
+    pages.deliver()
+    rows = iter([False, True])
+    with pytest.raises(Unavailable):
+        pages.desk.replay(7, None, is_given_up=lambda: next(rows))
+    assert next(rows, None) is None

@@ -44,7 +44,27 @@ def test_no_more_run_than_the_node_can_bear(jobs: Jobs) -> None:
         jobs.start("test", "pacs", lambda note: may_end.wait(30), by="jane")
     with pytest.raises(Unavailable):
         jobs.start("test", "pacs", lambda note: None, by="jane")
+    # Looks at past traffic that take long leave tests of connections alone.
+    other = threading.Event()
+    jobs.start("replay", "all", lambda note: other.set(), by="jane")
+    assert other.wait(30)
     may_end.set()
+
+
+def test_the_end_of_the_node_is_told_to_what_takes_long(jobs: Jobs) -> None:
+    has_begun = threading.Event()
+
+    def work(note: Note) -> None:
+        has_begun.set()
+        while not jobs.is_ending():
+            pass
+
+    name = jobs.start("replay", "all", work, by="jane")
+    assert has_begun.wait(30)
+    jobs.close()
+    assert jobs.find(name).is_done
+    with pytest.raises(Unavailable):
+        jobs.start("replay", "all", work, by="jane")
 
 
 def test_a_refusal_is_told(jobs: Jobs) -> None:
