@@ -239,7 +239,7 @@ def run(settings: Settings) -> None:
             )
             system = open_system_desk(archive, settings, dicom.register, routing)
             topics = live_topics(archive, dicom.register, routing)
-            sends = stack.enter_context(SendJobs(archive, settings, routing))
+            sends = stack.enter_context(SendJobs(archive, settings, None if routing is None else routing.desk))
             live = LiveTopics({**topics, **system.marks(), "retrievals": query.mark, "sends": sends.mark})
             application = build_application(
                 archive,

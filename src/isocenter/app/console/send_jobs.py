@@ -2,21 +2,24 @@
 
 A job to an application entity lives in this process, as the person waits for it; after a restart it is started anew
 by hand. A job to a destination only remembers what was queued: the ledger keeps the deliveries, and tells how far they
-are.
+are (`send_deliveries.py`).
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
+from typing import Protocol
 from uuid import uuid4
 
 import structlog
 
+from isocenter.app.console.send_deliveries import JobDeliveries
 from isocenter.app.delivering import own_side
-from isocenter.app.routing_running import Routing
 from isocenter.app.senders.converting import Converter
 from isocenter.app.senders.dimse import DimseSender
 from isocenter.app.senders.dimse_lane import PeerKnowledge
@@ -25,9 +28,9 @@ from isocenter.archive.archive import Archive
 from isocenter.archive.retrieve import read_instance
 from isocenter.domain.application_entity import RemoteAe
 from isocenter.domain.delivery import DeliveryPlan
+from isocenter.domain.delivery_counters import Counters
 from isocenter.domain.errors import IsocenterError, NotFound, Overloaded
 from isocenter.ports.index import InstanceRow
-from isocenter.ports.ledger import Selection
 from isocenter.routing.catalogue.lookup import explain_report
 from isocenter.routing.configuration.destination import DimseTarget
 from isocenter.routing.deliveries.report import Report
@@ -41,12 +44,14 @@ RUNNING_MAX = 4
 """Threads and associations that people's jobs take at a time; further ones wait for their turn."""
 JOBS_KEPT = 100
 """Finished jobs that are still shown."""
+QUEUED_MAX = 100
+"""Jobs to destinations of the router that have not ended: how far each is, is looked up for the page."""
 BATCH_COUNT = 50
 """Instances between two looks at whether somebody stopped the job."""
 QUEUED_AT_ONCE = 1000
 """Deliveries that begin in one commit."""
 STOP_WAIT_S = 5.0
-"""For a peer in the middle of an instance, when the node ends; longer than an instance takes."""
+"""For all peers in the middle of an instance together, when the node ends; longer than an instance takes."""
 FAILURES_IN_A_ROW_MAX = 20
 """The peer, not the instances, is at fault; the rest is not tried in vain."""
 _DONE = frozenset({Verdict.DELIVERED, Verdict.NOTED, Verdict.DUPLICATE})
@@ -56,35 +61,51 @@ class _Stopped(Exception):
     """The job is to end."""
 
 
+class Destinations(Protocol):
+    """The destinations of the router (`RunningDesk`)."""
+
+    def destination_kinds(self) -> Mapping[str, str]:
+        """Return the kind of each destination."""
+        ...
+
+    def notify(self, destinations: Sequence[str]) -> None:
+        """Tell those who send that something may be there."""
+        ...
+
+
 class SendJobs:
     """All jobs of a node; safe for threads. Use it as a context manager: jobs end with it."""
 
-    def __init__(self, archive: Archive, settings: Settings, routing: Routing | None = None) -> None:
+    def __init__(self, archive: Archive, settings: Settings, destinations: Destinations | None = None) -> None:
         self._archive = archive
         self._settings = settings
         self._remotes = {remote.ae_title: remote for remote in settings.dicom.remotes if remote.address is not None}
-        self._lock = threading.Lock()
-        self._turns = threading.Semaphore(RUNNING_MAX)
+        self._lock = threading.RLock()
+        self._turns = threading.Condition()
+        self._running = 0
         self._jobs: OrderedDict[str, SendJob] = OrderedDict()
         self._threads: list[threading.Thread] = []
         self._stop = threading.Event()
         self._revision = 0
-        self._routing = routing
+        self._destinations = destinations
+        self._deliveries: dict[str, JobDeliveries] = {}
+        self._looking = threading.Lock()
 
     def __enter__(self) -> SendJobs:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        self._tell_who_waits()
+        until = time.monotonic() + STOP_WAIT_S
         for thread in self._threads:
-            thread.join(STOP_WAIT_S)
+            thread.join(max(0.0, until - time.monotonic()))
 
     def mark(self) -> Hashable:
-        """Return what changes when a job does."""
-        with self._lock:
-            queued = [job for job in self._jobs.values() if job.is_queued and job.state is JobState.RUNNING]
-            revision = self._revision
-        return revision, tuple((job.job_id, self._refreshed(job).done) for job in queued)
+        """Return what changes when a job does, by one look that costs no scan."""
+        destinations = {job.place.label for job in self._queued()}
+        tallies = self._archive.index.ledger.tallies() if destinations else []
+        return self._revision, tuple(one for one in tallies if one.destination in destinations)
 
     def places(self) -> list[Place]:
         """Return where something can be sent to."""
@@ -92,16 +113,16 @@ class SendJobs:
             Place(f"ae:{title}", title, f"DICOM, {remote.host}:{remote.port}")
             for title, remote in self._remotes.items()
         ]
-        if self._routing is not None:
-            kinds = self._routing.desk.destination_kinds()
+        if self._destinations is not None:
+            kinds = self._destinations.destination_kinds()
             found += [Place(f"to:{name}", name, f"destination of the router, {kind}") for name, kind in kinds.items()]
         return found
 
     def jobs(self) -> list[SendJob]:
         """Return all jobs, the latest first."""
+        self._refresh()
         with self._lock:
-            found = list(reversed(self._jobs.values()))
-        return [self._refreshed(job) for job in found]
+            return list(reversed(self._jobs.values()))
 
     def start(self, key: str, rows: Sequence[InstanceRow], *, label: str, by: str, studies: Sequence[str]) -> SendJob:
         """Begin to send instances; raises NotFound where the place is none, Overloaded where too much waits."""
@@ -112,6 +133,11 @@ class SendJobs:
         is_queued = key.startswith("to:")
         job = SendJob(str(uuid4()), label, tuple(studies), place, by, now, total=len(rows), is_queued=is_queued)
         if is_queued:
+            self._refresh()
+            if len(self._queued()) >= QUEUED_MAX:
+                raise Overloaded(
+                    f"{QUEUED_MAX} jobs wait for destinations of the router already; its page tells what holds them up."
+                )
             return self._keep(self._queue(job, rows))
         with self._lock:
             self._threads = [thread for thread in self._threads if thread.is_alive()]
@@ -119,9 +145,9 @@ class SendJobs:
                 raise Overloaded("Too many jobs wait already; try again when some have ended.")
             work = partial(self._run, job, self._remotes[place.label], list(rows))
             thread = threading.Thread(target=work, name="send-job", daemon=True)
+            self._keep(job)
+            thread.start()
             self._threads.append(thread)
-        self._keep(job)
-        thread.start()
         return job
 
     def cancel(self, job_id: str) -> None:
@@ -131,6 +157,7 @@ class SendJobs:
         if job is None or job.is_queued:
             raise NotFound("This job is not known any more.")
         job.is_cancelled = True
+        self._tell_who_waits()
         self._changed()
 
     def _keep(self, job: SendJob) -> SendJob:
@@ -157,37 +184,33 @@ class SendJobs:
             ledger.add(keys[start : start + QUEUED_AT_ONCE], plan, now=now)
             for start in range(0, len(keys), QUEUED_AT_ONCE)
         )
-        if self._routing is not None:
-            self._routing.desk.notify([name])
+        self._deliveries[job.job_id] = JobDeliveries(ledger, name, rows)
+        if self._destinations is not None:
+            self._destinations.notify([name])
         before = len(keys) - began
         job.note = f"{before:,} had been handed to it before" if before else ""
         return job
 
-    def _refreshed(self, job: SendJob) -> SendJob:
-        """Return a job with what the ledger says of its deliveries by now."""
-        if not job.is_queued or job.state is not JobState.RUNNING:
-            return job
-        tallies = [
-            tally.counters
-            for study in job.studies
-            for tally in self._archive.index.ledger.studies(
-                Selection(destination=job.place.label, study_instance_uid=study), limit=1
-            )
-        ]
-        waiting = sum(one.waiting for one in tallies)
-        job.failed = sum(one.needs_human for one in tallies)
-        job.done = max(0, job.total - waiting - job.failed)
-        if job.failed:
-            job.problem = "Some deliveries wait for a person; the router's page tells why."
-        if not waiting:
-            job.state = JobState.FAILED if job.failed else JobState.DONE
-        return job
+    def _queued(self) -> list[SendJob]:
+        """Return the jobs of the ledger that have not ended, as far as was looked."""
+        with self._lock:
+            return [job for job in self._jobs.values() if job.is_queued and job.state is JobState.RUNNING]
+
+    def _refresh(self) -> None:
+        """Note how far the ledger's deliveries are by now; those who look at the same time share one look."""
+        with self._looking:
+            queued = self._queued()
+            tallies = self._archive.index.ledger.tallies() if queued else []
+            for job in queued:
+                _note(job, self._deliveries[job.job_id].look(tallies))
+                if job.state is not JobState.RUNNING:
+                    del self._deliveries[job.job_id]
 
     # ---- to an application entity
 
     def _run(self, job: SendJob, remote: RemoteAe, rows: list[InstanceRow]) -> None:
         try:
-            with self._turns:
+            with self._turn(job):
                 self._send(job, remote, rows)
             is_whole = job.done == job.total
             job.state = JobState.DONE if is_whole else JobState.FAILED
@@ -199,6 +222,29 @@ class SendJobs:
             _log.exception("send_job.broken", job_id=job.job_id)
             job.problem, job.state = "The node itself failed; its log tells more.", JobState.FAILED
         self._changed()
+
+    @contextmanager
+    def _turn(self, job: SendJob) -> Iterator[None]:
+        """Wait until few enough jobs run; raises _Stopped at once where this one is to end before."""
+        with self._turns:
+            while self._running >= RUNNING_MAX:
+                self._require_going(job)
+                self._turns.wait()
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._turns:
+                self._running -= 1
+                self._turns.notify_all()
+
+    def _tell_who_waits(self) -> None:
+        with self._turns:
+            self._turns.notify_all()
+
+    def _require_going(self, job: SendJob) -> None:
+        if self._stop.is_set() or job.is_cancelled:
+            raise _Stopped
 
     def _send(self, job: SendJob, remote: RemoteAe, rows: list[InstanceRow]) -> None:
         converter = Converter(self._archive.decoder, self._settings.data_dir)
@@ -217,13 +263,11 @@ class SendJobs:
                 entry = explain_report(report)
                 job.problem = f"{entry.meaning} {entry.remedy}"
             self._changed()
-            if self._stop.is_set() or job.is_cancelled:
-                raise _Stopped
+            self._require_going(job)
 
         try:
             for start in range(0, len(rows), BATCH_COUNT):
-                if self._stop.is_set() or job.is_cancelled:
-                    raise _Stopped
+                self._require_going(job)
                 batch = [self._outgoing(row) for row in rows[start : start + BATCH_COUNT]]
                 reported: set[int] = set()
                 sender.send(batch, note)
@@ -242,3 +286,14 @@ class SendJobs:
             calling_ae_title="",
             read=partial(read_instance, self._archive, row),
         )
+
+
+def _note(job: SendJob, counters: Counters) -> None:
+    """Note how the deliveries of a job stand: only what arrived is there."""
+    job.done, job.failed, job.cancelled = counters.delivered, counters.needs_human, counters.cancelled
+    needs_human = f"{job.failed:,} of them need a person: the router's page tells why." if job.failed else ""
+    cancelled = f"{job.cancelled:,} of them were cancelled, and do not arrive." if job.cancelled else ""
+    job.problem = " ".join(filter(None, (needs_human, cancelled)))
+    if not counters.waiting:
+        ended = JobState.FAILED if job.failed else JobState.CANCELLED
+        job.state = JobState.DONE if job.done == job.total else ended

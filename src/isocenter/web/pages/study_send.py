@@ -60,6 +60,8 @@ class SendJob:
     """Whether the router's ledger carries it out."""
     done: int = 0
     failed: int = 0
+    cancelled: int = 0
+    """Of what the ledger carries out: given up, by a person or because the instance is gone."""
     state: JobState = JobState.RUNNING
     problem: str = ""
     note: str = ""
