@@ -103,7 +103,7 @@ def test_who_administers_applications_stands_in_the_audit_log_without_the_secret
     owner.send(f"{path}/roles", 400, role="king")
     owner.send(f"{path}/remove", sure="yes")
     records = _audited(node, 4, lambda one: client_id in one["uri"])
-    assert [(one["operationName"].rpartition("/")[2], one.get("resultSignature")) for one in records] == [
+    assert [(one["operationName"], one.get("resultSignature")) for one in records] == [
         ("add-application-secret", 200),
         ("assign-application-role", 303),
         ("assign-application-role", 400),
@@ -111,7 +111,7 @@ def test_who_administers_applications_stands_in_the_audit_log_without_the_secret
     ]
     assert all(one["identity"]["name"] == "olga" for one in records)
     (registered,) = _audited(node, 1, lambda one: one["resource"].get("name") == "traced")
-    assert registered["operationName"].endswith("register-application")
+    assert registered["operationName"] == "register-application"
     whole = _audit_log(node)
     assert secret not in whole
     assert further not in whole
@@ -130,9 +130,9 @@ def test_a_query_tag_is_added_disabled_and_removed(node: Node, owner: Person) ->
     (added,) = _audited(
         node, 1, lambda one: one["resource"].get("path") == "BodyPartExamined" and one["resultSignature"] == 303
     )
-    assert added["operationName"].endswith("/add-extended-query-tag")
+    assert added["operationName"] == "add-extended-query-tag"
     changed = _audited(node, 3, lambda one: "/query-tags/00180015" in one["uri"])
-    names = [one["operationName"].rpartition("/")[2] for one in changed]
+    names = [one["operationName"] for one in changed]
     assert names == ["update-extended-query-tag", *["remove-extended-query-tag"] * 2]
 
 
