@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -23,7 +23,7 @@ from isocenter.app.console.query_dimse import Course, DimseAsking
 from isocenter.app.console.query_ending import conclude
 from isocenter.app.console.query_jobs import Job, Jobs
 from isocenter.app.console.query_kept import Kept
-from isocenter.app.console.query_peers import DimsePeer, Peer, Peers
+from isocenter.app.console.query_peers import DimsePeer, Peer, Peers, WebPeer
 from isocenter.app.console.query_web import WADO, OpenClients, WebAsking, WebFetch
 from isocenter.app.dicom import DicomNode, tls_settings
 from isocenter.app.secrets_by_name import SecretsByName
@@ -85,7 +85,13 @@ class QueryDesk:
     """Searches and retrievals for people; an edge of the node, so that they end before it does."""
 
     def __init__(
-        self, archive: Archive, settings: Settings, dicom: DicomNode, configuration: Callable[[], Configuration]
+        self,
+        archive: Archive,
+        settings: Settings,
+        dicom: DicomNode,
+        configuration: Callable[[], Configuration],
+        *,
+        answer_timeout_s: float = ANSWER_TIMEOUT_S,
     ) -> None:
         self._archive = archive
         self._settings = settings
@@ -94,6 +100,9 @@ class QueryDesk:
         self._jobs = Jobs()
         self._changes = 0
         self._asking = 0
+        self._answer_timeout_s = answer_timeout_s
+        self._under_way: dict[asyncio.Future[Any], Callable[[], object]] = {}
+        """What is asked, and how it is given up."""
         self._found: Kept[tuple[str, QueryFilter], Found] = Kept(KEPT_SEARCHES_MAX)
         self._series: Kept[tuple[str, str], Sequence[SearchRow]] = Kept(KEPT_SERIES_MAX)
         self._runtime: Runtime | None = None
@@ -119,7 +128,10 @@ class QueryDesk:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(job.ending for job in self._jobs if job.ending is not None), return_exceptions=True)
         self._clients.interrupt()
+        for give_up in list(self._under_way.values()):
+            give_up()
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -148,52 +160,65 @@ class QueryDesk:
         """Return the studies that match."""
         peer = self._peers.find(state.peer)
         began = time.perf_counter()
-        rows = await self._ask(peer, lambda: self._studies(peer, state))
+        rows = await self._ask(
+            peer,
+            lambda one: one.studies(state.keys(), limit=FOUND_MAX + 1),
+            lambda one: one.studies(state.query(), limit=FOUND_MAX + 1),
+        )
         found = Found(rows[:FOUND_MAX], len(rows) > FOUND_MAX, self._now(), time.perf_counter() - began)
         self._found.put(_key(principal, state), found)
         self._series.forget(lambda key: key[0] == state.peer)
         return found
-
-    def _studies(self, peer: Peer, state: QueryFilter) -> Awaitable[list[SearchRow]]:
-        if isinstance(peer, DimsePeer):
-            return self._dimse(peer).studies(state.keys(), limit=FOUND_MAX + 1)
-        return self._in_thread(partial(self._web(peer).studies, state.query(), limit=FOUND_MAX + 1))
 
     async def series(self, principal: Principal, peer: str, study_instance_uid: str) -> Sequence[SearchRow]:
         """Return the series of a study, as they were told since the last search."""
         key = (peer, study_instance_uid)
         rows = self._series.get(key)
         if rows is None:
-            found = self._peers.find(peer)
-            rows = await self._ask(found, lambda: self._series_of(found, study_instance_uid))
+            rows = await self._ask(
+                self._peers.find(peer),
+                lambda one: one.series(study_instance_uid),
+                lambda one: one.series(study_instance_uid),
+            )
             self._series.put(key, rows)
         return rows
 
-    def _series_of(self, peer: Peer, study_instance_uid: str) -> Awaitable[Sequence[SearchRow]]:
-        if isinstance(peer, DimsePeer):
-            return self._dimse(peer).series(study_instance_uid)
-        return self._in_thread(partial(self._web(peer).series, study_instance_uid))
-
     async def echo(self, peer: str) -> str:
         """Return in a sentence what an archive answered."""
-        found = self._peers.find(peer)
-        if isinstance(found, DimsePeer):
-            return await self._ask(found, lambda: self._dimse(found).echo())
-        return await self._ask(found, lambda: self._in_thread(self._web(found).echo))
+        return await self._ask(self._peers.find(peer), lambda one: one.echo(), lambda one: one.echo())
 
-    async def _ask(self, peer: Peer, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask an archive, within bounds of number and time."""
+    async def _ask(
+        self, peer: Peer, by_dimse: Callable[[DimseAsking], Awaitable[T]], by_web: Callable[[WebAsking], T]
+    ) -> T:
+        """Ask an archive, within bounds of number and time; one that is given up counts until its thread has ended."""
         if self._asking >= ASKED_MAX:
             raise Overloaded(f"{self._asking} searches wait for their archives already; try again in a moment.")
+        if isinstance(peer, DimsePeer):
+            asked = asyncio.ensure_future(by_dimse(self._dimse(peer)))
+            give_up: Callable[[], object] = asked.cancel
+        else:
+            clients = OpenClients()
+            asking = self._web(peer, clients, timeout_s=ANSWER_TIMEOUT_S)
+            asked = asyncio.ensure_future(self._in_thread(partial(by_web, asking)))
+            give_up = clients.interrupt
         self._asking += 1
+        self._under_way[asked] = give_up
+        asked.add_done_callback(self._has_ended)
         try:
-            async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                return await ask()
+            async with asyncio.timeout(self._answer_timeout_s):
+                return await asyncio.shield(asked)
         except TimeoutError as error:
-            message = f"{peer.row.name} did not answer within {ANSWER_TIMEOUT_S:.0f} s."
+            message = f"{peer.row.name} did not answer within {self._answer_timeout_s:.0f} s."
             raise PeerFailed(message, remedy="Narrow the search, or see whether the archive is busy.") from error
         finally:
-            self._asking -= 1
+            if not asked.done():
+                give_up()
+
+    def _has_ended(self, asked: asyncio.Future[Any]) -> None:
+        self._asking -= 1
+        del self._under_way[asked]
+        if not asked.cancelled():
+            asked.exception()  # who asked may have gone: nobody else is told
 
     # ---- what is here
 
@@ -246,7 +271,7 @@ class QueryDesk:
         if job.state is RetrievalState.WAITING:
             job.task.cancel()
         else:
-            asyncio.get_running_loop().call_later(CANCEL_TIMEOUT_S, job.task.cancel)
+            job.abort = asyncio.get_running_loop().call_later(CANCEL_TIMEOUT_S, job.task.cancel)
         self._changes += 1
         return job.shown(self._now())
 
@@ -302,7 +327,7 @@ class QueryDesk:
             job.completed, job.failed = fetch.stored, fetch.failed
             self._changes += 1
 
-        asking = self._web(job.peer, timeout_s=WADO_TIMEOUT_S)
+        asking = self._web(job.peer, self._clients, timeout_s=WADO_TIMEOUT_S)
         work = partial(
             asking.fetch,
             job.scope,
@@ -333,6 +358,16 @@ class QueryDesk:
         reasons: Mapping[str, str] | None = None,
         error: IsocenterError | None = None,
     ) -> None:
+        """Write how a retrieval ended, once, whoever cancels it meanwhile: none is to be shown as running for good."""
+        if job.abort is not None:
+            job.abort.cancel()
+        if job.ending is None:
+            job.ending = asyncio.create_task(self._conclude(job, told=told, reasons=reasons, error=error))
+        await asyncio.shield(job.ending)
+
+    async def _conclude(
+        self, job: Job, *, told: str, reasons: Mapping[str, str] | None, error: IsocenterError | None
+    ) -> None:
         here: frozenset[str] = frozenset()
         with suppress(IsocenterError):
             rows = await asyncio.to_thread(self._archive.index.instances, job.scope)
@@ -362,10 +397,9 @@ class QueryDesk:
     def _tls(self, remote: RemoteAe) -> ssl.SSLContext | None:
         return client_context(tls_settings(self._settings.dicom)) if remote.uses_tls else None
 
-    def _web(self, peer: Peer, *, timeout_s: float = ANSWER_TIMEOUT_S) -> WebAsking:
-        assert not isinstance(peer, DimsePeer)
+    def _web(self, peer: WebPeer, clients: OpenClients, *, timeout_s: float) -> WebAsking:
         secrets = SecretsByName(self._settings.data_dir, os.environ)
-        return WebAsking(peer, secrets.read, timeout_s, self._clients)
+        return WebAsking(peer, secrets.read, timeout_s, clients)
 
 
 def _then(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:

@@ -52,6 +52,10 @@ class Job:
     ask_to_end: Callable[[], None] = lambda: None
     """Has the other side end it in peace."""
     task: asyncio.Task[None] | None = field(default=None, repr=False)
+    abort: asyncio.TimerHandle | None = field(default=None, repr=False)
+    """Ends the task where the other side does not end in peace."""
+    ending: asyncio.Task[None] | None = field(default=None, repr=False)
+    """Writes how it ended."""
 
     def note_listed(self, sop_instance_uids: Sequence[str]) -> None:
         """Keep what the archive says it has."""

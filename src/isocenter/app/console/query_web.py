@@ -83,11 +83,16 @@ class OpenClients:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._clients: set[DicomwebClient] = set()
+        self.are_given_up = threading.Event()
+        """Set when nothing more is to be asked."""
 
     @contextmanager
     def noting(self, client: DicomwebClient) -> Iterator[DicomwebClient]:
         """Have a client among them for the length of a block, and close it."""
         with self._lock:
+            if self.are_given_up.is_set():
+                client.close()
+                raise Unavailable("The search was given up.")
             self._clients.add(client)
         try:
             with client:
@@ -97,8 +102,9 @@ class OpenClients:
                 self._clients.discard(client)
 
     def interrupt(self) -> None:
-        """End all their requests."""
+        """End all their requests, for good."""
         with self._lock:
+            self.are_given_up.set()
             for client in self._clients:
                 client.interrupt()
 
@@ -132,7 +138,9 @@ class WebAsking:
         profile = PROFILES[self.peer.target.profile]
         search = translate_search(query, profile, return_tags=tags)
         with web_failures(self.peer.row.name), self._open() as client:
-            rows = Upstream(self.peer.row.name, client, profile).iter_rows(search.requests, query.level)
+            given_up = self.clients.are_given_up
+            upstream = Upstream(self.peer.row.name, client, profile, given_up)
+            rows = upstream.iter_rows(search.requests, query.level, is_cancelled=given_up.is_set)
             fitting = (row for row in _looked_through(rows) if all(fits(match, row) for match in search.residual))
             return [search_row(row) for row in islice(fitting, limit)]
 

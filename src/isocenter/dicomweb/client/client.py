@@ -137,7 +137,7 @@ class DicomwebClient:
         self.close()
 
     def interrupt(self) -> None:
-        """End all requests that are under way: whoever waits for an answer is told that the connection broke."""
+        """End all requests, for good: whoever waits for an answer is told that the connection broke."""
         self._open_sockets.shut_down()
 
     def close(self) -> None:

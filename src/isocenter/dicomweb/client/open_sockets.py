@@ -19,11 +19,14 @@ class OpenSockets:
     def __init__(self) -> None:
         self._sockets: WeakSet[socket.socket] = WeakSet()
         self._lock = threading.Lock()
+        self._is_over = False
 
     def add(self, opened: socket.socket) -> None:
-        """Know of a socket."""
+        """Know of a socket; one that comes after the end is shut down at once."""
         with self._lock:
             self._sockets.add(opened)
+            if self._is_over:
+                _shut_down(opened)
 
     def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Take notice of what httpcore does for a request (its extension `trace`)."""
@@ -33,8 +36,13 @@ class OpenSockets:
                 self.add(opened)
 
     def shut_down(self) -> None:
-        """End all conversations."""
+        """End all conversations, for good: somebody may be opening one at this moment."""
         with self._lock:
+            self._is_over = True
             for opened in self._sockets:
-                with suppress(OSError):  # it is closed, or the other side was quicker
-                    opened.shutdown(socket.SHUT_RDWR)
+                _shut_down(opened)
+
+
+def _shut_down(opened: socket.socket) -> None:
+    with suppress(OSError):  # it is closed, or the other side was quicker
+        opened.shutdown(socket.SHUT_RDWR)
