@@ -26,7 +26,8 @@ from isocenter.modality.story import StoryMode, story_studies
 REDUCTION = 4
 """Coarser pictures than the tour has: their way is the same, and they are made and moved sooner."""
 TIME_MAX_S = 200.0
-"""After it nothing more is begun, so that a check ends within four minutes whatever happens."""
+"""After it no further step is begun. One that is being played goes on, and each of its waits has a limit of its own: a
+check in which everything hangs takes some minutes more, and ends."""
 
 Write = Callable[[str], None]
 """Takes a line of text."""
