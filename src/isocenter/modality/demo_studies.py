@@ -1,4 +1,4 @@
-"""The studies of the demo: two CT, two MR, three CR, for as many invented patients."""
+"""Studies for a visitor to look at: two CT, two MR, three CR, for as many patients whom the story does not know."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from isocenter.modality.chest import Build
 from isocenter.modality.head import Finding
-from isocenter.modality.patients import JAPANESE_PATIENT, STORY_PATIENTS, UNICODE_PATIENT
+from isocenter.modality.patients import JAPANESE_PATIENT, OTHER_PATIENTS, UNICODE_PATIENT
 from isocenter.modality.plans import (
     CrSeriesPlan,
     CtSeriesPlan,
@@ -31,29 +31,29 @@ def demo_plans(today: datetime) -> tuple[StudyPlan, ...]:
     ]
     upright, lying = Build(arms_raised=False), Build(arms_raised=False, breasts=True, breadth=0.94, heart=1.12)
     return (
-        StudyPlan(STORY_PATIENTS[0], begun[0], "ACC0000558", "CHEST AP PORT", (CrSeriesPlan("AP", "AP"),), build=lying),
+        StudyPlan(OTHER_PATIENTS[0], begun[0], "ACC2000558", "CHEST AP PORT", (CrSeriesPlan("AP", "AP"),), build=lying),
         StudyPlan(
-            STORY_PATIENTS[1],
+            OTHER_PATIENTS[1],
             begun[1],
-            "ACC0000143",
+            "ACC2000143",
             "CT HEAD WITHOUT CONTRAST",
             (CtSeriesPlan(Region.HEAD, "Head 1.25 standard", 128, 1.25, -82.0, 240.0, (40, 90)),),
             finding=Finding.HAEMORRHAGE,
             atrophy=0.5,
         ),
         StudyPlan(
-            STORY_PATIENTS[4],
+            OTHER_PATIENTS[2],
             begun[2],
-            "ACC0000016",
+            "ACC2000016",
             "CT CHEST WITH CONTRAST",
             (CtSeriesPlan(Region.CHEST, "Chest 4.0 standard", 68, 4.0, -136.0, 390.0, (40, 400), noise_hu=11.0),),
             build=Build(nodule=True),
         ),
-        StudyPlan(JAPANESE_PATIENT, begun[3], "ACC0000361", "MR BRAIN", _brain_series(MrWeighting.T1), atrophy=0.1),
+        StudyPlan(JAPANESE_PATIENT, begun[3], "ACC2000361", "MR BRAIN", _brain_series(MrWeighting.T1), atrophy=0.1),
         StudyPlan(
             UNICODE_PATIENT,
             begun[4],
-            "ACC0000347",
+            "ACC2000347",
             "MR BRAIN, DEMYELINATION",
             (
                 MrSeriesPlan(MrWeighting.FLAIR, "FLAIR axial", 28, 5.0, -50.0),
@@ -62,17 +62,17 @@ def demo_plans(today: datetime) -> tuple[StudyPlan, ...]:
             finding=Finding.PLAQUES,
         ),
         StudyPlan(
-            STORY_PATIENTS[5],
+            OTHER_PATIENTS[3],
             begun[5],
-            "ACC0000696",
+            "ACC2000696",
             "CHEST PA",
             (CrSeriesPlan("PA", "PA", "MONOCHROME1"),),
             build=upright,
         ),
         StudyPlan(
-            STORY_PATIENTS[6],
+            OTHER_PATIENTS[4],
             begun[6],
-            "ACC0000941",
+            "ACC2000941",
             "CHEST PA",
             (CrSeriesPlan("PA"),),
             build=Build(breadth=0.97, heart=1.2, arms_raised=False, breasts=True),

@@ -34,6 +34,15 @@ STORY_PATIENTS = (
 )
 """The eight patients of the walk-through."""
 
+OTHER_PATIENTS = (
+    Patient("Langworth88^Odessa17", "2b61f5d8-90ce-4c37-a1e4-7d3f58b9c10b", date(1983, 2, 14), "F"),
+    Patient("Haag279^Casimir54", "e8a3470d-15b2-46f9-8c6d-92f0b7e4a50c", date(1958, 11, 30), "M"),
+    Patient("Yundt842^Perpetua6", "57d9c2be-6f38-4e01-b94a-c8e1d05f730d", date(1955, 6, 9), "F"),
+    Patient("Strosin214^Ambrose33", "a04e8b63-2d7c-4195-9f58-16b3e7c2d80e", date(1941, 1, 22), "M"),
+    Patient("Koelpin146^Winifred9", "d91f6a27-c4e0-4b85-8a13-5e20f9b7640f", date(1946, 8, 17), "F"),
+)
+"""Patients of whom the walk-through knows nothing."""
+
 JAPANESE_PATIENT = Patient(
     "Aoki^Akane=青木^茜=あおき^あかね",
     "c41d7a60-58fe-4b9b-a0c5-94d2b37e6f09",

@@ -6,6 +6,7 @@ from io import BytesIO
 from pydicom import dcmread
 
 from isocenter.modality.demo_studies import demo_plans, iter_demo, number_of_demo_instances
+from isocenter.modality.patients import STORY_PATIENTS
 from isocenter.modality.plans import CrSeriesPlan, CtSeriesPlan, MrSeriesPlan
 
 TODAY = datetime(2026, 11, 21)
@@ -30,6 +31,10 @@ def test_no_study_lies_in_the_future_and_none_before_the_patient_was_born() -> N
 def test_studies_have_patients_and_accession_numbers_of_their_own() -> None:
     plans = demo_plans(TODAY)
     assert len({plan.patient.patient_id for plan in plans}) == len({plan.accession_number for plan in plans}) == 7
+
+
+def test_nobody_of_the_walk_through_is_among_them_whose_studies_are_counted_there() -> None:
+    assert not {plan.patient.patient_id for plan in demo_plans(TODAY)} & {one.patient_id for one in STORY_PATIENTS}
 
 
 def test_the_demo_fits_on_a_laptop() -> None:
