@@ -9,6 +9,7 @@ import click
 from isocenter.app.cli.output import print_json, print_table
 from isocenter.modality.faults.drawing import iter_drawing
 from isocenter.modality.faults.record import Record
+from isocenter.modality.faults.record_json import record_json
 from isocenter.modality.faults.scenario import Scenario
 from isocenter.modality.faults.verdict import Finding, judge
 
@@ -38,19 +39,7 @@ def outcome_json(scenario: Scenario, record: Record, findings: list[Finding]) ->
         "findings": [
             {"expectation": one.expectation, "is_met": one.is_met, "evidence": one.evidence} for one in findings
         ],
-        "happenings": [
-            {"at_s": round(one.at_s, 3), "thing": one.thing, "text": one.text, "is_trouble": one.is_trouble}
-            for one in record.happenings
-        ],
-        "samples": [
-            {
-                "at_s": round(one.at_s, 3),
-                "sent": one.sent,
-                "acknowledged": one.acknowledged,
-                "counters": dict(one.counters),
-            }
-            for one in record.samples
-        ],
+        **record_json(record),
         "sent_again": record.sent_again,
         "ended_at_s": round(record.ended_at_s, 3),
     }

@@ -13,6 +13,7 @@ from isocenter.app.console.query_dimse import search_row
 from isocenter.app.console.query_failures import web_failures
 from isocenter.app.console.query_peers import WebPeer
 from isocenter.app.fetching import list_instances
+from isocenter.app.received_chunks import receive_chunks
 from isocenter.app.secrets_by_name import ReadSecret
 from isocenter.app.translating.upstream import Row, Upstream
 from isocenter.app.web_target import open_web_client
@@ -23,7 +24,7 @@ from isocenter.domain.attributes import BY_KEYWORD, MODALITIES_IN_STUDY
 from isocenter.domain.attributes import NUMBER_OF_SERIES_RELATED_INSTANCES as SERIES_INSTANCES
 from isocenter.domain.attributes import NUMBER_OF_STUDY_RELATED_INSTANCES as STUDY_INSTANCES
 from isocenter.domain.attributes import NUMBER_OF_STUDY_RELATED_SERIES as STUDY_SERIES
-from isocenter.domain.errors import IsocenterError, Unavailable
+from isocenter.domain.errors import Unavailable
 from isocenter.domain.fitting import fits
 from isocenter.domain.identifiers import Level, Scope
 from isocenter.domain.principal import Principal
@@ -161,22 +162,11 @@ class WebAsking:
         self, retrieved: RetrievedInstance, scope: Scope, fetch: WebFetch, *, archive: Archive, principal: Principal
     ) -> None:
         reception = begin_store(archive, principal, source=SOURCE, study_instance_uid=scope.study_instance_uid)
-        try:
-            for chunk in retrieved.chunks:
-                if fetch.is_stopped.is_set():
-                    raise Unavailable("The retrieval was cancelled.")
-                reception.write(bytes(chunk))
-            reception.finish().result()
-        except Unavailable:
-            reception.abort()
-            raise
-        except IsocenterError as error:
-            reception.abort()
+        told = "The retrieval was cancelled."
+        reason = receive_chunks(reception, retrieved.chunks, is_stopped=fetch.is_stopped, told=told)
+        if reason:
             fetch.failed += 1
-            fetch.reason = fetch.reason or error.message
-        except BaseException:
-            reception.abort()
-            raise
+            fetch.reason = fetch.reason or reason
         else:
             fetch.stored += 1
 

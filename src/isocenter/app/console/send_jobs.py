@@ -23,9 +23,9 @@ from isocenter.app.delivering import own_side
 from isocenter.app.senders.converting import Converter
 from isocenter.app.senders.dimse import DimseSender
 from isocenter.app.senders.dimse_lane import PeerKnowledge
+from isocenter.app.senders.stored import outgoing_of
 from isocenter.app.settings import Settings
 from isocenter.archive.archive import Archive
-from isocenter.archive.retrieve import read_instance
 from isocenter.domain.application_entity import RemoteAe
 from isocenter.domain.delivery import DeliveryPlan
 from isocenter.domain.delivery_counters import Counters
@@ -268,24 +268,13 @@ class SendJobs:
         try:
             for start in range(0, len(rows), BATCH_COUNT):
                 self._require_going(job)
-                batch = [self._outgoing(row) for row in rows[start : start + BATCH_COUNT]]
+                batch = [outgoing_of(self._archive, row) for row in rows[start : start + BATCH_COUNT]]
                 reported: set[int] = set()
                 sender.send(batch, note)
                 if len(reported) < len(batch) or in_a_row >= FAILURES_IN_A_ROW_MAX:
                     return  # the peer takes nothing now; what it said is told
         finally:
             sender.close()
-
-    def _outgoing(self, row: InstanceRow) -> Outgoing:
-        return Outgoing(
-            delivery_key=row.instance_key,
-            identifier=row.identifier,
-            sop_class_uid=row.sop_class_uid,
-            transfer_syntax_uid=row.transfer_syntax_uid,
-            size_bytes=row.address.length,
-            calling_ae_title="",
-            read=partial(read_instance, self._archive, row),
-        )
 
 
 def _note(job: SendJob, counters: Counters) -> None:

@@ -18,15 +18,14 @@ import orjson
 from starlette.responses import Response
 
 from isocenter.app.senders.dimse import DimseSender
+from isocenter.app.senders.stored import outgoing_of
 from isocenter.archive.archive import Archive
 from isocenter.archive.delete import delete
-from isocenter.archive.retrieve import read_instance
 from isocenter.dicomweb.server import store
 from isocenter.dicomweb.server.service import Call
 from isocenter.domain.errors import NotFound, Unavailable
 from isocenter.domain.identifiers import InstanceIdentifier, Scope
 from isocenter.domain.principal import LOCAL_OWNER
-from isocenter.ports.index import InstanceRow
 from isocenter.routing.catalogue.lookup import explain_report
 from isocenter.routing.deliveries.report import Report
 from isocenter.routing.deliveries.sender import Outgoing
@@ -74,23 +73,12 @@ class Forwarding:
         def note(outgoing: Outgoing, report: Report, detail: str) -> None:
             told[outgoing.identifier] = store_reason(report), detail or explain_report(report).meaning
 
-        self.sender.send([self._outgoing(row) for row in rows.values()], note)
+        self.sender.send([outgoing_of(self.cache, row) for row in rows.values()], note)
         for identifier in identifiers:
             if identifier not in told or told[identifier][0].failure_reason is not None:
                 with suppress(NotFound):
                     delete(self.cache, LOCAL_OWNER, _scope(identifier))
         return told
-
-    def _outgoing(self, row: InstanceRow) -> Outgoing:
-        return Outgoing(
-            delivery_key=row.instance_key,
-            identifier=row.identifier,
-            sop_class_uid=row.sop_class_uid,
-            transfer_syntax_uid=row.transfer_syntax_uid,
-            size_bytes=row.address.length,
-            calling_ae_title="",
-            read=partial(read_instance, self.cache, row),
-        )
 
 
 PENDING = StoreReason(PROCESSING_FAILURE)

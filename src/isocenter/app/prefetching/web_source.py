@@ -14,11 +14,12 @@ from isocenter.app.prefetching.source import (
     require_searchable,
     series_of,
 )
+from isocenter.app.received_chunks import receive_chunks
 from isocenter.archive.archive import Archive
 from isocenter.archive.store import begin_store
 from isocenter.dicomweb.client.client import DicomwebClient, RetrievedInstance
 from isocenter.dimse.shell.runtime import Runtime
-from isocenter.domain.errors import IsocenterError, Refused, Unavailable
+from isocenter.domain.errors import Refused
 from isocenter.domain.identifiers import Level, Scope
 from isocenter.routing.prefetch.choose import Candidate
 from isocenter.routing.prefetch.plan import SourceSeries
@@ -106,18 +107,4 @@ class WebSource:
         """Store an instance, and return why that cannot be; an empty text where it is durable."""
         assert self._archive is not None
         reception = begin_store(self._archive, PREFETCHER, source=SOURCE, study_instance_uid=scope.study_instance_uid)
-        try:
-            for chunk in retrieved.chunks:
-                if self._stop.is_set():
-                    raise Unavailable("The node stops.")
-                reception.write(bytes(chunk))
-            reception.finish().result()
-        except Unavailable:
-            reception.abort()
-            raise
-        except IsocenterError as error:
-            return error.message
-        except BaseException:
-            reception.abort()
-            raise
-        return ""
+        return receive_chunks(reception, retrieved.chunks, is_stopped=self._stop, told="The node stops.")

@@ -8,6 +8,7 @@ from typing import Any
 from isocenter.app.story.plan import step_plan
 from isocenter.app.story.step import Evidence, Expectation, Outage, StepResult, StepState
 from isocenter.modality.faults.record import Happening, Record, Sample
+from isocenter.modality.faults.record_json import record_json
 from isocenter.modality.faults.scenario import CounterPlan, Scenario
 
 VERSION = 1
@@ -71,19 +72,7 @@ def _outage_json(outage: Outage) -> dict[str, Any]:
         "is_met": outage.is_met,
         "counters": [counter.name for counter in outage.scenario.counters],
         "ended_at_s": round(record.ended_at_s, 3),
-        "happenings": [
-            {"at_s": round(one.at_s, 3), "thing": one.thing, "text": one.text, "is_trouble": one.is_trouble}
-            for one in record.happenings
-        ],
-        "samples": [
-            {
-                "at_s": round(one.at_s, 3),
-                "sent": one.sent,
-                "acknowledged": one.acknowledged,
-                "counters": dict(one.counters),
-            }
-            for one in record.samples
-        ],
+        **record_json(record),
     }
 
 

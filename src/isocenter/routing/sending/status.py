@@ -67,7 +67,7 @@ def describe(status: DestinationStatus, *, local: datetime) -> str:
     parts = [_STATES[status.state](status, local)]
     if status.counters.waiting:
         number = "1 instance" if status.counters.waiting == 1 else f"{status.counters.waiting:,} instances"
-        parts.append(f"{number}, {_size(status.waiting_bytes)}, safe on disk.")
+        parts.append(f"{number}, {describe_size(status.waiting_bytes)}, safe on disk.")
     if status.counters.needs_human:
         parts.append(f"{status.counters.needs_human:,} on the shelf for people.")
     estimate = status.clears_in_s
@@ -116,7 +116,7 @@ _STATES: Mapping[DestinationState, Callable[[DestinationStatus, datetime], str]]
 }
 
 
-def _size(size_bytes: int) -> str:
+def describe_size(size_bytes: float) -> str:
     """Return a size as people say it: 3.1 GB."""
     amount = float(size_bytes)
     for unit in ("bytes", "kB", "MB"):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
-from urllib.parse import urlencode
 
 from isocenter.domain.attributes import BY_KEYWORD, MODALITIES_IN_STUDY
 from isocenter.domain.identifiers import Level
 from isocenter.domain.query import Between, Comparison, Match, OneOf, PersonName, Query, Wildcard
+from isocenter.web.pages.search_address import address_of, clean_day, problem_of_days
 
 TEXT_LENGTH_MAX = 64
 """The longest value of a searched attribute (LO, SH, one group of PN: PS3.5 table 6.2-1)."""
@@ -48,18 +47,12 @@ class QueryFilter:
     @property
     def problem(self) -> str:
         """Return why it cannot be searched, in a sentence for the reader; empty if it can."""
-        if any(text and _parse_date(text) is None for text in (self.since, self.until)):
-            return "A date is written as year-month-day, for example 2026-03-31."
-        if self.since and self.until and self.since > self.until:
-            return "The first date is later than the last one."
-        return ""
+        return problem_of_days(self.since, self.until)
 
     def address(self, **changes: object) -> str:
         """Return the query string of this state with some of it changed, without what is at its default."""
         state = replace(self, **changes)  # type: ignore[arg-type]  # names of fields, checked by replace
-        default = QueryFilter()
-        named = {name: getattr(state, name) for name in self.__dataclass_fields__}
-        return urlencode({name: value for name, value in named.items() if value != getattr(default, name)})
+        return address_of(state, QueryFilter())
 
     def keys(self) -> tuple[tuple[str, str], ...]:
         """Return what an application entity is asked, attribute by attribute (PS3.4 C.2.2.2)."""
@@ -111,7 +104,7 @@ def parse_query_filter(parameters: Mapping[str, str]) -> QueryFilter:
     """Return the state that an address or a form holds; unknown parameters and impossible pages are left out."""
     names = ("patient", "id", "accession", "description")
     texts = {name: _clean(parameters.get(name, "")) for name in names}
-    dates = {name: _clean_date(parameters.get(name, "")) for name in ("since", "until")}
+    dates = {name: clean_day(_clean(parameters.get(name, ""))) for name in ("since", "until")}
     page = parameters.get("page", "")
     return QueryFilter(
         peer=_clean(parameters.get("peer", ""), length_max=PEER_LENGTH_MAX),
@@ -135,15 +128,3 @@ def _pattern(text: str, *, anywhere: bool) -> str:
 
 def _clean(text: str, *, length_max: int = TEXT_LENGTH_MAX) -> str:
     return "".join(letter for letter in text if letter.isprintable() and letter != "\\").strip()[:length_max]
-
-
-def _clean_date(text: str) -> str:
-    parsed = _parse_date(_clean(text))
-    return parsed.isoformat() if parsed else _clean(text)
-
-
-def _parse_date(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None

@@ -14,7 +14,7 @@ from isocenter.routing.catalogue.entry import Entry
 from isocenter.routing.configuration.channel import Channel
 from isocenter.routing.rules.format import format_expression
 from isocenter.routing.sending.condition import DestinationState
-from isocenter.routing.sending.status import DestinationStatus, describe, explain_failure
+from isocenter.routing.sending.status import DestinationStatus, describe, describe_size, explain_failure
 from isocenter.web.api.router_asked import REASON_LENGTH_MAX
 from isocenter.web.api.router_channels import HOLD, PROBE, RELEASE, WISHES
 from isocenter.web.api.router_desk import ChannelOrder, ChannelStatus
@@ -34,7 +34,7 @@ from isocenter.web.pages.router_studies import study_pages
 from isocenter.web.pages.router_tables import table_pages
 from isocenter.web.pages.router_testing import test_pages
 from isocenter.web.pages.router_trial import trial_pages
-from isocenter.web.pages.router_words import CHANNEL_TONES, DESTINATION_TONES, rate_words, size_words, span_words
+from isocenter.web.pages.router_words import CHANNEL_TONES, DESTINATION_TONES, rate_words, span_words
 
 TAB = "channels"
 REFUSALS_SHOWN_MAX = 100
@@ -187,7 +187,7 @@ def destination_row(needs: RouterNeeds, status: DestinationStatus) -> Destinatio
         kind=needs.desk.destination_kinds().get(status.name, ""),
         tone=DESTINATION_TONES[status.state],
         words=describe(status, local=local),
-        waiting=f"{status.counters.waiting:,}, {size_words(status.waiting_bytes)}",
+        waiting=f"{status.counters.waiting:,}, {describe_size(status.waiting_bytes)}",
         oldest=span_words(status.oldest_age_s),
         rate=rate_words(instances=status.rate.instances, size_bytes=status.rate.size_bytes),
         next_in="–" if status.next_at is None else f"in {span_words(max(0.0, status.next_at - status.observed_at))}",

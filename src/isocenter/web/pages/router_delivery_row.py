@@ -14,9 +14,10 @@ from isocenter.ports.ledger import Attempt, LedgerRow
 from isocenter.routing.catalogue.entry import Entry
 from isocenter.routing.catalogue.lookup import entry_of_note
 from isocenter.routing.deliveries.ledger_desk import STATES, Action
+from isocenter.routing.sending.status import describe_size
 from isocenter.web.console.moment import format_moment
 from isocenter.web.pages.router_needs import StudySearch
-from isocenter.web.pages.router_words import DELIVERY_TONES, size_words, state_words
+from isocenter.web.pages.router_words import DELIVERY_TONES, state_words
 from isocenter.web.pages.study_row import StudyRow, study_row
 
 _STUDY_INSTANCE_UID = BY_KEYWORD["StudyInstanceUID"].tag
@@ -64,7 +65,7 @@ def delivery_row(row: LedgerRow, studies: Mapping[str, StudyRow]) -> DeliveryRow
         row=row,
         state=state_words(delivery.state.value),
         tone=DELIVERY_TONES[delivery.state],
-        size=size_words(row.size_bytes),
+        size=describe_size(row.size_bytes),
         received_at=format_moment(delivery.received_at),
         due_at=format_moment(delivery.due_at) if is_queued else "",
         entry=entry_of_note(delivery.note) if delivery.note else None,

@@ -10,11 +10,11 @@ from starlette.responses import Response
 from isocenter.domain.delivery import NOWHERE
 from isocenter.domain.delivery_counters import Counters
 from isocenter.ports.ledger import Tally
+from isocenter.routing.sending.status import describe_size
 from isocenter.web.api.router_json import sum_counters
 from isocenter.web.console.console import Console, Visit
 from isocenter.web.console.section import ROUTER
 from isocenter.web.pages.router_needs import RouterNeeds
-from isocenter.web.pages.router_words import size_words
 
 OVERVIEW, DELIVERIES, STUDIES, SHELF = "/router", "/router/deliveries", "/router/studies", "/router/shelf"
 TRY, CONFIGURATION, REPLAY = "/router/try", "/router/configuration", "/router/replay"
@@ -37,7 +37,7 @@ def totals_of(tallies: list[Tally]) -> Totals:
     return Totals(
         sum_counters(one.counters for one in tallies),
         sum(one.counters.received for one in tallies if one.destination == NOWHERE),
-        size_words(sum(one.waiting_bytes for one in tallies)),
+        describe_size(sum(one.waiting_bytes for one in tallies)),
     )
 
 

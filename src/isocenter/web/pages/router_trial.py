@@ -13,12 +13,12 @@ from isocenter.domain.errors import InvalidRequest, Overloaded
 from isocenter.domain.principal import DataAction
 from isocenter.domain.statuses import statuses_of
 from isocenter.routing.configuration.problem import InvalidConfiguration
+from isocenter.routing.sending.status import describe_size
 from isocenter.web.console.console import Form, Visit
 from isocenter.web.file_form import read_file_form
 from isocenter.web.pages.router_configuration_text import current_configuration
 from isocenter.web.pages.router_frame import TRY, RouterFrame
 from isocenter.web.pages.router_needs import TriedFile
-from isocenter.web.pages.router_words import size_words
 
 TAB = "try"
 FILE_SIZE_MAX_BYTES = 512 * 1024**2
@@ -63,7 +63,7 @@ def trial_pages(frame: RouterFrame) -> list[BaseRoute]:
             tried = needs.trial.run(file, text=fields["text"] or None, channel=fields["channel"])
         except (InvalidRequest, InvalidConfiguration) as error:
             return page(visit, fields, problem=error.message, status_code=statuses_of(error).http_status)
-        return page(visit, fields, tried=tried, file=(sent.name, size_words(sent.size_bytes)))
+        return page(visit, fields, tried=tried, file=(sent.name, describe_size(sent.size_bytes)))
 
     def page(
         visit: Visit,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from isocenter.domain.delivery import DeliveryState
 from isocenter.routing.sending.condition import DestinationState
+from isocenter.routing.sending.status import describe_size
 from isocenter.web.console.moment import format_duration
 
 NOTHING = "–"
@@ -33,21 +34,11 @@ DELIVERY_TONES: Mapping[DeliveryState, str] = {
 }
 
 
-def size_words(size_bytes: float) -> str:
-    """Return a size as people say it: 3.1 GB."""
-    amount = float(size_bytes)
-    for unit in ("bytes", "kB", "MB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "bytes" or amount >= 100 else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:,.1f} GB"
-
-
 def rate_words(*, instances: float, size_bytes: float) -> str:
     """Return how much goes out in a second: 12.0 images/s, 6.1 MB/s."""
     if instances <= 0:
         return "nothing in the last minute"
-    return f"{instances:.1f} images/s, {size_words(size_bytes)}/s"
+    return f"{instances:.1f} images/s, {describe_size(size_bytes)}/s"
 
 
 def span_words(seconds: float | None) -> str:

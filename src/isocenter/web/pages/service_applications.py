@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from isocenter.dicomweb.server.public_path import public_origin
 from isocenter.domain.audit import AuditRecord
 from isocenter.domain.directory import Application
 from isocenter.domain.errors import InvalidRequest, NotFound
@@ -134,7 +135,7 @@ class _Pages:
             "secrets": known.directory.secrets(application.client_id),
             "assigned": _roles_of(known, application),
             "roles": [role.name for role in ROLES],
-            "origin": f"{visit.request.url.scheme}://{visit.request.url.netloc}",
+            "origin": public_origin(visit.request),
         }
         return service_page(self.console, visit, "service_application.html", values, tab="applications")
 

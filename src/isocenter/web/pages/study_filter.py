@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from urllib.parse import urlencode
 
 from isocenter.domain.attributes import BY_KEYWORD, MODALITIES_IN_STUDY
 from isocenter.domain.identifiers import Level
@@ -19,6 +18,7 @@ from isocenter.domain.query import (
     WordPrefixes,
     person_name_words,
 )
+from isocenter.web.pages.search_address import address_of, clean_day, problem_of_days
 
 TEXT_LENGTH_MAX = 64
 """The longest value of a searched attribute (LO, SH, one group of PN: PS3.5 table 6.2-1)."""
@@ -58,18 +58,12 @@ class StudyFilter:
     @property
     def problem(self) -> str:
         """Return why it cannot be searched, in a sentence for the reader; empty if it can."""
-        if any(text and _parse_date(text) is None for text in (self.since, self.until)):
-            return "A date is written as year-month-day, for example 2026-03-31."
-        if self.since and self.until and self.since > self.until:
-            return "The first date is later than the last one."
-        return ""
+        return problem_of_days(self.since, self.until)
 
     def address(self, **changes: object) -> str:
         """Return the query string of this state with some of it changed, without what is at its default."""
         state = replace(self, **changes)  # type: ignore[arg-type]  # names of fields, checked by replace
-        default = StudyFilter()
-        named = {name: getattr(state, name) for name in self.__dataclass_fields__}
-        return urlencode({name: value for name, value in named.items() if value != getattr(default, name)})
+        return address_of(state, StudyFilter())
 
     def matches(self) -> tuple[Match, ...]:
         """Return what a study must fit."""
@@ -98,7 +92,7 @@ def parse_study_filter(parameters: Mapping[str, str]) -> StudyFilter:
     """Return the state that an address holds; unknown parameters and impossible numbers are left out."""
     names = ("patient", "of", "id", "accession", "description", "modality")
     texts = {name: _clean(parameters.get(name, "")) for name in names}
-    dates = {name: _clean_date(parameters.get(name, "")) for name in ("since", "until")}
+    dates = {name: clean_day(_clean(parameters.get(name, ""))) for name in ("since", "until")}
     size = _parse_number(parameters.get("size", ""), default=PAGE_SIZES[0])
     page = _parse_number(parameters.get("page", ""), default=1)
     size = size if size in PAGE_SIZES else PAGE_SIZES[0]
@@ -127,20 +121,8 @@ def _clean(text: str) -> str:
     return "".join(letter for letter in text if letter.isprintable()).strip()[:TEXT_LENGTH_MAX]
 
 
-def _clean_date(text: str) -> str:
-    parsed = _parse_date(_clean(text))
-    return parsed.isoformat() if parsed else _clean(text)
-
-
 def _parse_number(text: str, *, default: int) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(PAGE_MAX)) else default
-
-
-def _parse_date(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 def _name_matches(text: str) -> list[Match]:
